@@ -1,0 +1,60 @@
+# Needs python3.11 with its venv module and a package index; nothing is compiled.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV   := .venv
+BIN    := $(VENV)/bin
+# Two workers suit two cores; `make test WORKERS=8` elsewhere.
+WORKERS ?= 2
+PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --only-binary :all: --require-hashes
+UV_COMPILE  := $(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --no-annotate --no-header
+
+.PHONY: help setup demo test check format bench chaos lock clean
+
+help:  ## show the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
+
+setup: $(VENV)/.stamp  ## make .venv from the lock files
+
+$(VENV)/.stamp: requirements.txt requirements-dev.txt pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python $(PIP_INSTALL) -r requirements.txt -r requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+# The library that checks our COSE in tests needs an older CBOR library, so it lives apart.
+.venv-cose/.stamp: requirements-cose-oracle.txt
+	@test -x .venv-cose/bin/python || $(PYTHON) -m venv .venv-cose
+	.venv-cose/bin/python $(PIP_INSTALL) -r requirements-cose-oracle.txt
+	@touch $@
+
+demo: setup  ## play the whole story, then keep serving until Ctrl-C
+	$(BIN)/jiaozi demo
+
+test: setup .venv-cose/.stamp  ## run every test
+	$(BIN)/pytest -n $(WORKERS)
+
+check: setup  ## lint, types, package borders
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: setup  ## put the code in its form
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: setup  ## measure the registry and the gateway
+	$(BIN)/jiaozi bench registry --json
+	$(BIN)/jiaozi bench gateway --json
+
+chaos: setup  ## the long chaos tests
+	$(BIN)/pytest -m chaos --timeout 1800
+
+lock: setup  ## renew the lock files
+	$(UV_COMPILE) --upgrade pyproject.toml -o requirements.txt
+	$(UV_COMPILE) --upgrade --group dev -c requirements.txt -o requirements-dev.txt
+	$(UV_COMPILE) --upgrade --group cose-oracle -o requirements-cose-oracle.txt
+
+clean:  ## remove environments and caches; data directories stay
+	rm -rf $(VENV) .venv-cose .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis dist
+	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
