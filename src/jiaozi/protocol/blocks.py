@@ -1,0 +1,171 @@
+"""Blocks: one commit of the registry, chained and signed (rules.md §C, design.md §3).
+
+::
+
+    header  = COSE_Sign1 by a registry-block key, domain "jiaozi/header/1"
+    payload = {1: height, 2: time, 3: previous, 4: orders root, 5: count, 6: body hash,
+               7: feeds root, ? 8: [height, state hash]}
+    body    = CBOR sequence: submission, outcome, submission, outcome, ...
+    outcome = [0] or [refusal code, field, ...]
+    leaf    = COSE message of the order || outcome      ; RFC 6962 tree, in order of the body
+
+``previous`` is the identity of the header before. ``body hash`` commits to the legs as well, which
+the Merkle leaves leave out so that a reader of one leg can check its receipt. The body of block 0
+is genesis. Every so many blocks the header of a later block names the hash of the whole state
+after an earlier one, from which an audit can go on.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any, NamedTuple
+
+from jiaozi.protocol import cbor, cose, merkle
+from jiaozi.protocol.domains import Domain, NetworkId, external_aad
+from jiaozi.protocol.refusals import Code, Outcome, refuse
+from jiaozi.protocol.suites import Signer
+
+HEADER_BYTES_MAX = 1024
+NO_PREVIOUS = bytes(32)
+ORDERS_MAX = 65_536
+"""Most orders in one block."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Header:
+    """What the registry signs of a block; ``time_ms`` is block time in Unix milliseconds."""
+
+    height: int
+    time_ms: int
+    previous: bytes
+    orders_root: bytes
+    count: int
+    body_hash: bytes
+    feeds_root: bytes
+    state: tuple[int, bytes] | None = None
+    """Height and hash of a whole state, when this header names one."""
+
+    def fields(self) -> dict[int, Any]:
+        """Return the map that is signed."""
+        values = (
+            self.height, self.time_ms, self.previous, self.orders_root, self.count,
+            self.body_hash, self.feeds_root, list(self.state) if self.state else None,
+        )  # fmt: skip
+        return {key: value for key, value in enumerate(values, 1) if value is not None}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedHeader:
+    """A header with the bytes that were signed and the identity the next one names."""
+
+    header: Header
+    encoded: bytes
+    identity: bytes
+
+
+class BlockItem(NamedTuple):
+    """One order of a block's body: its encoded submission and its outcome."""
+
+    submission: bytes
+    cose: bytes
+    legs: list[bytes]
+    outcome: Outcome
+
+
+def encode_outcome(outcome: Outcome) -> bytes:
+    """Encode an outcome as it stands in bodies and leaves."""
+    return _SETTLED_BYTES if outcome == (0,) else cbor.encode(list(outcome))
+
+
+def leaf(encoded_cose: bytes, encoded_outcome: bytes) -> bytes:
+    """Return the Merkle leaf hash of an order with its outcome."""
+    return merkle.leaf_hash(encoded_cose + encoded_outcome)
+
+
+def body_hash(body: bytes) -> bytes:
+    """Return the hash of a block's body."""
+    return sha256(body).digest()
+
+
+def read_body(body: bytes, count: int) -> Iterator[BlockItem]:
+    """Yield the orders of a block's body, whose hash the reader has compared before.
+
+    Raises:
+        Refusal: ``malformed``: not a body of that many orders.
+    """
+    try:
+        items = list(cbor.decode_sequence(body, items_max=2 * ORDERS_MAX))
+    except cbor.NotCanonical:
+        raise refuse(Code.MALFORMED, "body") from None
+    if len(items) != 2 * count:
+        raise refuse(Code.MALFORMED, "body")
+    for submission, outcome in zip(items[::2], items[1::2], strict=True):
+        yield BlockItem(
+            cbor.encode(submission), submission[0], submission[1], read_outcome(outcome)
+        )
+
+
+def read_outcome(value: Any) -> Outcome:
+    """Read a decoded outcome.
+
+    Raises:
+        Refusal: ``malformed``.
+    """
+    if type(value) is not list or not value or any(type(each) is not int for each in value):
+        raise refuse(Code.MALFORMED, "outcome")
+    return tuple(value)
+
+
+def sign_header(header: Header, signer: Signer, network: NetworkId) -> SignedHeader:
+    """Sign a header with the registry's block key."""
+    encoded = cose.sign1(cbor.encode(header.fields()), signer, external_aad(Domain.HEADER, network))
+    identity = cose.decode(encoded, size_max=HEADER_BYTES_MAX).identity
+    return SignedHeader(header=header, encoded=encoded, identity=identity)
+
+
+def read_header(data: bytes, *, block_key: bytes, network: NetworkId) -> SignedHeader:
+    """Check a signed header against the registry's block key.
+
+    Raises:
+        Refusal: A shape code or ``signature_invalid``.
+    """
+    message = cose.decode(data, size_max=HEADER_BYTES_MAX)
+    if [each.key for each in message.signatures] != [block_key]:
+        raise refuse(Code.SIGNATURE_INVALID)
+    if not cose.verify(message, external_aad(Domain.HEADER, network)):
+        raise refuse(Code.SIGNATURE_INVALID)
+    try:
+        fields = cbor.decode(message.payload, size_max=HEADER_BYTES_MAX)
+    except cbor.NotCanonical:
+        raise refuse(Code.NOT_CANONICAL, "header") from None
+    return SignedHeader(header=_read_fields(fields), encoded=data, identity=message.identity)
+
+
+def _read_fields(fields: Any) -> Header:
+    if type(fields) is not dict or not set(range(1, 8)) <= fields.keys() <= set(range(1, 9)):
+        raise refuse(Code.MALFORMED, "header")
+    if any(type(fields[key]) is not int or fields[key] < 0 for key in (1, 2, 5)):
+        raise refuse(Code.MALFORMED, "header")
+    if any(not _is_hash(fields[key]) for key in (3, 4, 6, 7)):
+        raise refuse(Code.MALFORMED, "header")
+    state = fields.get(8)
+    if state is not None:
+        if type(state) is not list or len(state) != 2:
+            raise refuse(Code.MALFORMED, "header.state")
+        if type(state[0]) is not int or not _is_hash(state[1]):
+            raise refuse(Code.MALFORMED, "header.state")
+        state = (state[0], state[1])
+    height, time_ms, previous, orders_root, count, hashed, feeds_root = (
+        fields[key] for key in range(1, 8)
+    )
+    return Header(
+        height=height, time_ms=time_ms, previous=previous, orders_root=orders_root, count=count,
+        body_hash=hashed, feeds_root=feeds_root, state=state,
+    )  # fmt: skip
+
+
+def _is_hash(value: Any) -> bool:
+    return type(value) is bytes and len(value) == 32
+
+
+_SETTLED_BYTES = cbor.encode([0])

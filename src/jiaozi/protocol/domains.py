@@ -1,0 +1,26 @@
+"""Domain tags: what a signature was made for, so that it holds for nothing else.
+
+Every signature covers ``tag || network id`` as COSE's external authenticated data. The network id
+is the hash of genesis; genesis itself is signed under `NO_NETWORK`.
+"""
+
+from enum import Enum
+from typing import NewType
+
+NetworkId = NewType("NetworkId", bytes)
+
+NO_NETWORK = NetworkId(bytes(32))
+
+
+class Domain(Enum):
+    """One tag per kind of signed message."""
+
+    GENESIS = b"jiaozi/genesis/1"
+    CERTIFICATE = b"jiaozi/certificate/1"
+    ORDER = b"jiaozi/order/1"
+    HEADER = b"jiaozi/header/1"
+
+
+def external_aad(domain: Domain, network: NetworkId) -> bytes:
+    """Return the external authenticated data of a message kind in a network."""
+    return domain.value + network

@@ -1,0 +1,149 @@
+"""The feed: what one operator learns of each block, with proof that nothing was left out.
+
+::
+
+    page entry   = [position, order: bstr, legs: [bstr or null, ...], outcome, cause or null]
+    feed block   = [header: bstr, first sequence number, [entry, ...], index, size, [hash, ...]]
+    running hash = SHA-256("jiaozi/feed/1" || running hash before || digest || digest || ...)
+    digest       = position (4 bytes) || leaf (32) || mask of visible legs (4) || cause (1)
+    feeds leaf   = CBOR [operator, entries so far, running hash]
+
+An operator's entries are numbered from 1 without gaps. Their running hash is a leaf of the tree
+whose root stands in every header; the leaf is shown with its path to that operator alone.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from struct import Struct
+from typing import Any, NamedTuple
+
+from jiaozi.protocol import blocks, cbor, merkle
+from jiaozi.protocol.blocks import SignedHeader
+from jiaozi.protocol.domains import NetworkId
+from jiaozi.protocol.refusals import Code, Outcome, PayeeCause, refuse
+
+_DOMAIN = b"jiaozi/feed/1"
+_DIGEST = Struct(">I32sIB")
+FEED_BLOCK_BYTES_MAX = 64 << 20
+
+
+class Head(NamedTuple):
+    """Where an operator's feed stands: entries so far and their running hash."""
+
+    sequence: int
+    running_hash: bytes
+
+
+START = Head(0, bytes(32))
+
+
+class Entry(NamedTuple):
+    """One order as an operator sees it; legs that are not its own are None."""
+
+    position: int
+    cose: bytes
+    legs: list[bytes | None]
+    outcome: Outcome
+    cause: PayeeCause | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedBlock:
+    """One block of a feed, checked: its header, its entries, and where the feed stands after."""
+
+    header: SignedHeader
+    entries: tuple[Entry, ...]
+    head: Head
+
+
+def digest(position: int, leaf: bytes, visible: int, cause: int) -> bytes:
+    """Return what the running hash takes in for one entry; ``visible`` is a bit mask of legs."""
+    return _DIGEST.pack(position, leaf, visible, cause)
+
+
+def advance(head: Head, digests: Sequence[bytes]) -> Head:
+    """Return the head after a block's entries; the same head when there are none."""
+    if not digests:
+        return head
+    running = sha256(_DOMAIN + head.running_hash + b"".join(digests)).digest()
+    return Head(head.sequence + len(digests), running)
+
+
+def head_leaf(operator: int, head: Head) -> bytes:
+    """Return the leaf hash for an operator's head in a header's feeds tree."""
+    return merkle.leaf_hash(cbor.encode([operator, head.sequence, head.running_hash]))
+
+
+def encode_block(
+    header: bytes,
+    first_sequence: int,
+    entries: Sequence[Entry],
+    proof: tuple[int, int, list[bytes]],
+) -> bytes:
+    """Encode one block of a feed; ``proof`` is index, size and path of the operator's leaf."""
+    rows = [
+        [each.position, each.cose, each.legs, list(each.outcome), each.cause] for each in entries
+    ]
+    index, size, path = proof
+    return cbor.encode([header, first_sequence, rows, index, size, path])
+
+
+def read_block(
+    data: bytes, *, operator: int, before: Head, block_key: bytes, network: NetworkId
+) -> FeedBlock:
+    """Check one block of a feed against the head that the operator holds.
+
+    Raises:
+        Refusal: ``malformed`` for other bytes; ``signature_invalid`` when the header is not the
+            registry's or entries were left out, changed or reordered.
+    """
+    try:
+        value = cbor.decode(data, size_max=FEED_BLOCK_BYTES_MAX)
+    except cbor.NotCanonical:
+        raise refuse(Code.MALFORMED, "feed") from None
+    if type(value) is not list or len(value) != 6 or type(value[0]) is not bytes:
+        raise refuse(Code.MALFORMED, "feed")
+    header_bytes, first, rows, index, size, path = value
+    header = blocks.read_header(header_bytes, block_key=block_key, network=network)
+    if type(rows) is not list or type(path) is not list or type(first) is not int:
+        raise refuse(Code.MALFORMED, "feed")
+    if any(type(each) is not bytes for each in path):
+        raise refuse(Code.MALFORMED, "feed.path")
+    entries = tuple(_entry(row) for row in rows)
+    head = advance(before, [_digest_of(entry) for entry in entries])
+    leaf = head_leaf(operator, head)
+    if first != before.sequence + 1 or type(index) is not int or type(size) is not int:
+        raise refuse(Code.SIGNATURE_INVALID)
+    if merkle.root_from_proof(leaf, index, size, path) != header.header.feeds_root:
+        raise refuse(Code.SIGNATURE_INVALID)
+    return FeedBlock(header=header, entries=entries, head=head)
+
+
+def visible_mask(legs: Sequence[object | None]) -> int:
+    """Return the bit mask of the legs that are shown: bit i for leg i."""
+    return sum(1 << index for index, leg in enumerate(legs) if leg is not None)
+
+
+def _digest_of(entry: Entry) -> bytes:
+    leaf = blocks.leaf(entry.cose, blocks.encode_outcome(entry.outcome))
+    return digest(entry.position, leaf, visible_mask(entry.legs), entry.cause or 0)
+
+
+def _entry(row: Any) -> Entry:
+    if type(row) is not list or len(row) != 5:
+        raise refuse(Code.MALFORMED, "feed.entry")
+    position, order, legs, outcome, cause = row
+    if type(position) is not int or not 0 <= position < 2**32 or type(order) is not bytes:
+        raise refuse(Code.MALFORMED, "feed.entry")
+    if type(legs) is not list or len(legs) > 16:
+        raise refuse(Code.MALFORMED, "feed.entry")
+    if cause is not None and (type(cause) is not int or cause not in set(PayeeCause)):
+        raise refuse(Code.MALFORMED, "feed.entry")
+    return Entry(
+        position,
+        order,
+        legs,
+        blocks.read_outcome(outcome),
+        None if cause is None else PayeeCause(cause),
+    )

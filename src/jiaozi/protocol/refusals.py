@@ -1,0 +1,256 @@
+"""The catalogue of refusals: every way in which a party says no.
+
+A refusal has a stable number and name, typed fields that tell what to do next, and whether to try
+again. There are three ranges, in the order in which a registry checks:
+
+- **1-99, request**: the bytes, the signatures or the caller are not right. Nothing was taken, no
+  order id is used up.
+- **100-199, final**: the order was well formed and signed by the right keys, so this outcome stands
+  in a block and is final for that id (rules.md §C.2).
+- **200-299, operator**: refused by an operator before anything was sent to the registry.
+
+In blocks a refusal is the list ``[code, field, ...]`` of unsigned integers in the order of the
+catalogue's fields; a settled order is ``[0]``. No text ever enters a block.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum, IntEnum
+
+
+class Retry(Enum):
+    """Whether sending again can help."""
+
+    NEVER = "never"
+    SAME_ORDER = "same_order"
+    AFTER_CHANGE = "after_change"
+
+
+class Code(IntEnum):
+    """The stable number of each refusal; its name in lower case is the stable word for it."""
+
+    MALFORMED = 1
+    NOT_CANONICAL = 2
+    TOO_LARGE = 3
+    SUITE_UNSUPPORTED = 4
+    SIGNATURE_INVALID = 5
+    OTHER_NETWORK = 6
+    AMOUNT_OUT_OF_RANGE = 7
+    LEG_HASH_DIFFERS = 8
+    LEGS_NOT_ALLOWED = 9
+    TO_SELF = 10
+    NUMBER_INVALID = 11
+
+    ACCOUNT_UNKNOWN = 20
+    SIGNER_FOREIGN = 21
+    SIGNER_MISSING = 22
+    CERTIFICATE_UNKNOWN = 23
+    CERTIFICATE_OTHER_USE = 24
+    CERTIFICATE_REVOKED = 25
+    CERTIFICATE_NOT_VALID_NOW = 26
+    OTHER_OPERATOR = 27
+
+    ID_REUSED = 30
+    EXPIRED = 31
+    LIFETIME_TOO_LONG = 32
+    ID_TIME_AHEAD = 33
+
+    REQUEST_UNSIGNED = 40
+    REQUEST_SIGNATURE_INVALID = 41
+    DIGEST_DIFFERS = 42
+    NOT_ALLOWED = 43
+    NOT_FOUND = 44
+    METHOD_NOT_ALLOWED = 45
+    REQUEST_REPLAYED = 46
+
+    BUSY = 50
+    UNAVAILABLE = 51
+    UNKNOWN = 52
+
+    NOT_YET_VALID = 100
+    ACCOUNT_CLOSED = 101
+    ACCOUNT_FROZEN = 102
+    SECOND_FACTOR_REQUIRED = 103
+    LIMIT_SINGLE = 104
+    LIMIT_DAY = 105
+    LIMIT_YEAR = 106
+    INSUFFICIENT_FUNDS = 107
+    PAYEE_CANNOT_RECEIVE = 108
+    ACCOUNT_EXISTS = 110
+    CLASS_UNKNOWN = 111
+    QUOTA_EXCEEDED = 112
+    RESERVE_INSUFFICIENT = 113
+    RULEBOOK_UNKNOWN = 114
+    STARTS_IN_THE_PAST = 115
+    CERTIFICATE_INVALID = 116
+    LAST_OFFICERS = 117
+
+    EVIDENCE_INSUFFICIENT = 200
+    CODE_WRONG = 201
+    DEPOSIT_INSUFFICIENT = 202
+    DEPOSIT_UNKNOWN = 203
+    WALLET_UNKNOWN = 204
+    ALREADY_USED = 205
+
+
+class PayeeCause(IntEnum):
+    """Why a payee cannot receive: told to the payee's operator alone (rules.md §E.5)."""
+
+    UNKNOWN = 1
+    CLOSED = 2
+    FROZEN = 3
+    BALANCE_CAP = 4
+    NOT_A_PAYEE = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the catalogue: what the refusal means, its fields, what to do."""
+
+    retry: Retry
+    meaning: str
+    fields: tuple[str, ...] = ()
+
+
+_N, _S, _A = Retry.NEVER, Retry.SAME_ORDER, Retry.AFTER_CHANGE
+
+CATALOGUE: Mapping[Code, Entry] = {
+    Code.MALFORMED: Entry(_N, "A field is missing, unknown or of the wrong type.", ("field",)),
+    Code.NOT_CANONICAL: Entry(
+        _N, "The bytes are not deterministic CBOR (RFC 8949 §4.2).", ("field",)
+    ),
+    Code.TOO_LARGE: Entry(_N, "More bytes or items than this place takes.", ("field", "limit")),
+    Code.SUITE_UNSUPPORTED: Entry(_N, "This signature suite is not checked here.", ("suite",)),
+    Code.SIGNATURE_INVALID: Entry(
+        _N,
+        "A signature does not verify: changed bytes, another key, or a signature made for another "
+        "kind of message or another network.",
+    ),
+    Code.OTHER_NETWORK: Entry(_N, "The request names another network than this one."),
+    Code.AMOUNT_OUT_OF_RANGE: Entry(
+        _N, "An amount is an integer of fen from 1 to 2^63 - 1, the sum of the legs too."
+    ),
+    Code.LEG_HASH_DIFFERS: Entry(
+        _N, "The legs beside the order are not those that were signed.", ("leg",)
+    ),
+    Code.LEGS_NOT_ALLOWED: Entry(
+        _N, "This order type does not move money between these accounts.", ("leg",)
+    ),
+    Code.TO_SELF: Entry(_N, "A leg debits and credits the same account.", ("leg",)),
+    Code.NUMBER_INVALID: Entry(_N, "An account number is malformed or its check digit wrong."),
+    Code.ACCOUNT_UNKNOWN: Entry(_N, "The account that the order acts for does not exist."),
+    Code.SIGNER_FOREIGN: Entry(_N, "Signed by a key that is not the account's."),
+    Code.SIGNER_MISSING: Entry(
+        _A, "A signer that this order needs has not signed.", ("signers_needed", "signers_found")
+    ),
+    Code.CERTIFICATE_UNKNOWN: Entry(_N, "The signing key has no certificate in this network."),
+    Code.CERTIFICATE_OTHER_USE: Entry(_N, "The signing key is certified for another use."),
+    Code.CERTIFICATE_REVOKED: Entry(_N, "The certificate of the signing key was revoked."),
+    Code.CERTIFICATE_NOT_VALID_NOW: Entry(_N, "The certificate has expired or not begun."),
+    Code.OTHER_OPERATOR: Entry(_N, "The registry takes a wallet's orders from its operator only."),
+    Code.ID_REUSED: Entry(_N, "This order id already stands for another order; use a new id."),
+    Code.EXPIRED: Entry(
+        _A, "The order had expired at this block time; it can never settle.", ("block_time_ms",)
+    ),
+    Code.LIFETIME_TOO_LONG: Entry(
+        _A, "The expiry lies too long after the time in the order id.", ("lifetime_ms_max",)
+    ),
+    Code.ID_TIME_AHEAD: Entry(
+        _A, "The time in the order id is ahead of block time: set the clock.", ("block_time_ms",)
+    ),
+    Code.REQUEST_UNSIGNED: Entry(_N, "The request needs an HTTP message signature (RFC 9421)."),
+    Code.REQUEST_SIGNATURE_INVALID: Entry(
+        _N, "The HTTP message signature does not verify, is too old or by an unknown key."
+    ),
+    Code.DIGEST_DIFFERS: Entry(_N, "The body is not the one whose digest was signed."),
+    Code.NOT_ALLOWED: Entry(_N, "The caller may not read or do this."),
+    Code.NOT_FOUND: Entry(_N, "There is nothing at this address."),
+    Code.METHOD_NOT_ALLOWED: Entry(_N, "This address takes another method."),
+    Code.REQUEST_REPLAYED: Entry(_A, "This very request was taken before; sign a new one."),
+    Code.BUSY: Entry(_S, "The queue is full; nothing was taken.", ("retry_after_ms",)),
+    Code.UNAVAILABLE: Entry(
+        _S, "The service cannot write now; nothing that was acknowledged is lost."
+    ),
+    Code.UNKNOWN: Entry(
+        _S, "No answer in time: the order may settle yet. Ask again by its id or send it again."
+    ),
+    Code.NOT_YET_VALID: Entry(_A, "The order begins later.", ("not_before_ms",)),
+    Code.ACCOUNT_CLOSED: Entry(_A, "The account is closed."),
+    Code.ACCOUNT_FROZEN: Entry(_A, "The account is frozen for debits."),
+    Code.SECOND_FACTOR_REQUIRED: Entry(
+        _A, "Above this amount the operator signs too, after a PIN.", ("above_fen",)
+    ),
+    Code.LIMIT_SINGLE: Entry(_A, "More than the limit of one payment.", ("limit_fen",)),
+    Code.LIMIT_DAY: Entry(
+        _A, "More than is left of the limit of this day (UTC+8).", ("limit_fen", "left_fen")
+    ),
+    Code.LIMIT_YEAR: Entry(
+        _A, "More than is left of the limit of this year (UTC+8).", ("limit_fen", "left_fen")
+    ),
+    Code.INSUFFICIENT_FUNDS: Entry(_A, "The balance does not cover it.", ("available_fen",)),
+    Code.PAYEE_CANNOT_RECEIVE: Entry(_A, "A payee cannot receive this payment."),
+    Code.ACCOUNT_EXISTS: Entry(_A, "This account number is taken; numbers are never reused."),
+    Code.CLASS_UNKNOWN: Entry(_A, "The rulebook in force has no such wallet class."),
+    Code.QUOTA_EXCEEDED: Entry(
+        _A, "The vault would hold more than its quota.", ("quota_fen", "left_fen")
+    ),
+    Code.RESERVE_INSUFFICIENT: Entry(_A, "The reserve does not cover it.", ("available_fen",)),
+    Code.RULEBOOK_UNKNOWN: Entry(_A, "No rulebook of this hash is at the registry."),
+    Code.STARTS_IN_THE_PAST: Entry(_A, "A rulebook starts after block time.", ("block_time_ms",)),
+    Code.CERTIFICATE_INVALID: Entry(
+        _A, "The certificate in the order is malformed, not the root's, or of a known key."
+    ),
+    Code.LAST_OFFICERS: Entry(_A, "Two officers with valid certificates must remain."),
+    Code.EVIDENCE_INSUFFICIENT: Entry(
+        _A, "This wallet class needs more evidence of identity.", ("field",)
+    ),
+    Code.CODE_WRONG: Entry(_A, "The code is wrong, used or too old; ask for a new one."),
+    Code.DEPOSIT_INSUFFICIENT: Entry(_A, "The deposit does not cover it."),
+    Code.DEPOSIT_UNKNOWN: Entry(_N, "No such deposit account belongs to this holder."),
+    Code.WALLET_UNKNOWN: Entry(_N, "No such wallet is carried by this operator."),
+    Code.ALREADY_USED: Entry(_N, "This id was used for another request."),
+}
+
+
+@dataclass(kw_only=True, eq=False)
+class Refusal(Exception):
+    """A party says no: nothing was lost, and `Entry.retry` says what can help."""
+
+    code: Code
+    fields: Mapping[str, int | str] = field(default_factory=dict)
+
+    @property
+    def entry(self) -> Entry:
+        """The line of the catalogue."""
+        return CATALOGUE[self.code]
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the outcome stands in a block and uses up the order id."""
+        return 100 <= self.code < 200
+
+    def __str__(self) -> str:
+        told = ", ".join(f"{name} {value}" for name, value in self.fields.items())
+        return self.entry.meaning + (f" ({told})" if told else "")
+
+
+Outcome = tuple[int, ...]
+"""``(0,)`` for a settled order, else ``(code, field, ...)``."""
+
+SETTLED: Outcome = (0,)
+
+
+def refuse(code: Code, *values: int | str) -> Refusal:
+    """Make a refusal with the values of its catalogue fields, in order."""
+    return Refusal(code=code, fields=dict(zip(CATALOGUE[code].fields, values, strict=True)))
+
+
+def refusal_of(outcome: Outcome) -> Refusal | None:
+    """Read an outcome: None when settled.
+
+    Raises:
+        ValueError: Not an outcome of this catalogue.
+    """
+    if outcome == SETTLED:
+        return None
+    return refuse(Code(outcome[0]), *outcome[1:])
