@@ -1,0 +1,45 @@
+"""Fixtures for everything with SQL: a real PostgreSQL, and a fresh database for each test."""
+
+import asyncio
+import tempfile
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from jiaozi.storage.database import Database
+from jiaozi.storage.embedded import EmbeddedPostgres
+
+# For tests of what statements do, not of what survives a crash.
+FAST_NOT_DURABLE = {
+    "fsync": "off",
+    "full_page_writes": "off",
+    "shared_buffers": "64MB",
+    "max_wal_size": "512MB",
+}
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[EmbeddedPostgres]:
+    """One server for all tests of this worker; it forgets in a crash."""
+    with tempfile.TemporaryDirectory(prefix="jiaozi-test-") as home:
+        server = EmbeddedPostgres(Path(home), settings=FAST_NOT_DURABLE)
+        asyncio.run(server.start())
+        yield server
+        asyncio.run(server.stop())
+
+
+@pytest.fixture
+async def database_dsn(postgres: EmbeddedPostgres) -> AsyncIterator[str]:
+    """The DSN of an empty database, gone after the test."""
+    name = f"test_{uuid.uuid4().hex}"
+    yield await postgres.create_database(name)
+    await postgres.drop_database(name)
+
+
+@pytest.fixture
+async def database(database_dsn: str) -> AsyncIterator[Database]:
+    """An open pool on an empty database."""
+    async with await Database.open(database_dsn, pool_size=4) as database:
+        yield database

@@ -1,0 +1,51 @@
+"""Servers of their own, durable, for tests that kill them."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+DEBIAN_15 = Path("/usr/lib/postgresql/15/bin")
+NOBODY = 65534
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    """A directory for a server, with a short path."""
+    with tempfile.TemporaryDirectory(prefix="jiaozi-test-") as path:
+        yield Path(path) / "postgres"
+
+
+@contextmanager
+def server_process(home: Path, *prefix: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """Run a server in a process of its own, behind the command `prefix`.
+
+    Yields:
+        That process, and the process id of PostgreSQL.
+    """
+    program = Path(__file__).parent / "run_server.py"
+    command = [*prefix, sys.executable, str(program), str(home)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as it:
+        assert it.stdout is not None
+        assert it.stderr is not None
+        try:
+            line = it.stdout.readline()
+            assert line, it.stderr.read()
+            yield it, int(line)
+        finally:
+            it.kill()
+
+
+def wait_until_gone(pid: int, *, timeout_s: float = 10) -> None:
+    """Wait for the end of a process that is not our child; a zombie has ended."""
+    psutil.wait_procs([psutil.Process(pid)] if psutil.pid_exists(pid) else [], timeout=timeout_s)
+    assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
