@@ -10,7 +10,8 @@ from jiaozi.storage.errors import EmbeddedServerError, StorageUnavailable
 from tests.storage.conftest import needs_root
 
 SMALL = {"shared_buffers": "16MB", "min_wal_size": "32MB", "max_wal_size": "48MB"}
-ROW = "x" * 7000
+PAGE = "x" * 7000
+INSERT = "INSERT INTO item SELECT $1, $2 FROM generate_series(1, 10)"
 
 
 @pytest.fixture
@@ -25,13 +26,13 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 async def fill(database: Database) -> list[int]:
-    """Commit row by row until it fails, and return the numbers that were acknowledged."""
+    """Commit ten pages at a time until it fails; return the numbers that were acknowledged."""
     acknowledged: list[int] = []
     try:
         while True:
             async with database.transaction() as connection:
                 number = len(acknowledged)
-                await connection.execute("INSERT INTO item VALUES ($1, $2)", number, ROW)
+                await connection.execute(INSERT, number, PAGE)
             acknowledged.append(number)
     except StorageUnavailable:
         return acknowledged
@@ -45,11 +46,11 @@ async def test_a_full_disk_stops_writes_and_loses_nothing_acknowledged(small_dis
             await connection.execute("CREATE TABLE item (number bigint, content text)")
             await connection.execute("ALTER TABLE item ALTER content SET STORAGE PLAIN")
         acknowledged = await fill(database)
-    assert len(acknowledged) > 1000
+    assert len(acknowledged) > 100
     (small_disk / "ballast").unlink()
     async with server, await Database.open(server.dsn("party")) as database:
         async with database.connection() as connection:
-            rows = await connection.fetch("SELECT number FROM item ORDER BY number")
+            rows = await connection.fetch("SELECT DISTINCT number FROM item ORDER BY number")
         kept = [row["number"] for row in rows]
         # The one whose answer was lost may be there or not.
         assert kept in (acknowledged, [*acknowledged, len(acknowledged)])

@@ -86,6 +86,8 @@ class ServerFiles:
     def acquire(self) -> int:
         """Become the one process that may run this server, until it ends or closes the result.
 
+        A process forked from this one holds the lock too; one that was started anew does not.
+
         Returns:
             The file descriptor that holds the lock.
 
