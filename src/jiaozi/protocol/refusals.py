@@ -84,6 +84,8 @@ class Code(IntEnum):
     STARTS_IN_THE_PAST = 115
     CERTIFICATE_INVALID = 116
     LAST_OFFICERS = 117
+    SUM_TOO_LARGE = 118
+    OPERATOR_UNKNOWN = 119
 
     EVIDENCE_INSUFFICIENT = 200
     CODE_WRONG = 201
@@ -201,6 +203,8 @@ CATALOGUE: Mapping[Code, Entry] = {
         _A, "The certificate in the order is malformed, not the root's, or of a known key."
     ),
     Code.LAST_OFFICERS: Entry(_A, "Two officers with valid certificates must remain."),
+    Code.SUM_TOO_LARGE: Entry(_A, "More than all accounts of one kind can hold together."),
+    Code.OPERATOR_UNKNOWN: Entry(_A, "This network has no such operator."),
     Code.EVIDENCE_INSUFFICIENT: Entry(
         _A, "This wallet class needs more evidence of identity.", ("field",)
     ),
