@@ -79,7 +79,7 @@ class Database:
         deadline = time.monotonic() + connect_timeout_s
         while True:
             try:
-                async with asyncio.timeout(connect_timeout_s):
+                async with asyncio.timeout(deadline - time.monotonic()):
                     pool = await asyncpg.create_pool(
                         dsn,
                         min_size=1,
