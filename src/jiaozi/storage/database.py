@@ -32,10 +32,17 @@ Isolation = Literal["read_committed", "repeatable_read", "serializable"]
 _ANSWER_GRACE_S = 5.0
 _RETRY_S = 0.1
 
-_DRIVER_ERRORS = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
+_DRIVER_ERRORS = (
+    OSError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    # A statement on a connection whose end was announced and is not yet complete.
+    asyncpg.InternalClientError,
+)
 _STARTING = (OSError, asyncpg.CannotConnectNowError)
 _UNAVAILABLE = (
     TimeoutError,
+    asyncpg.InternalClientError,
     asyncpg.PostgresConnectionError,
     asyncpg.InsufficientResourcesError,
     asyncpg.OperatorInterventionError,
