@@ -1,5 +1,6 @@
 """What every process needs and no party owns.
 
-Settings, logs, metrics, the HTTP server, problem documents and HTTP message signatures
-(RFC 9421). Knows the protocol and storage; what a request means is left to the parties.
+Logs, metrics, the HTTP server and its dispatcher, the FastAPI application that every party starts
+from, problem documents. Knows the protocol and storage; what a request means is left to the
+parties.
 """
