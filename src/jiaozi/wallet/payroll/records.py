@@ -248,6 +248,8 @@ def read_records(chunks: Iterable[bytes]) -> Iterator[Record]:
 
 def _parse(parser: DefusedXMLParser, chunk: bytes) -> PayrollRefused | None:
     """Feed the parser, or close it with no bytes; return what it found wrong."""
+    if b"\0" in chunk:  # never in UTF-8 XML, always in UTF-16, which the parser would take
+        return NotWellFormed(detail="The file has zero bytes: it is not XML in UTF-8")
     try:
         if chunk:
             parser.feed(chunk)
