@@ -1,0 +1,260 @@
+"""What may be read over HTTP, each by whom it concerns.
+
+An operator reads outcomes, accounts, feed and receipts of its own wallets; an auditor whole blocks;
+everyone headers, genesis and figures.
+"""
+
+import asyncio
+from base64 import b64encode
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Path, Query
+from pydantic import BaseModel, Field
+from starlette.requests import Request
+from starlette.responses import Response
+
+from jiaozi.central_bank.http.access import Access
+from jiaozi.central_bank.registry import store, views
+from jiaozi.central_bank.registry.model import Account, calendar_at, spent
+from jiaozi.central_bank.registry.writer import Writer
+from jiaozi.protocol import cbor, numbers
+from jiaozi.protocol.certificates import Use
+from jiaozi.protocol.ids import OrderId, is_order_id
+from jiaozi.protocol.refusals import Code, refuse
+from jiaozi.storage.database import Database
+
+CBOR = "application/cbor"
+CBOR_SEQUENCE = "application/cbor-seq"
+FEED_BLOCKS_MAX = 50
+HEADERS_MAX = 1_000
+BLOCKS_MAX = 100
+WAIT_MS_MAX = 10_000
+
+Number = Annotated[str, Path(pattern=r"^[0-9]{16}$", examples=["1001000000100009"])]
+OrderIdHex = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$")]
+Height = Annotated[int, Query(ge=0, lt=2**63)]
+
+
+class OutcomeView(BaseModel):
+    """What became of an order, as of a signed header."""
+
+    state: Literal["settled", "refused", "absent"]
+    outcome: Annotated[
+        list[int] | None, Field(description="[0], or a refusal's code and fields")
+    ] = None
+    height: int | None = None
+    position: int | None = None
+    identity: str | None = None
+    header: str = Field(description="base64 of the latest signed header: absent is as of its time")
+
+
+class AccountView(BaseModel):
+    """An account as its operator may see it."""
+
+    number: str
+    operator: str
+    kind: int
+    wallet_class: int
+    holder: int
+    public_key: str
+    closed: bool
+    freezes: int
+    balance_fen: int
+    day_spent_fen: int
+    year_spent_fen: int
+    balance_cap_fen: int | None
+    single_limit_fen: int | None
+    day_limit_fen: int | None
+    year_limit_fen: int | None
+    second_factor_above_fen: int | None
+
+
+class SupplyView(BaseModel):
+    """Where the money is, after a block."""
+
+    height: int
+    time_ms: int
+    issued_fen: int
+    destroyed_fen: int
+    outstanding_fen: int
+    in_vaults_fen: int
+    with_public_fen: int
+    in_escrow_fen: int
+    offline_fen: int
+    in_guarantee_fen: int
+    reserves_fen: int
+
+
+class RulebookView(BaseModel):
+    """The rulebook in force at the last block."""
+
+    name: str
+    rulebook_hash: str
+
+
+def reading_routes(writer: Writer, database: Database, access: Access) -> APIRouter:
+    """Return the routes that read."""
+    router = APIRouter(prefix="/v1")
+
+    @router.get("/outcomes/{account}/{order_id}", tags=["operators"])
+    async def outcome(request: Request, account: Number, order_id: OrderIdHex) -> OutcomeView:
+        """Tell what became of an order of one of the caller's wallets."""
+        caller = await access.of_reader(request, Use.OPERATOR_TRANSPORT)
+        header = writer.tip.header
+        async with database.connection() as connection:
+            found = await views.find_outcome(
+                connection, int(account), _order_id(order_id), caller.operator
+            )
+        encoded = b64encode(header).decode()
+        if found is None:
+            return OutcomeView(state="absent", header=encoded)
+        return OutcomeView(
+            state="settled" if found.outcome == (0,) else "refused",
+            outcome=list(found.outcome),
+            height=found.height,
+            position=found.position,
+            identity=found.identity.hex(),
+            header=encoded,
+        )
+
+    @router.get("/accounts/{number}", tags=["operators"])
+    async def account(request: Request, number: Number) -> AccountView:
+        """Show an account that the caller carries."""
+        caller = await access.of_reader(request, Use.OPERATOR_TRANSPORT)
+        async with database.connection() as connection:
+            found = await views.read_account(connection, int(number), caller.operator)
+        return _account_view(found, writer.tip.time_ms)
+
+    @router.get("/feed", tags=["operators"], response_class=Response)
+    async def feed(
+        request: Request,
+        after: Annotated[int, Query(ge=-1, lt=2**63)],
+        limit: Annotated[int, Query(ge=1, le=FEED_BLOCKS_MAX)] = FEED_BLOCKS_MAX,
+        wait_ms: Annotated[int, Query(ge=0, le=WAIT_MS_MAX)] = 0,
+    ) -> Response:
+        """Give the next blocks of the caller's feed; wait for one if there is none."""
+        caller = await access.of_reader(request, Use.OPERATOR_TRANSPORT)
+        deadline = asyncio.get_running_loop().time() + wait_ms / 1000
+        while True:
+            async with database.connection() as connection:
+                page = await views.read_feed(connection, caller.operator, after, limit)
+            left_s = deadline - asyncio.get_running_loop().time()
+            if page.blocks or left_s <= 0:
+                break
+            await writer.next_block(left_s)
+        headers = {"Jiaozi-Height": str(page.height)}
+        return Response(b"".join(page.blocks), media_type=CBOR_SEQUENCE, headers=headers)
+
+    @router.get("/receipts/{account}/{order_id}", tags=["operators"], response_class=Response)
+    async def receipt(
+        request: Request,
+        account: Number,
+        order_id: OrderIdHex,
+        reader: Annotated[str | None, Query(pattern=r"^[0-9]{16}$")] = None,
+    ) -> Response:
+        """Give the receipt of an order as its payer or one of its payees may see it."""
+        caller = await access.of_reader(request, Use.OPERATOR_TRANSPORT)
+        async with database.connection() as connection:
+            data = await views.make_receipt(
+                connection,
+                int(account),
+                _order_id(order_id),
+                reader=int(reader or account),
+                operator=caller.operator,
+            )
+        return Response(data, media_type=CBOR)
+
+    @router.get("/blocks", tags=["auditor"], response_class=Response)
+    async def whole_blocks(
+        request: Request,
+        start: Annotated[Height, Query(alias="from")] = 0,
+        limit: Annotated[int, Query(ge=1, le=BLOCKS_MAX)] = 20,
+    ) -> Response:
+        """Give whole blocks, header and body, to an auditor."""
+        await access.of_reader(request, Use.AUDITOR)
+        async with database.connection() as connection:
+            rows = await connection.fetch(store.SQL.blocks, start, limit)
+        data = b"".join(cbor.encode([row["header"], row["body"]]) for row in rows)
+        return Response(data, media_type=CBOR_SEQUENCE)
+
+    return router
+
+
+def public_routes(writer: Writer, database: Database, genesis: bytes) -> APIRouter:
+    """Return the routes that anyone may read."""
+    router = APIRouter(prefix="/v1", tags=["public"])
+
+    @router.get("/genesis", response_class=Response)
+    async def genesis_document() -> Response:
+        """Give the document that the network began with."""
+        return Response(genesis, media_type=CBOR)
+
+    @router.get("/headers", response_class=Response)
+    async def headers(
+        start: Annotated[Height, Query(alias="from")] = 0,
+        limit: Annotated[int, Query(ge=1, le=HEADERS_MAX)] = 100,
+    ) -> Response:
+        """Give signed headers from a height on."""
+        async with database.connection() as connection:
+            rows = await connection.fetch(store.SQL.headers, start, limit)
+        data = b"".join(cbor.encode(row["header"]) for row in rows)
+        return Response(data, media_type=CBOR_SEQUENCE)
+
+    @router.get("/supply")
+    async def supply() -> SupplyView:
+        """Tell how much money there is and where."""
+        tip = writer.tip
+        async with database.connection() as connection:
+            reserves = await connection.fetchval(store.SQL.reserve_total)
+        totals = tip.totals
+        return SupplyView(
+            height=tip.height,
+            time_ms=tip.time_ms,
+            issued_fen=totals.issued_fen,
+            destroyed_fen=totals.destroyed_fen,
+            outstanding_fen=totals.outstanding_fen,
+            in_vaults_fen=totals.vault_fen,
+            with_public_fen=totals.wallet_fen,
+            in_escrow_fen=totals.escrow_fen,
+            offline_fen=totals.offline_fen,
+            in_guarantee_fen=totals.guarantee_fen,
+            reserves_fen=reserves,
+        )
+
+    @router.get("/rulebook")
+    async def rulebook() -> RulebookView:
+        """Tell which rulebook is in force."""
+        book = writer.control.rulebook_at(writer.tip.time_ms)
+        return RulebookView(name=book.name, rulebook_hash=book.hash.hex())
+
+    return router
+
+
+def _order_id(text: str) -> OrderId:
+    value = bytes.fromhex(text)
+    if not is_order_id(value):
+        raise refuse(Code.MALFORMED, "path.order_id")
+    return OrderId(value)
+
+
+def _account_view(account: Account, time_ms: int) -> AccountView:
+    calendar = calendar_at(time_ms)
+    day, year = spent(account.spent_on, account.day_spent_fen, account.year_spent_fen, calendar)
+    return AccountView(
+        number=numbers.format_number(account.number),
+        operator=f"{account.operator:04d}",
+        kind=account.kind,
+        wallet_class=account.wallet_class,
+        holder=account.holder,
+        public_key=account.key.hex(),
+        closed=account.closed,
+        freezes=account.freezes,
+        balance_fen=account.balance_fen,
+        day_spent_fen=day,
+        year_spent_fen=year,
+        balance_cap_fen=account.balance_cap_fen,
+        single_limit_fen=account.single_limit_fen,
+        day_limit_fen=account.day_limit_fen,
+        year_limit_fen=account.year_limit_fen,
+        second_factor_above_fen=account.second_factor_above_fen,
+    )

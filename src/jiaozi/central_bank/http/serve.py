@@ -1,0 +1,131 @@
+"""Run the central bank's service: registry and HTTP API in one process."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+
+import structlog
+from prometheus_client import CollectorRegistry, Gauge
+from prometheus_client.core import CounterMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from jiaozi.central_bank.http.access import Access
+from jiaozi.central_bank.http.reads import public_routes, reading_routes
+from jiaozi.central_bank.registry.found import found
+from jiaozi.central_bank.registry.intake import Intake, encode_answers
+from jiaozi.central_bank.registry.verifiers import Verifiers
+from jiaozi.central_bank.registry.writer import InvariantBroken, Writer
+from jiaozi.central_bank.rulebook.model import Rulebook
+from jiaozi.protocol.refusals import Code, refuse
+from jiaozi.protocol.suites import Signer
+from jiaozi.service.application import new_application
+from jiaozi.service.dispatch import AsgiApp, Dispatcher, HotRequest, HotResponse, HotRoute
+from jiaozi.service.metrics import new_registry
+from jiaozi.storage.database import Database
+
+ORDERS_BYTES_MAX = 4 << 20
+ORDERS_OPERATION = {
+    "summary": "Take signed orders",
+    "description": "A CBOR sequence of 1 to 2,000 submissions from an operator's transport key or "
+    "an officer's key. The answer is a CBOR array with one item for each: "
+    "`[1, outcome, height, position]` for what stands in a block, `[0, code, [field, ...]]` for "
+    "what was refused without effect.",
+    "tags": ["operators"],
+    "requestBody": {"required": True, "content": {"application/cbor-seq": {}}},
+    "responses": {
+        "200": {"description": "An answer for each", "content": {"application/cbor": {}}}
+    },
+}
+VERIFIER_PROCESSES = 2
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CentralBankSettings:
+    """What a central bank's process needs to run."""
+
+    dsn: str
+    genesis: bytes
+    block_signer: Signer
+    library: Mapping[bytes, Rulebook]
+    verifier_processes: int = VERIFIER_PROCESSES
+
+
+@asynccontextmanager
+async def open_central_bank(settings: CentralBankSettings) -> AsyncIterator[AsgiApp]:
+    """Start registry and writer, yield the application, and end them."""
+    async with await Database.open(settings.dsn, name="central-bank") as database:
+        genesis = await found(
+            database,
+            settings.genesis,
+            block_signer=settings.block_signer,
+            library=settings.library,
+        )
+        writer = Writer(database, genesis=genesis, block_signer=settings.block_signer)
+        verifiers = Verifiers(settings.verifier_processes)
+        await verifiers.start()
+        running = asyncio.create_task(_run(writer))
+        try:
+            yield _application(settings, writer, verifiers, database)
+        finally:
+            running.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await running
+            await verifiers.stop()
+
+
+async def _run(writer: Writer) -> None:
+    """Run the writer; a broken invariant ends it, and health and orders say so from then on."""
+    with contextlib.suppress(InvariantBroken):
+        await writer.run()
+
+
+def _application(
+    settings: CentralBankSettings, writer: Writer, verifiers: Verifiers, database: Database
+) -> Dispatcher:
+    figures = new_registry()
+    _count(writer, figures)
+    access = Access(lambda: writer.control)
+    intake = Intake(writer, verifiers, writer.network)
+
+    async def check_health() -> None:
+        if writer.broken is not None or not writer.leads:
+            raise refuse(Code.UNAVAILABLE)
+
+    async def take_orders(request: HotRequest) -> HotResponse:
+        caller = access.of_orders(request)
+        return HotResponse(encode_answers(await intake.take(request.body, caller)))
+
+    app = new_application(
+        "Jiaozi central bank",
+        summary="The registry of who holds what: orders in, outcomes and proofs out.",
+        version=version("jiaozi"),
+        registry=figures,
+        check_health=check_health,
+        hot_operations={("POST", "/v1/orders"): ORDERS_OPERATION},
+    )
+    app.include_router(public_routes(writer, database, settings.genesis))
+    app.include_router(reading_routes(writer, database, access))
+    hot = {("POST", "/v1/orders"): HotRoute(take_orders, ORDERS_BYTES_MAX)}
+    return Dispatcher(app, hot, registry=figures)
+
+
+def _count(writer: Writer, figures: CollectorRegistry) -> None:
+    """Show the writer's figures: waiting, height, settled and refused orders."""
+    waiting = Gauge("jiaozi_orders_waiting", "Orders that wait for the writer.", registry=figures)
+    waiting.set_function(lambda: writer.waiting)
+    leading = Gauge("jiaozi_registry_leads", "1 while this registry writes.", registry=figures)
+    leading.set_function(lambda: float(writer.leads))
+
+    class Orders(Collector):
+        def collect(self) -> list[Metric]:
+            orders = CounterMetricFamily("jiaozi_orders", "Final orders.", labels=["outcome"])
+            orders.add_metric(["settled"], writer.settled)
+            orders.add_metric(["refused"], writer.refused)
+            return [orders]
+
+    figures.register(Orders())

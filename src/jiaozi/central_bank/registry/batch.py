@@ -1,0 +1,156 @@
+"""One batch: load what its orders touch, post each, and make sure that the ledger adds up."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from jiaozi.central_bank.registry import store
+from jiaozi.central_bank.registry.block import Draft, readers_of_refused, readers_of_settled
+from jiaozi.central_bank.registry.control import Control
+from jiaozi.central_bank.registry.model import RESERVE_KINDS, Kind, PayeeRefusal, Totals
+from jiaozi.central_bank.registry.post import Ledger, post
+from jiaozi.central_bank.registry.store import UsedId
+from jiaozi.protocol import cbor, numbers
+from jiaozi.protocol.blocks import encode_outcome, read_outcome
+from jiaozi.protocol.certificates import Certified
+from jiaozi.protocol.order_types import OrderType
+from jiaozi.protocol.orders import Order, check_window
+from jiaozi.protocol.refusals import SETTLED, Code, Outcome, Refusal, refuse
+from jiaozi.storage.database import Connection
+
+
+class Answer(NamedTuple):
+    """What became of one order: its final outcome and place, or a refusal without effect."""
+
+    outcome: Outcome = ()
+    height: int = 0
+    position: int = 0
+    refusal: Refusal | None = None
+
+
+async def load_ledger(
+    connection: Connection,
+    orders: Sequence[Order],
+    totals: Totals,
+    control: Control,
+    time_ms: int,
+) -> Ledger:
+    """Load all that a batch of orders touches."""
+    touched: set[int] = set()
+    groups: set[bytes] = set()
+    for order in orders:
+        for leg in order.legs:
+            touched.add(leg.debit)
+            touched.add(leg.credit)
+        if order.type in _TOUCH_MORE:
+            touched |= _also_touched(order, control)
+        if order.type is OrderType.OPEN_ACCOUNT:
+            groups.add(order.body["group"])
+    accounts = await store.load_accounts(connection, touched) if touched else {}
+    heads = await store.load_groups(connection, groups)
+    return Ledger(
+        accounts=accounts,
+        groups={key: accounts.setdefault(head.number, head) for key, head in heads.items()},
+        control=control,
+        totals=totals,
+        time_ms=time_ms,
+    )
+
+
+def post_one(
+    order: Order,
+    caller: Certified,
+    ledger: Ledger,
+    draft: Draft,
+    used: dict[tuple[bytes, int], UsedId],
+) -> Answer:
+    """Post one order, put a final outcome into the block, and return what to answer.
+
+    The same order gets its first outcome again, whether it came before or in this very batch.
+    """
+    key = (order.id, order.scope)
+    first = used.get(key)
+    if first is not None:
+        return _answer_again(order, first)
+    try:
+        check_window(order, ledger.time_ms)
+        post(order, caller, ledger)
+    except Refusal as refusal:
+        if not refusal.is_final:
+            return Answer(refusal=refusal)
+        outcome = (int(refusal.code), *map(int, refusal.fields.values()))
+        readers = readers_of_refused(order, caller.operator, None, 0)
+    except PayeeRefusal as refusal:
+        outcome = (int(Code.PAYEE_CANNOT_RECEIVE),)
+        payee = ledger.accounts.get(refusal.payee)
+        readers = readers_of_refused(order, caller.operator, payee, refusal.cause)
+    else:
+        outcome = SETTLED
+        readers = readers_of_settled(order, caller.operator, ledger.accounts)
+    position = draft.add(order, outcome, readers)
+    encoded = None if outcome == SETTLED else encode_outcome(outcome)
+    used[key] = UsedId(order.identity, encoded, draft.height, position)
+    return Answer(outcome, draft.height, position)
+
+
+def outcome_of(used: UsedId) -> Outcome:
+    """Return the outcome that is remembered with an id."""
+    if used.refusal is None:
+        return SETTLED
+    return read_outcome(cbor.decode(used.refusal, size_max=64))
+
+
+def totals_after(ledger: Ledger, loaded: Mapping[int, int]) -> Totals:
+    """Return the money by kind of account after a batch.
+
+    Args:
+        ledger: After the batch.
+        loaded: The balances before it.
+
+    Raises:
+        AssertionError: One of the two ledgers no longer sums to zero.
+    """
+    changes = dict.fromkeys(Kind, 0)
+    for number in ledger.changed:
+        account = ledger.accounts[number]
+        changes[Kind(account.kind)] += account.balance_fen - loaded.get(number, 0)
+    reserves = sum(change for kind, change in changes.items() if kind in RESERVE_KINDS)
+    assert reserves == 0, f"the reserves ledger is off by {reserves} fen"
+    currency = sum(change for kind, change in changes.items() if kind not in RESERVE_KINDS)
+    assert currency == 0, f"the currency ledger is off by {currency} fen"
+    before = ledger.totals
+    return replace(
+        before,
+        vault_fen=before.vault_fen + changes[Kind.VAULT],
+        wallet_fen=before.wallet_fen + changes[Kind.WALLET],
+        escrow_fen=before.escrow_fen + changes[Kind.ESCROW],
+        offline_fen=before.offline_fen + changes[Kind.OFFLINE],
+        guarantee_fen=before.guarantee_fen + changes[Kind.GUARANTEE],
+    )
+
+
+def _answer_again(order: Order, first: UsedId) -> Answer:
+    if first.identity != order.identity:
+        return Answer(refusal=refuse(Code.ID_REUSED))
+    return Answer(outcome_of(first), first.height, first.position)
+
+
+def _also_touched(order: Order, control: Control) -> set[int]:
+    """Return the accounts that an order touches beside those of its legs."""
+    body = order.body
+    match order.type:
+        case OrderType.OPEN_ACCOUNT:
+            return {body["number"], body.get("parent", body["number"])}
+        case OrderType.ISSUE:
+            operator = numbers.operator_of(order.legs[0].credit)
+            return {numbers.reserve_of(operator), numbers.SETTLEMENT}
+        case OrderType.DESTROY:
+            operator = numbers.operator_of(order.legs[0].debit)
+            return {numbers.reserve_of(operator), numbers.SETTLEMENT}
+        case _:
+            return {int(numbers.vault_of(operator)) for operator in control.quotas_fen}
+
+
+_TOUCH_MORE = frozenset(
+    (OrderType.OPEN_ACCOUNT, OrderType.ISSUE, OrderType.DESTROY, OrderType.CERTIFY)
+)

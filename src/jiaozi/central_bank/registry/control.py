@@ -1,0 +1,127 @@
+"""Control state: who may sign what, quotas and rulebooks; changed by officers' orders only.
+
+Small, so the writer holds all of it in memory. It is immutable: an order that changes it makes a
+new one, which becomes the writer's when the block is committed and is dropped otherwise.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import TypeVar
+
+from jiaozi.central_bank.rulebook.model import Rulebook
+from jiaozi.protocol.certificates import Certified, Use
+from jiaozi.protocol.genesis import OFFICERS_MIN, Network
+from jiaozi.protocol.refusals import Code, refuse
+
+_Key = TypeVar("_Key")
+_Value = TypeVar("_Value")
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRecord:
+    """A key with its one use."""
+
+    certified: Certified
+    revoked: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Control:
+    """Keys by public key, vault quotas by operator, rulebooks by start."""
+
+    network: Network
+    keys: Mapping[bytes, KeyRecord]
+    quotas_fen: Mapping[int, int]
+    schedule: tuple[tuple[int, bytes], ...]
+    """Start in Unix milliseconds and hash, in order of start."""
+    library: Mapping[bytes, Rulebook]
+    """The rulebooks that this registry has, by hash."""
+
+    def rulebook_at(self, time_ms: int) -> Rulebook:
+        """Return the rulebook in force at a block time."""
+        chosen = self.schedule[0][1]
+        for starts_at_ms, rulebook_hash in self.schedule:
+            if starts_at_ms <= time_ms:
+                chosen = rulebook_hash
+        return self.library[chosen]
+
+    def certified(self, key: bytes, use: Use, time_ms: int) -> Certified:
+        """Return what is certified of a key, which must be for this use and valid now.
+
+        Raises:
+            Refusal: ``certificate_unknown``, ``certificate_other_use``, ``certificate_revoked`` or
+                ``certificate_not_valid_now``.
+        """
+        record = self.keys.get(key)
+        if record is None:
+            raise refuse(Code.CERTIFICATE_UNKNOWN)
+        certified = record.certified
+        if certified.use is not use:
+            raise refuse(Code.CERTIFICATE_OTHER_USE)
+        if record.revoked:
+            raise refuse(Code.CERTIFICATE_REVOKED)
+        if not certified.not_before_ms <= time_ms < certified.not_after_ms:
+            raise refuse(Code.CERTIFICATE_NOT_VALID_NOW)
+        return certified
+
+    def with_record(self, record: KeyRecord) -> "Control":
+        """Return the state with a key; a new operator begins with a quota of nothing."""
+        operator = record.certified.operator
+        quotas = self.quotas_fen
+        if operator and operator not in quotas:
+            quotas = _with(quotas, operator, 0)
+        return replace(self, keys=_with(self.keys, record.certified.key, record), quotas_fen=quotas)
+
+    def without_key(self, key: bytes, time_ms: int) -> "Control":
+        """Return the state with a key revoked.
+
+        Raises:
+            Refusal: ``certificate_unknown``, or ``last_officers`` when fewer than two persons
+                could approve anything afterwards.
+        """
+        record = self.keys.get(key)
+        if record is None:
+            raise refuse(Code.CERTIFICATE_UNKNOWN)
+        keys = _with(self.keys, key, replace(record, revoked=True))
+        persons = {
+            each.certified.person
+            for each in keys.values()
+            if each.certified.use is Use.OFFICER
+            and not each.revoked
+            and time_ms < each.certified.not_after_ms
+        }
+        if record.certified.use is Use.OFFICER and len(persons) < OFFICERS_MIN:
+            raise refuse(Code.LAST_OFFICERS)
+        return replace(self, keys=keys)
+
+    def with_quota(self, operator: int, quota_fen: int) -> "Control":
+        """Return the state with an operator's quota set."""
+        return replace(self, quotas_fen=_with(self.quotas_fen, operator, quota_fen))
+
+    def with_rulebook(self, starts_at_ms: int, rulebook_hash: bytes) -> "Control":
+        """Return the state with a rulebook put in force from a time on."""
+        others = [each for each in self.schedule if each[0] != starts_at_ms]
+        return replace(self, schedule=tuple(sorted([*others, (starts_at_ms, rulebook_hash)])))
+
+
+def from_genesis(network: Network, library: Mapping[bytes, Rulebook]) -> Control:
+    """Return the state that genesis sets.
+
+    Raises:
+        LookupError: The rulebook of genesis is not in the library.
+    """
+    genesis = network.genesis
+    if genesis.rulebook_hash not in library:
+        raise LookupError(f"no rulebook file has the hash {genesis.rulebook_hash.hex()} of genesis")
+    return Control(
+        network=network,
+        keys=MappingProxyType({each.key: KeyRecord(each) for each in genesis.keys}),
+        quotas_fen=MappingProxyType(dict(genesis.quotas_fen)),
+        schedule=((0, genesis.rulebook_hash),),
+        library=library,
+    )
+
+
+def _with(mapping: Mapping[_Key, _Value], key: _Key, value: _Value) -> Mapping[_Key, _Value]:
+    return MappingProxyType({**mapping, key: value})

@@ -1,0 +1,138 @@
+-- name: accounts
+-- All that the rules ask of accounts, in the order of the fields of model.Account.
+SELECT number, kind, operator, wallet_class, holder, suite, key, group_id, head, parent, closed,
+       freezes, balance_cap_fen, single_limit_fen, day_limit_fen, year_limit_fen,
+       second_factor_above_fen, balance_fen, spent_on, day_spent_fen, year_spent_fen,
+       group_balance_fen, group_spent_on, group_day_spent_fen, group_year_spent_fen
+FROM account WHERE number = ANY ($1::bigint[]);
+
+-- name: group_heads
+-- The accounts that carry the totals of these groups, with the same fields.
+SELECT number, kind, operator, wallet_class, holder, suite, key, group_id, head, parent, closed,
+       freezes, balance_cap_fen, single_limit_fen, day_limit_fen, year_limit_fen,
+       second_factor_above_fen, balance_fen, spent_on, day_spent_fen, year_spent_fen,
+       group_balance_fen, group_spent_on, group_day_spent_fen, group_year_spent_fen
+FROM account WHERE number = head AND group_id = ANY ($1::bytea[]);
+
+-- name: write_balances
+-- What an accepted payment changes of accounts; the caller compares the number of rows.
+UPDATE account SET
+    balance_fen = new.balance_fen, spent_on = new.spent_on, day_spent_fen = new.day_spent_fen,
+    year_spent_fen = new.year_spent_fen, group_balance_fen = new.group_balance_fen,
+    group_spent_on = new.group_spent_on, group_day_spent_fen = new.group_day_spent_fen,
+    group_year_spent_fen = new.group_year_spent_fen
+FROM unnest($1::bigint[], $2::bigint[], $3::integer[], $4::bigint[], $5::bigint[], $6::bigint[],
+            $7::integer[], $8::bigint[], $9::bigint[])
+    AS new (number, balance_fen, spent_on, day_spent_fen, year_spent_fen, group_balance_fen,
+            group_spent_on, group_day_spent_fen, group_year_spent_fen)
+WHERE account.number = new.number;
+
+-- name: write_key
+-- A rotated vault key.
+UPDATE account SET suite = $2, key = $3 WHERE number = $1;
+
+-- name: used_ids
+-- Which of these ids were used up among those that expire on a day, and with what outcome.
+SELECT id, account, identity, refusal, height, position
+FROM used_id WHERE last_expiry_day = $1 AND id = ANY ($2::bytea[]);
+
+-- name: used_id
+-- The outcome of one order.
+SELECT identity, refusal, height, position
+FROM used_id WHERE last_expiry_day = $1 AND id = $2 AND account = $3;
+
+-- name: days_remembered
+-- The days whose ids are remembered, from the names of their partitions.
+SELECT substring(child.relname FROM '[0-9]+$')::integer AS day
+FROM pg_inherits JOIN pg_class AS child ON child.oid = inhrelid
+WHERE inhparent = 'used_id'::regclass;
+
+-- name: append_block
+-- A block on top of the one before, and only there: a deposed writer adds nothing.
+INSERT INTO block (height, time_ms, identity, header, order_count, body, issued_fen, destroyed_fen,
+                   vault_fen, wallet_fen, escrow_fen, offline_fen, guarantee_fen)
+SELECT $1::bigint, $2::bigint, $3::bytea, $4::bytea, $5::integer, $6::bytea, $7::bigint,
+       $8::bigint, $9::bigint, $10::bigint, $11::bigint, $12::bigint, $13::bigint
+WHERE coalesce((SELECT max(height) FROM block), -1) = $1::bigint - 1;
+
+-- name: last_block
+-- Where the chain stands.
+SELECT height, time_ms, identity, header, issued_fen, destroyed_fen, vault_fen, wallet_fen,
+       escrow_fen, offline_fen, guarantee_fen
+FROM block ORDER BY height DESC LIMIT 1;
+
+-- name: genesis
+-- The document the network began with.
+SELECT body FROM block WHERE height = 0;
+
+-- name: headers
+-- Signed headers from a height on.
+SELECT header FROM block WHERE height >= $1 ORDER BY height LIMIT $2;
+
+-- name: blocks
+-- Whole blocks from a height on.
+SELECT height, header, body FROM block WHERE height >= $1 ORDER BY height LIMIT $2;
+
+-- name: block
+-- One whole block.
+SELECT height, header, order_count, body FROM block WHERE height = $1;
+
+-- name: reserve_total
+-- What operators hold in reserve: minus the balance of settlement.
+SELECT -balance_fen AS reserve_fen FROM account WHERE kind = 2;
+
+-- name: feed_heads
+-- Where each operator's feed stands.
+SELECT DISTINCT ON (operator) operator, last_sequence, running_hash
+FROM feed_block ORDER BY operator, height DESC;
+
+-- name: feed_page
+-- The blocks of an operator's feed after a height.
+SELECT feed_block.height, first_sequence, entries, proof, header, order_count, body
+FROM feed_block JOIN block ON block.height = feed_block.height
+WHERE feed_block.operator = $1 AND feed_block.height > $2
+ORDER BY feed_block.height LIMIT $3;
+
+-- name: append_feed
+-- What concerns an operator in a block.
+INSERT INTO feed_block (operator, height, first_sequence, last_sequence, running_hash, entries,
+                        proof)
+VALUES ($1, $2, $3, $4, $5, $6, $7);
+
+-- name: certified_keys
+-- All keys with a use.
+SELECT key, suite, key_use, operator, person, not_before_ms, not_after_ms, revoked
+FROM certified_key;
+
+-- name: write_certified_key
+-- A new key, or a known one whose revocation changed.
+INSERT INTO certified_key (key, suite, key_use, operator, person, not_before_ms, not_after_ms,
+                           revoked)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+ON CONFLICT (key) DO UPDATE SET revoked = excluded.revoked;
+
+-- name: operators
+-- The operators and their quotas.
+SELECT code, quota_fen FROM operator;
+
+-- name: write_operator
+-- A new operator or quota.
+INSERT INTO operator (code, quota_fen) VALUES ($1, $2)
+ON CONFLICT (code) DO UPDATE SET quota_fen = excluded.quota_fen;
+
+-- name: rulebooks
+-- Which rulebook applies from when.
+SELECT starts_at_ms, rulebook_hash FROM rulebook_in_force ORDER BY starts_at_ms;
+
+-- name: write_rulebook
+-- A rulebook put in force; a later order for the same time takes its place.
+INSERT INTO rulebook_in_force (starts_at_ms, rulebook_hash) VALUES ($1, $2)
+ON CONFLICT (starts_at_ms) DO UPDATE SET rulebook_hash = excluded.rulebook_hash;
+
+-- name: write_state_hash
+-- The hash of the whole state after a block.
+INSERT INTO state_hash (height, state_hash) VALUES ($1, $2) ON CONFLICT DO NOTHING;
+
+-- name: tip_height
+-- The height of the last block.
+SELECT max(height) FROM block;

@@ -1,0 +1,268 @@
+"""The registry's statements: loading what a batch needs and writing what it changed.
+
+Set-based throughout: a batch of a thousand orders takes about ten statements, none of them per
+order. What is read together is stored as one value: a block's orders, a feed's entries.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import astuple, dataclass
+from importlib.resources import files
+from typing import NamedTuple
+
+from jiaozi.central_bank.registry.control import Control, KeyRecord
+from jiaozi.central_bank.registry.model import Account, Totals
+from jiaozi.protocol.blocks import SignedHeader
+from jiaozi.protocol.certificates import Certified, Use
+from jiaozi.protocol.feed import Head
+from jiaozi.protocol.ids import OrderId, last_expiry_day
+from jiaozi.protocol.orders import Order
+from jiaozi.storage.database import Connection
+from jiaozi.storage.queries import load_statements
+
+_ACCOUNT_COLUMNS = tuple(Account.__dataclass_fields__)
+_USED_ID_COLUMNS = (
+    "last_expiry_day", "id", "account", "identity", "refusal", "height", "position",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Statements:
+    """The names in queries.sql."""
+
+    accounts: str
+    group_heads: str
+    write_balances: str
+    write_key: str
+    used_ids: str
+    used_id: str
+    days_remembered: str
+    append_block: str
+    last_block: str
+    genesis: str
+    headers: str
+    blocks: str
+    block: str
+    tip_height: str
+    reserve_total: str
+    feed_heads: str
+    feed_page: str
+    append_feed: str
+    certified_keys: str
+    write_certified_key: str
+    operators: str
+    write_operator: str
+    rulebooks: str
+    write_rulebook: str
+    write_state_hash: str
+
+
+SQL = load_statements(Statements, files(__package__) / "queries.sql")
+MIGRATIONS = files(__package__) / "migrations"
+
+
+class UsedId(NamedTuple):
+    """What an order id was used for: the identity of the order and its first outcome."""
+
+    identity: bytes
+    refusal: bytes | None
+    height: int
+    position: int
+
+
+class FeedRow(NamedTuple):
+    """What concerns one operator in one block, ready to be stored."""
+
+    operator: int
+    first_sequence: int
+    head: Head
+    entries: bytes
+    proof: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tip:
+    """Where the chain stands after its last block."""
+
+    height: int
+    time_ms: int
+    identity: bytes
+    header: bytes
+    totals: Totals
+    feeds: Mapping[int, Head]
+    """Where the feed of each operator stands."""
+
+
+async def load_accounts(connection: Connection, numbers: Iterable[int]) -> dict[int, Account]:
+    """Load accounts and the heads of their groups; those that do not exist are left out."""
+    rows = await connection.fetch(SQL.accounts, list(numbers))
+    accounts = {row[0]: Account(*row) for row in rows}
+    heads = {each.head for each in accounts.values()} - accounts.keys()
+    if heads:
+        for row in await connection.fetch(SQL.accounts, list(heads)):
+            accounts[row[0]] = Account(*row)
+    return accounts
+
+
+async def load_groups(
+    connection: Connection, groups: Iterable[bytes]
+) -> dict[tuple[bytes, int], Account]:
+    """Load the heads of groups, by group and operator."""
+    wanted = list(groups)
+    rows = await connection.fetch(SQL.group_heads, wanted) if wanted else []
+    heads = (Account(*row) for row in rows)
+    return {(each.group_id, each.operator): each for each in heads}
+
+
+async def load_used(
+    connection: Connection, orders: Iterable[Order]
+) -> dict[tuple[bytes, int], UsedId]:
+    """Find which ids of these orders were used up before, by id and account."""
+    days: dict[int, list[bytes]] = {}
+    for order in orders:
+        days.setdefault(last_expiry_day(order.id), []).append(order.id)
+    used = {}
+    for day, ids in days.items():
+        for row in await connection.fetch(SQL.used_ids, day, ids):
+            used[row[0], row[1]] = UsedId(*row[2:])
+    return used
+
+
+async def find_used(connection: Connection, account: int, order_id: OrderId) -> UsedId | None:
+    """Find the outcome of one order."""
+    row = await connection.fetchrow(SQL.used_id, last_expiry_day(order_id), order_id, account)
+    return None if row is None else UsedId(*row)
+
+
+async def load_tip(connection: Connection) -> Tip | None:
+    """Load where the chain stands; None before genesis."""
+    row = await connection.fetchrow(SQL.last_block)
+    if row is None:
+        return None
+    feeds = {each[0]: Head(each[1], each[2]) for each in await connection.fetch(SQL.feed_heads)}
+    return Tip(
+        height=row["height"],
+        time_ms=row["time_ms"],
+        identity=row["identity"],
+        header=row["header"],
+        totals=Totals(*list(row)[4:]),
+        feeds=feeds,
+    )
+
+
+async def load_control(connection: Connection, genesis: Control) -> Control:
+    """Load the control state that officers' orders made of the one in genesis."""
+    control = genesis
+    for row in await connection.fetch(SQL.certified_keys):
+        certified = Certified(
+            key=row["key"],
+            suite=row["suite"],
+            use=Use(row["key_use"]),
+            operator=row["operator"],
+            person=row["person"],
+            not_before_ms=row["not_before_ms"],
+            not_after_ms=row["not_after_ms"],
+        )
+        control = control.with_record(KeyRecord(certified, row["revoked"]))
+    for row in await connection.fetch(SQL.operators):
+        control = control.with_quota(row["code"], row["quota_fen"])
+    for row in await connection.fetch(SQL.rulebooks):
+        control = control.with_rulebook(row["starts_at_ms"], row["rulebook_hash"])
+    return control
+
+
+async def write_accounts(
+    connection: Connection, changed: Sequence[Account], opened: Sequence[Account]
+) -> None:
+    """Write balances and sums of changed accounts, and insert opened ones.
+
+    Raises:
+        AssertionError: An account to change is not there: the registry is broken.
+    """
+    if opened:
+        rows = [astuple(each) for each in opened]
+        await connection.copy_records_to_table("account", records=rows, columns=_ACCOUNT_COLUMNS)
+    if not changed:
+        return
+    status = await connection.execute(
+        SQL.write_balances,
+        [each.number for each in changed],
+        [each.balance_fen for each in changed],
+        [each.spent_on for each in changed],
+        [each.day_spent_fen for each in changed],
+        [each.year_spent_fen for each in changed],
+        [each.group_balance_fen for each in changed],
+        [each.group_spent_on for each in changed],
+        [each.group_day_spent_fen for each in changed],
+        [each.group_year_spent_fen for each in changed],
+    )
+    assert status == f"UPDATE {len(changed)}", f"{status} of {len(changed)} accounts"
+
+
+async def write_used(
+    connection: Connection,
+    rows: Mapping[int, list[tuple[int, bytes, int, bytes, bytes | None, int, int]]],
+) -> None:
+    """Write the ids that a block used up, straight into the partition of their day."""
+    for day, records in rows.items():
+        await connection.copy_records_to_table(
+            f"used_id_{day}", records=records, columns=_USED_ID_COLUMNS
+        )
+
+
+async def append_block(
+    connection: Connection, signed: SignedHeader, body: bytes, totals: Totals
+) -> bool:
+    """Add a block; False when another writer has added one at this height."""
+    header = signed.header
+    status = await connection.execute(
+        SQL.append_block, header.height, header.time_ms, signed.identity, signed.encoded,
+        header.count, body, totals.issued_fen, totals.destroyed_fen, totals.vault_fen,
+        totals.wallet_fen, totals.escrow_fen, totals.offline_fen, totals.guarantee_fen,
+    )  # fmt: skip
+    return status == "INSERT 0 1"
+
+
+async def append_feeds(connection: Connection, height: int, rows: Sequence[FeedRow]) -> None:
+    """Add what concerns each operator in a block."""
+    if rows:
+        await connection.executemany(
+            SQL.append_feed,
+            [
+                (
+                    each.operator, height, each.first_sequence, each.head.sequence,
+                    each.head.running_hash, each.entries, each.proof,
+                )
+                for each in rows
+            ],
+        )  # fmt: skip
+
+
+async def write_control(connection: Connection, before: Control, after: Control) -> None:
+    """Write what a block changed of the control state."""
+    for key, record in after.keys.items():
+        if before.keys.get(key) != record:
+            each = record.certified
+            await connection.execute(
+                SQL.write_certified_key, key, each.suite, int(each.use), each.operator,
+                each.person, each.not_before_ms, each.not_after_ms, record.revoked,
+            )  # fmt: skip
+    for operator, quota_fen in after.quotas_fen.items():
+        if before.quotas_fen.get(operator) != quota_fen:
+            await connection.execute(SQL.write_operator, operator, quota_fen)
+    for entry in after.schedule:
+        if entry not in before.schedule:
+            await connection.execute(SQL.write_rulebook, *entry)
+
+
+async def remember_days(connection: Connection, days: range) -> None:
+    """Make a place for the ids that expire on these days, and drop those of days gone by."""
+    known = {row["day"] for row in await connection.fetch(SQL.days_remembered)}
+    for day in days:
+        if day not in known:
+            await connection.execute(
+                f"CREATE TABLE IF NOT EXISTS used_id_{day:d} "
+                f"PARTITION OF used_id FOR VALUES IN ({day:d})"
+            )
+    for day in known:
+        if day < days.start:
+            await connection.execute(f"DROP TABLE used_id_{day:d}")

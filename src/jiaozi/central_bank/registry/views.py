@@ -1,0 +1,135 @@
+"""What may be read, and by whom (rules.md §F.1).
+
+An operator reads headers, the orders of its own wallets and the legs that credit them, by no route
+more. What is shown here is cut for one operator; whole blocks are for the auditor.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from jiaozi.central_bank.registry import store
+from jiaozi.central_bank.registry.batch import outcome_of
+from jiaozi.central_bank.registry.block import ENTRY
+from jiaozi.central_bank.registry.model import Account
+from jiaozi.protocol import blocks, cbor, feed, merkle, numbers
+from jiaozi.protocol.blocks import BlockItem
+from jiaozi.protocol.ids import OrderId
+from jiaozi.protocol.orders import parse_view
+from jiaozi.protocol.receipts import encode_receipt
+from jiaozi.protocol.refusals import Code, Outcome, PayeeCause, refuse
+from jiaozi.storage.database import Connection
+
+
+class Found(NamedTuple):
+    """The final outcome of an order and its place."""
+
+    outcome: Outcome
+    height: int
+    position: int
+    identity: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class FeedPage:
+    """Blocks of a feed, encoded, and the height up to which the feed is complete."""
+
+    blocks: tuple[bytes, ...]
+    height: int
+
+
+async def read_account(connection: Connection, number: int, operator: int) -> Account:
+    """Return an account that the operator carries, with the totals of its group.
+
+    Raises:
+        Refusal: ``not_found``, for an unknown account and for another operator's alike.
+    """
+    accounts = await store.load_accounts(connection, (number,))
+    account = accounts.get(number)
+    if account is None or account.operator != operator:
+        raise refuse(Code.NOT_FOUND)
+    return account
+
+
+async def find_outcome(
+    connection: Connection, account: int, order_id: OrderId, operator: int
+) -> Found | None:
+    """Return the outcome of an order that an account of the operator signed; None when absent.
+
+    Raises:
+        Refusal: ``not_found`` when the account is not the operator's.
+    """
+    await _check_carried(connection, account, operator)
+    used = await store.find_used(connection, account, order_id)
+    if used is None:
+        return None
+    return Found(outcome_of(used), used.height, used.position, used.identity)
+
+
+async def read_feed(connection: Connection, operator: int, after: int, limit: int) -> FeedPage:
+    """Return the next blocks of an operator's feed."""
+    tip = await connection.fetchval(store.SQL.tip_height)
+    rows = await connection.fetch(store.SQL.feed_page, operator, after, limit)
+    encoded = []
+    for row in rows:
+        items = list(blocks.read_body(row["body"], row["order_count"]))
+        entries = [
+            _entry(items[position], position, visible, cause)
+            for position, visible, cause in ENTRY.iter_unpack(row["entries"])
+        ]
+        index, size, path = _decode_proof(row["proof"])
+        encoded.append(
+            feed.encode_block(row["header"], row["first_sequence"], entries, (index, size, path))
+        )
+    return FeedPage(tuple(encoded), rows[-1]["height"] if len(rows) == limit else tip)
+
+
+async def make_receipt(
+    connection: Connection, account: int, order_id: OrderId, *, reader: int, operator: int
+) -> bytes:
+    """Make the receipt of an order for one of its readers: the payer or a payee.
+
+    Raises:
+        Refusal: ``not_found`` when there is no such order, or the reader is neither at its debit
+            nor at its credit, or not the operator's account.
+    """
+    await _check_carried(connection, reader, operator)
+    used = await store.find_used(connection, account, order_id)
+    if used is None:
+        raise refuse(Code.NOT_FOUND)
+    row = await connection.fetchrow(store.SQL.block, used.height)
+    assert row is not None, f"block {used.height} is gone"
+    items = list(blocks.read_body(row["body"], row["order_count"]))
+    item = items[used.position]
+    legs = parse_view(item.cose, item.legs).legs
+    shown: list[bytes | None] = [
+        encoded if reader in (leg.debit, leg.credit) else None
+        for encoded, leg in zip(item.legs, legs, strict=True)
+    ]
+    is_payee_of_refused = reader != account and used.refusal is not None
+    if is_payee_of_refused or (reader != account and not any(shown)):
+        raise refuse(Code.NOT_FOUND)
+    leaves = [blocks.leaf(each.cose, blocks.encode_outcome(each.outcome)) for each in items]
+    path = merkle.inclusion_proof(leaves, used.position)
+    return encode_receipt(item, shown, used.position, path, row["header"])
+
+
+async def _check_carried(connection: Connection, number: int, operator: int) -> None:
+    """Check that an account is the operator's; an order's scope may be a number never opened."""
+    accounts = await store.load_accounts(connection, (number,))
+    carried_by = accounts[number].operator if number in accounts else numbers.operator_of(number)
+    if carried_by != operator:
+        raise refuse(Code.NOT_FOUND)
+
+
+def _entry(item: BlockItem, position: int, visible: int, cause: int) -> feed.Entry:
+    legs: list[bytes | None] = [
+        leg if visible >> index & 1 else None for index, leg in enumerate(item.legs)
+    ]
+    return feed.Entry(position, item.cose, legs, item.outcome, PayeeCause(cause) if cause else None)
+
+
+def _decode_proof(data: bytes) -> tuple[int, int, list[bytes]]:
+    value = cbor.decode(data, size_max=len(data))
+    assert isinstance(value, list), "a stored proof is a list of three"
+    index, size, path = value
+    return index, size, path

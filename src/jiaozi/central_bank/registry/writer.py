@@ -1,0 +1,325 @@
+"""The one writer: takes a batch of orders, posts them, commits one block, and only then answers.
+
+Rules of the loop (rules.md §C):
+
+1. The writer holds an advisory lock on the very connection it writes with. A second registry waits
+   for it; a writer that lost its connection has lost the lock, and its block would not fit on the
+   chain (`append_block` asserts the height before).
+2. Block time is the later of the clock and the block before; an idle registry commits an empty
+   block every `IDLE_BLOCK_S`.
+3. Everything that a batch changes is in one transaction. State in memory is replaced after the
+   commit, from what was committed, and loaded again after any fault.
+4. A fault before the commit was sent means nothing happened (`unavailable`); after it, that nobody
+   knows (`unknown`), until the loop has read the chain again. Both are answered with "send the same
+   order again".
+5. A broken invariant is no refusal: the loop ends with it and nothing more is written.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import structlog
+
+from jiaozi.central_bank.registry import store
+from jiaozi.central_bank.registry.batch import Answer, load_ledger, post_one, totals_after
+from jiaozi.central_bank.registry.block import Draft, Sealed
+from jiaozi.central_bank.registry.control import Control
+from jiaozi.central_bank.registry.post import Ledger
+from jiaozi.protocol import ids
+from jiaozi.protocol.certificates import Certified
+from jiaozi.protocol.domains import NetworkId
+from jiaozi.protocol.orders import Order
+from jiaozi.protocol.refusals import SETTLED, Code, Refusal, refuse
+from jiaozi.protocol.suites import Signer
+from jiaozi.storage.database import Connection, Database
+from jiaozi.storage.errors import StorageUnavailable
+
+BATCH_MAX = 2_000
+"""Orders in one block: more would lengthen the wait of all of them."""
+QUEUE_MAX = 20_000
+"""Orders that may wait; more are refused as ``busy``."""
+IDLE_BLOCK_S = 10.0
+_LOCK_KEY = 0x7265676973747279  # "registry" in ASCII
+_RETRY_S = 0.5
+_DAYS_REMEMBERED = ids.LIFETIME_MAX_MS // ids.DAY_MS + 2
+"""From today to the last day on which an order can expire whose id is as far ahead as allowed."""
+
+_log = structlog.get_logger(__name__)
+
+
+class Pending(NamedTuple):
+    """An order that waits for the writer, and where its answer goes."""
+
+    order: Order
+    caller: Certified
+    request: "Request"
+    place: int
+
+
+class Request:
+    """The orders of one request: complete when each has its answer."""
+
+    def __init__(self, count: int) -> None:
+        self.answers: list[Answer | None] = [None] * count
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._left = count
+
+    def answer(self, place: int, answer: Answer) -> None:
+        """Put the answer of one order."""
+        self.answers[place] = answer
+        self._left -= 1
+        if not self._left and not self.done.done():
+            self.done.set_result(None)
+
+
+class InvariantBroken(Exception):
+    """The ledger would no longer add up; nothing was written and the writer has stopped."""
+
+
+@dataclass(slots=True)
+class _Lead:
+    """What the leading writer holds in memory, as of the last commit."""
+
+    tip: store.Tip
+    control: Control
+    days: range
+
+
+class Writer:
+    """Queue and loop; `run` is to be a task of its own."""
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        genesis: Control,
+        block_signer: Signer,
+        clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        idle_block_s: float = IDLE_BLOCK_S,
+    ) -> None:
+        self._database = database
+        self._genesis = genesis
+        self._signer = block_signer
+        self._clock_ms = clock_ms
+        self._idle_block_s = idle_block_s
+        self._queue: deque[Pending] = deque()
+        self._arrived = asyncio.Event()
+        self._lead: _Lead | None = None
+        self._committing = False
+        self._committed = asyncio.Event()
+        self._state_hash: tuple[int, bytes] | None = None
+        self.broken: InvariantBroken | None = None
+        self.settled = 0
+        self.refused = 0
+
+    @property
+    def lead(self) -> _Lead:
+        """What the writer holds.
+
+        Raises:
+            Refusal: ``unavailable`` while this registry does not lead.
+        """
+        if self._lead is None:
+            raise refuse(Code.UNAVAILABLE)
+        return self._lead
+
+    @property
+    def tip(self) -> store.Tip:
+        """Where the chain stands; refused while this registry does not lead."""
+        return self.lead.tip
+
+    @property
+    def control(self) -> Control:
+        """The control state after the last block; refused while this registry does not lead."""
+        return self.lead.control
+
+    @property
+    def network(self) -> NetworkId:
+        """The network that genesis set up."""
+        return self._genesis.network.id
+
+    @property
+    def leads(self) -> bool:
+        """Whether this registry writes."""
+        return self._lead is not None
+
+    @property
+    def waiting(self) -> int:
+        """How many orders wait."""
+        return len(self._queue)
+
+    def submit(self, pending: Sequence[Pending]) -> None:
+        """Queue orders whose signatures hold.
+
+        Raises:
+            Refusal: ``unavailable`` or ``busy``; nothing was queued.
+        """
+        if self._lead is None:
+            raise refuse(Code.UNAVAILABLE)
+        if len(self._queue) + len(pending) > QUEUE_MAX:
+            raise refuse(Code.BUSY, 1000)
+        self._queue.extend(pending)
+        self._arrived.set()
+
+    def publish_state_hash(self, height: int, state_hash: bytes) -> None:
+        """Name the hash of a whole state in the next header."""
+        self._state_hash = (height, state_hash)
+
+    async def next_block(self, timeout_s: float) -> None:
+        """Wait for the next commit, or until the time is over."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._committed.wait()
+        except TimeoutError:
+            return
+
+    async def run(self) -> None:
+        """Lead whenever the lock can be had; return only by cancellation or a broken invariant.
+
+        Raises:
+            InvariantBroken: What was found wrong.
+        """
+        while True:
+            try:
+                async with self._database.connection() as connection:
+                    await self._lead_with(connection)
+            except (StorageUnavailable, NotLeading) as error:
+                _log.warning("writer_waits", reason=str(error))
+            except Exception as error:
+                # Whatever it is, it was not foreseen, so nothing more may be written.
+                self.broken = InvariantBroken(str(error))
+                _log.critical("invariant_broken", reason=str(error), exc_info=error)
+                raise self.broken from error
+            finally:
+                self._lead = None
+                self._refuse_waiting()
+            await asyncio.sleep(_RETRY_S)
+
+    async def _lead_with(self, connection: Connection) -> None:
+        if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", _LOCK_KEY):
+            raise NotLeading("another registry writes")
+        tip = await store.load_tip(connection)
+        if tip is None:
+            raise NotLeading("this database has no genesis")
+        control = await store.load_control(connection, self._genesis)
+        self._lead = _Lead(tip, control, range(0))
+        _log.info("writer_leads", height=tip.height)
+        while True:
+            await self._wait_for_orders()
+            batch = [self._queue.popleft() for _ in range(min(len(self._queue), BATCH_MAX))]
+            if not self._queue:
+                self._arrived.clear()
+            try:
+                await self._commit(connection, self._lead, batch)
+            except BaseException:
+                code = Code.UNKNOWN if self._committing else Code.UNAVAILABLE
+                _answer_all(batch, refuse(code))
+                raise
+            finally:
+                self._committing = False
+
+    async def _wait_for_orders(self) -> None:
+        try:
+            async with asyncio.timeout(self._idle_block_s):
+                await self._arrived.wait()
+        except TimeoutError:
+            return
+
+    async def _commit(self, connection: Connection, lead: _Lead, batch: list[Pending]) -> None:
+        """Post a batch and commit it as the next block; answer when it is durable."""
+        time_ms = max(lead.tip.time_ms, self._clock_ms())
+        await self._remember_days(connection, lead, time_ms)
+        transaction = connection.transaction()
+        await transaction.start()
+        try:
+            orders = [each.order for each in batch]
+            ledger = await load_ledger(connection, orders, lead.tip.totals, lead.control, time_ms)
+            used = await store.load_used(connection, orders)
+            loaded = {each.number: each.balance_fen for each in ledger.accounts.values()}
+            draft = Draft(lead.tip.height + 1)
+            answers = [post_one(each.order, each.caller, ledger, draft, used) for each in batch]
+            if batch and not len(draft):
+                await transaction.rollback()
+            else:
+                sealed = await self._write(connection, lead, ledger, draft, loaded)
+                self._committing = True
+                await transaction.commit()
+                self._adopt(lead, ledger, sealed)
+        except BaseException:
+            if not self._committing and not connection.is_closed():
+                await transaction.rollback()
+            raise
+        for pending, answer in zip(batch, answers, strict=True):
+            pending.request.answer(pending.place, answer)
+            if answer.refusal is None:
+                self.settled += answer.outcome == SETTLED
+                self.refused += answer.outcome != SETTLED
+
+    async def _write(
+        self, connection: Connection, lead: _Lead, ledger: Ledger, draft: Draft,
+        loaded: dict[int, int],
+    ) -> Sealed:  # fmt: skip
+        """Write all that a block changes."""
+        ledger.totals = totals_after(ledger, loaded)
+        opened = {each.number for each in ledger.opened}
+        changed = [ledger.accounts[number] for number in sorted(ledger.changed - opened)]
+        await store.write_accounts(connection, changed, ledger.opened)
+        for number in ledger.rekeyed:
+            account = ledger.accounts[number]
+            await connection.execute(store.SQL.write_key, number, account.suite, account.key)
+        await store.write_used(connection, draft.used)
+        if ledger.control is not lead.control:
+            await store.write_control(connection, lead.control, ledger.control)
+        network = ledger.control.network.id
+        sealed = draft.seal(
+            lead.tip, ledger.time_ms, ledger.control.quotas_fen, self._signer, network,
+            self._state_hash,
+        )  # fmt: skip
+        if not await store.append_block(connection, sealed.signed, sealed.body, ledger.totals):
+            raise NotLeading("another registry has written")
+        await store.append_feeds(connection, draft.height, sealed.feeds)
+        return sealed
+
+    def _adopt(self, lead: _Lead, ledger: Ledger, sealed: Sealed) -> None:
+        """Take over what was committed."""
+        header = sealed.signed.header
+        heads = {each.operator: each.head for each in sealed.feeds}
+        lead.tip = store.Tip(
+            height=header.height,
+            time_ms=header.time_ms,
+            identity=sealed.signed.identity,
+            header=sealed.signed.encoded,
+            totals=ledger.totals,
+            feeds={**lead.tip.feeds, **heads},
+        )
+        lead.control = ledger.control
+        if header.state is not None:
+            self._state_hash = None
+        self._committed.set()
+        self._committed = asyncio.Event()
+
+    async def _remember_days(self, connection: Connection, lead: _Lead, time_ms: int) -> None:
+        first = time_ms // ids.DAY_MS
+        days = range(first, first + _DAYS_REMEMBERED)
+        if days != lead.days:
+            async with connection.transaction():
+                await store.remember_days(connection, days)
+            lead.days = days
+
+    def _refuse_waiting(self) -> None:
+        _answer_all(self._queue, refuse(Code.UNAVAILABLE))
+        self._queue.clear()
+        self._arrived.clear()
+
+
+class NotLeading(Exception):
+    """Another registry writes to this database, or there is nothing to write to yet."""
+
+
+def _answer_all(pending: Iterable[Pending], refusal: Refusal) -> None:
+    for each in pending:
+        each.request.answer(each.place, Answer(refusal=refusal))
