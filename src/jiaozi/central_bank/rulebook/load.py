@@ -56,7 +56,7 @@ def read_rulebook(data: bytes) -> Rulebook:
     name = document.pop("name", None)
     if type(name) is not str or not 0 < len(name) <= NAME_LENGTH_MAX:
         raise RulebookInvalid(key="name", reason=f"is a text of 1 to {NAME_LENGTH_MAX} characters")
-    limits = {}
+    limits: dict[tuple[int, int], ClassLimits] = {}
     for holder_name, holder in _HOLDERS.items():
         for class_name, row in _table(document.pop(holder_name, None), holder_name).items():
             key = f"{holder_name}.{class_name}"
