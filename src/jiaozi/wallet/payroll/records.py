@@ -36,7 +36,7 @@ from jiaozi.wallet.payroll.errors import (
 NAMESPACE = "urn:iso:std:iso:20022:tech:xsd:pain.001.001.09"
 DEPTH_MAX = 32
 NAMES_MAX = 500
-TEXT_CHARACTERS_MAX = 1_000
+KEPT_CHARACTERS_MAX = 1_000
 STILL_BYTES_MAX = 256 * 2**10
 
 INITIATION = "Document/CstmrCdtTrfInitn"
@@ -155,7 +155,7 @@ class _Recorder:
         self._node = node
         if node.field_path is not None:
             self._text.clear()
-            self._room = TEXT_CHARACTERS_MAX
+            self._room = KEPT_CHARACTERS_MAX
         elif node.opens is not None:
             self._open.append(Record(node.opens))
         if attributes:
