@@ -110,10 +110,10 @@ def totals_after(ledger: Ledger, loaded: Mapping[int, int]) -> Totals:
     Raises:
         AssertionError: One of the two ledgers no longer sums to zero.
     """
-    changes = dict.fromkeys(Kind, 0)
+    changes: dict[int, int] = dict.fromkeys(map(int, Kind), 0)
     for number in ledger.changed:
         account = ledger.accounts[number]
-        changes[Kind(account.kind)] += account.balance_fen - loaded.get(number, 0)
+        changes[account.kind] += account.balance_fen - loaded.get(number, 0)
     reserves = sum(change for kind, change in changes.items() if kind in RESERVE_KINDS)
     assert reserves == 0, f"the reserves ledger is off by {reserves} fen"
     currency = sum(change for kind, change in changes.items() if kind not in RESERVE_KINDS)

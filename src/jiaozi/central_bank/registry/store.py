@@ -31,7 +31,9 @@ class Statements:
 
     accounts: str
     group_heads: str
-    write_balances: str
+    prepare_changes: str
+    plan_by_key: str
+    write_changes: str
     write_key: str
     used_ids: str
     used_id: str
@@ -183,18 +185,16 @@ async def write_accounts(
         await connection.copy_records_to_table("account", records=rows, columns=_ACCOUNT_COLUMNS)
     if not changed:
         return
-    status = await connection.execute(
-        SQL.write_balances,
-        [each.number for each in changed],
-        [each.balance_fen for each in changed],
-        [each.spent_on for each in changed],
-        [each.day_spent_fen for each in changed],
-        [each.year_spent_fen for each in changed],
-        [each.group_balance_fen for each in changed],
-        [each.group_spent_on for each in changed],
-        [each.group_day_spent_fen for each in changed],
-        [each.group_year_spent_fen for each in changed],
-    )
+    rows = [
+        (
+            each.number, each.balance_fen, each.spent_on, each.day_spent_fen, each.year_spent_fen,
+            each.group_balance_fen, each.group_spent_on, each.group_day_spent_fen,
+            each.group_year_spent_fen,
+        )
+        for each in changed
+    ]  # fmt: skip
+    await connection.copy_records_to_table("change", records=rows)
+    status = await connection.execute(SQL.write_changes)
     assert status == f"UPDATE {len(changed)}", f"{status} of {len(changed)} accounts"
 
 

@@ -206,6 +206,8 @@ class Writer:
         if tip is None:
             raise NotLeading("this database has no genesis")
         control = await store.load_control(connection, self._genesis)
+        await connection.execute(store.SQL.prepare_changes)
+        await connection.execute(store.SQL.plan_by_key)
         self._lead = _Lead(tip, control, range(0))
         _log.info("writer_leads", height=tip.height)
         while True:
