@@ -22,13 +22,17 @@ from typing import Any, NamedTuple
 
 from jiaozi.protocol import cbor, cose, merkle
 from jiaozi.protocol.domains import Domain, NetworkId, external_aad
-from jiaozi.protocol.refusals import Code, Outcome, refuse
+from jiaozi.protocol.money import FEN_MAX
+from jiaozi.protocol.orders import SUBMISSION_BYTES_MAX
+from jiaozi.protocol.refusals import CATALOGUE, FINAL_CODES, Code, Outcome, refuse
 from jiaozi.protocol.suites import Signer
 
 HEADER_BYTES_MAX = 1024
 NO_PREVIOUS = bytes(32)
 ORDERS_MAX = 65_536
 """Most orders in one block."""
+OUTCOME_LENGTH_MAX = 8
+"""A code and the most fields that one may ever have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,25 +97,34 @@ def read_body(body: bytes, count: int) -> Iterator[BlockItem]:
     Raises:
         Refusal: ``malformed``: not a body of that many orders.
     """
+    if not 0 <= count <= ORDERS_MAX:
+        raise refuse(Code.MALFORMED, "body")
+    items = cbor.decode_sequence(body, items_max=2 * count, item_size_max=SUBMISSION_BYTES_MAX)
+    read = 0
     try:
-        items = list(cbor.decode_sequence(body, items_max=2 * ORDERS_MAX))
+        for (submission, encoded), (outcome, _) in zip(items, items, strict=False):
+            yield _read_item(submission, encoded, outcome)
+            read += 1
     except cbor.NotCanonical:
         raise refuse(Code.MALFORMED, "body") from None
-    if len(items) != 2 * count:
+    if read != count:
         raise refuse(Code.MALFORMED, "body")
-    for submission, outcome in zip(items[::2], items[1::2], strict=True):
-        yield BlockItem(
-            cbor.encode(submission), submission[0], submission[1], read_outcome(outcome)
-        )
 
 
-def read_outcome(value: Any) -> Outcome:
-    """Read a decoded outcome.
+def read_outcome(value: object) -> Outcome:
+    """Read a decoded outcome: settled, or a final code with the fields of its catalogue entry.
 
     Raises:
         Refusal: ``malformed``.
     """
-    if type(value) is not list or not value or any(type(each) is not int for each in value):
+    if type(value) is not list or not 1 <= len(value) <= OUTCOME_LENGTH_MAX:
+        raise refuse(Code.MALFORMED, "outcome")
+    if any(type(each) is not int or not 0 <= each <= FEN_MAX for each in value):
+        raise refuse(Code.MALFORMED, "outcome")
+    if value != [0] and value[0] not in FINAL_CODES:
+        raise refuse(Code.MALFORMED, "outcome")
+    entry = CATALOGUE.get(value[0])
+    if entry is not None and len(value) != 1 + len(entry.fields):
         raise refuse(Code.MALFORMED, "outcome")
     return tuple(value)
 
@@ -129,11 +142,8 @@ def read_header(data: bytes, *, block_key: bytes, network: NetworkId) -> SignedH
     Raises:
         Refusal: A shape code or ``signature_invalid``.
     """
-    message = cose.decode(data, size_max=HEADER_BYTES_MAX)
-    if [each.key for each in message.signatures] != [block_key]:
-        raise refuse(Code.SIGNATURE_INVALID)
-    if not cose.verify(message, external_aad(Domain.HEADER, network)):
-        raise refuse(Code.SIGNATURE_INVALID)
+    aad = external_aad(Domain.HEADER, network)
+    message = cose.read1(data, key=block_key, aad=aad, size_max=HEADER_BYTES_MAX)
     try:
         fields = cbor.decode(message.payload, size_max=HEADER_BYTES_MAX)
     except cbor.NotCanonical:
@@ -141,31 +151,47 @@ def read_header(data: bytes, *, block_key: bytes, network: NetworkId) -> SignedH
     return SignedHeader(header=_read_fields(fields), encoded=data, identity=message.identity)
 
 
-def _read_fields(fields: Any) -> Header:
+def _read_item(submission: object, encoded: bytes, outcome: object) -> BlockItem:
+    if type(submission) is not list or len(submission) != 2:
+        raise refuse(Code.MALFORMED, "body")
+    encoded_cose, legs = submission
+    if type(encoded_cose) is not bytes or type(legs) is not list:
+        raise refuse(Code.MALFORMED, "body")
+    if any(type(leg) is not bytes for leg in legs):
+        raise refuse(Code.MALFORMED, "body")
+    return BlockItem(encoded, encoded_cose, legs, read_outcome(outcome))
+
+
+def _read_fields(fields: object) -> Header:
     if type(fields) is not dict or not set(range(1, 8)) <= fields.keys() <= set(range(1, 9)):
         raise refuse(Code.MALFORMED, "header")
-    if any(type(fields[key]) is not int or fields[key] < 0 for key in (1, 2, 5)):
+    for key, limit in _INTEGERS:
+        if type(fields[key]) is not int or not 0 <= fields[key] <= limit:
+            raise refuse(Code.MALFORMED, "header")
+    if not all(_is_hash(fields[key]) for key in (3, 4, 6, 7)):
         raise refuse(Code.MALFORMED, "header")
-    if any(not _is_hash(fields[key]) for key in (3, 4, 6, 7)):
-        raise refuse(Code.MALFORMED, "header")
-    state = fields.get(8)
-    if state is not None:
-        if type(state) is not list or len(state) != 2:
-            raise refuse(Code.MALFORMED, "header.state")
-        if type(state[0]) is not int or not _is_hash(state[1]):
-            raise refuse(Code.MALFORMED, "header.state")
-        state = (state[0], state[1])
     height, time_ms, previous, orders_root, count, hashed, feeds_root = (
         fields[key] for key in range(1, 8)
     )
     return Header(
         height=height, time_ms=time_ms, previous=previous, orders_root=orders_root, count=count,
-        body_hash=hashed, feeds_root=feeds_root, state=state,
+        body_hash=hashed, feeds_root=feeds_root,
+        state=_read_state(fields[8], height) if 8 in fields else None,
     )  # fmt: skip
 
 
-def _is_hash(value: Any) -> bool:
+def _read_state(state: object, height: int) -> tuple[int, bytes]:
+    if type(state) is not list or len(state) != 2:
+        raise refuse(Code.MALFORMED, "header.state")
+    at_height, state_hash = state
+    if type(at_height) is not int or not 0 <= at_height < height or not _is_hash(state_hash):
+        raise refuse(Code.MALFORMED, "header.state")
+    return at_height, state_hash
+
+
+def _is_hash(value: object) -> bool:
     return type(value) is bytes and len(value) == 32
 
 
+_INTEGERS = ((1, FEN_MAX), (2, 2**48 - 1), (5, ORDERS_MAX))
 _SETTLED_BYTES = cbor.encode([0])

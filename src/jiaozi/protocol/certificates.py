@@ -6,8 +6,9 @@
     payload     = {1: use, 2: operator, ? 3: person, 4: suite, 5: key,
                    6: not before, 7: not after}          ; times in Unix milliseconds
 
-``operator`` is 0 for the central bank. ``person`` is a random 16-byte id that tells two officers
-apart; two keys of one person are one approval. Genesis lists its first keys in the same form.
+``operator`` is 0 for the central bank's own uses, and only for these. ``person`` is a random
+16-byte id that tells two officers apart; two keys of one person are one approval. Genesis lists
+its first keys in the same form.
 """
 
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ from jiaozi.protocol.numbers import OPERATOR_CODE_MAX
 from jiaozi.protocol.order_types import CERTIFICATE_BYTES_MAX
 from jiaozi.protocol.refusals import Code, refuse
 from jiaozi.protocol.suites import Signer, key_fits
+
+PERSON_LENGTH = 16
 
 _TIME_MAX_MS = 2**48 - 1
 
@@ -70,43 +73,65 @@ def read_certificate(data: bytes, *, root_key: bytes, network: NetworkId) -> Cer
     Raises:
         Refusal: A shape code, or ``signature_invalid`` when it is not the root's.
     """
-    message = cose.decode(data, size_max=CERTIFICATE_BYTES_MAX)
-    if [each.key for each in message.signatures] != [root_key]:
-        raise refuse(Code.SIGNATURE_INVALID)
-    if not cose.verify(message, external_aad(Domain.CERTIFICATE, network)):
-        raise refuse(Code.SIGNATURE_INVALID)
-    try:
-        return read_fields(cbor.decode(message.payload, size_max=CERTIFICATE_BYTES_MAX))
-    except cbor.NotCanonical:
-        raise refuse(Code.NOT_CANONICAL, "certificate") from None
+    aad = external_aad(Domain.CERTIFICATE, network)
+    message = cose.read1(data, key=root_key, aad=aad, size_max=CERTIFICATE_BYTES_MAX)
+    return _read_payload(message.payload)
 
 
-def read_fields(fields: Any) -> Certified:
+def read_unverified(data: bytes) -> Certified:
+    """Read what a certificate says without asking who signed it.
+
+    Raises:
+        Refusal: A shape code.
+    """
+    return _read_payload(cose.decode(data, size_max=CERTIFICATE_BYTES_MAX).payload)
+
+
+def read_fields(fields: object) -> Certified:
     """Read the decoded map of a certificate or of a key in genesis.
 
     Raises:
         Refusal: ``malformed``, naming the field.
     """
-    if type(fields) is not dict or not {1, 2, 4, 5, 6, 7} <= fields.keys() <= set(range(1, 8)):
+    if type(fields) is not dict or not set(_REQUIRED) <= fields.keys() <= {3, *_REQUIRED}:
         raise refuse(Code.MALFORMED, "certificate")
-    for key in (1, 2, 4, 6, 7):
-        if type(fields[key]) is not int:
-            raise refuse(Code.MALFORMED, f"certificate.{key}")
-    person = fields.get(3)
-    is_officer = fields[1] == Use.OFFICER
-    if is_officer != (person is not None) or (is_officer and not _is_person(person)):
-        raise refuse(Code.MALFORMED, "certificate.person")
-    if fields[1] not in set(Use) or not 0 <= fields[2] <= OPERATOR_CODE_MAX:
+    use, operator, suite, key, not_before_ms, not_after_ms = (fields[each] for each in _REQUIRED)
+    for each in (use, operator, suite, not_before_ms, not_after_ms):
+        if type(each) is not int:
+            raise refuse(Code.MALFORMED, "certificate")
+    if use not in _OPERATORS or operator not in _OPERATORS[use]:
         raise refuse(Code.MALFORMED, "certificate.use")
-    if type(fields[5]) is not bytes or not key_fits(fields[4], fields[5]):
+    person = fields.get(3)
+    is_person = type(person) is bytes and len(person) == PERSON_LENGTH
+    if (3 in fields) != (use == Use.OFFICER) or (3 in fields and not is_person):
+        raise refuse(Code.MALFORMED, "certificate.person")
+    if type(key) is not bytes or not key_fits(suite, key):
         raise refuse(Code.MALFORMED, "certificate.key")
-    if not 0 <= fields[6] < fields[7] <= _TIME_MAX_MS:
+    if not 0 <= not_before_ms < not_after_ms <= _TIME_MAX_MS:
         raise refuse(Code.MALFORMED, "certificate.validity")
     return Certified(
-        use=Use(fields[1]), operator=fields[2], person=person, suite=fields[4], key=fields[5],
-        not_before_ms=fields[6], not_after_ms=fields[7],
+        use=Use(use), operator=operator, person=person, suite=suite, key=key,
+        not_before_ms=not_before_ms, not_after_ms=not_after_ms,
     )  # fmt: skip
 
 
-def _is_person(value: Any) -> bool:
-    return type(value) is bytes and len(value) == 16
+def _read_payload(payload: bytes) -> Certified:
+    try:
+        return read_fields(cbor.decode(payload, size_max=CERTIFICATE_BYTES_MAX))
+    except cbor.NotCanonical:
+        raise refuse(Code.NOT_CANONICAL, "certificate") from None
+
+
+_REQUIRED = (1, 2, 4, 5, 6, 7)
+_CENTRAL_BANK = range(1)
+_OPERATOR = range(1, OPERATOR_CODE_MAX + 1)
+_OPERATORS = {
+    Use.OPERATOR_CERTIFY: _OPERATOR,
+    Use.OPERATOR_VAULT: _OPERATOR,
+    Use.OPERATOR_TRANSPORT: _OPERATOR,
+    Use.REGISTRY_BLOCK: _CENTRAL_BANK,
+    Use.LIST_SIGNING: _CENTRAL_BANK,
+    Use.OFFICER: _CENTRAL_BANK,
+    Use.DEVICE: _OPERATOR,
+    Use.AUDITOR: _CENTRAL_BANK,
+}

@@ -18,16 +18,18 @@ from typing import Any, NamedTuple
 
 from jiaozi.protocol import cbor, suites
 from jiaozi.protocol.refusals import Code, refuse
-from jiaozi.protocol.suites import KEY_LENGTH_MAX, Signer, Suite
+from jiaozi.protocol.suites import Signer, Suite
 
 SIGNERS_MAX = 20
 """Sixteen debited owners, an operator's keys and two officers."""
 
 _TAG_SIGN1 = b"\xd2"
 _TAG_SIGN = b"\xd8\x62"
+_ARRAY_OF_2, _EMPTY_MAP, _LENGTH_64 = b"\x82", b"\xa0", b"\x58\x40"
+_SIGNATURE1 = b"\x84\x6aSignature1"
+_SIGNATURE = b"\x85\x69Signature\x40"
 _HEADER_ALG, _HEADER_KID = 1, 4
-_ED25519_PROTECTED = b"\xa2\x01\x27\x04\x58\x20"
-_SIGNATURE_LENGTH_MAX = 1024
+_ED25519_SIGN1 = _TAG_SIGN1 + b"\x84\x58\x26\xa2\x01\x27\x04\x58\x20"
 
 
 class Signature(NamedTuple):
@@ -43,25 +45,28 @@ class Message(NamedTuple):
     """A decoded message whose signatures have not been checked yet."""
 
     protected: bytes
+    """The message's own protected header; empty in a COSE_Sign."""
     payload: bytes
     signatures: tuple[Signature, ...]
 
     @property
     def identity(self) -> bytes:
         """The 32 bytes by which this message is known."""
-        return sha256(cbor.encode([self.protected, self.payload])).digest()
+        return sha256(
+            _ARRAY_OF_2 + cbor.encode_bytes(self.protected) + cbor.encode_bytes(self.payload)
+        ).digest()
 
     def signed_bytes(self, signature: Signature, aad: bytes) -> bytes:
         """Return the Sig_structure that this signer signed (RFC 9052 §4.4)."""
         if self.protected:
-            return cbor.encode(["Signature1", self.protected, aad, self.payload])
-        return cbor.encode(["Signature", b"", signature.protected, aad, self.payload])
+            return _signed_in_sign1(self.protected, aad, self.payload)
+        return _signed_in_sign(signature.protected, aad, self.payload)
 
 
 def sign1(payload: bytes, signer: Signer, aad: bytes) -> bytes:
     """Make a COSE_Sign1 message."""
     protected = _protected_of(signer)
-    value = signer.sign(cbor.encode(["Signature1", protected, aad, payload]))
+    value = signer.sign(_signed_in_sign1(protected, aad, payload))
     return _TAG_SIGN1 + cbor.encode([protected, {}, payload, value])
 
 
@@ -73,7 +78,7 @@ def sign(payload: bytes, signers: Sequence[Signer], aad: bytes) -> bytes:
 def signature_by(payload: bytes, signer: Signer, aad: bytes) -> Signature:
     """Make one signer's part of a COSE_Sign message, to be joined with the others later."""
     protected = _protected_of(signer)
-    value = signer.sign(cbor.encode(["Signature", b"", protected, aad, payload]))
+    value = signer.sign(_signed_in_sign(protected, aad, payload))
     return Signature(signer.suite, signer.public_key, protected, value)
 
 
@@ -91,18 +96,32 @@ def decode(data: bytes, *, size_max: int) -> Message:
     """
     if len(data) > size_max:
         raise refuse(Code.TOO_LARGE, "cose", size_max)
-    if data[:1] == _TAG_SIGN1:
-        protected, payload, value = _three(_decode(data[1:], size_max), 4)
+    if data.startswith(_ED25519_SIGN1) and (message := _cut_ed25519(data)):
+        return message
+    if data.startswith(_TAG_SIGN1):
+        protected, payload, value = _parts(_decode(data[1:]))
         return Message(protected, payload, (_signature(protected, value),))
-    if data[:2] == _TAG_SIGN:
-        protected, payload, parts = _three(_decode(data[2:], size_max), 4)
+    if data.startswith(_TAG_SIGN):
+        protected, payload, parts = _parts(_decode(data[2:]))
         if protected or type(parts) is not list or not 1 <= len(parts) <= SIGNERS_MAX:
             raise refuse(Code.MALFORMED, "cose.signatures")
-        signatures = tuple(_signature(part[0], part[2]) for part in map(_part, parts))
+        signatures = tuple(map(_signature_of, parts))
         if len({each.key for each in signatures}) != len(signatures):
             raise refuse(Code.MALFORMED, "cose.signatures")
         return Message(b"", payload, signatures)
     raise refuse(Code.MALFORMED, "cose.tag")
+
+
+def read1(data: bytes, *, key: bytes, aad: bytes, size_max: int) -> Message:
+    """Decode a COSE_Sign1 message that must be by one key, and check its signature.
+
+    Raises:
+        Refusal: As `decode`, or ``signature_invalid``.
+    """
+    message = decode(data, size_max=size_max)
+    if not message.protected or message.signatures[0].key != key or not verify(message, aad):
+        raise refuse(Code.SIGNATURE_INVALID)
+    return message
 
 
 def verify(message: Message, aad: bytes) -> bool:
@@ -113,48 +132,81 @@ def verify(message: Message, aad: bytes) -> bool:
     )
 
 
+def _cut_ed25519(data: bytes) -> Message | None:
+    """Cut a COSE_Sign1 by Ed25519, as nearly every order is one, at its known places.
+
+    None when between header and signature there is more or less than one payload.
+    """
+    protected, payload, value = data[4:42], data[45:-66], data[-64:]
+    if len(payload) > 255:  # its length then takes a byte more
+        payload = payload[1:]
+    if data[42:-64] != _EMPTY_MAP + cbor.encode_bytes(payload) + _LENGTH_64:
+        return None
+    return Message(protected, payload, (Signature(Suite.ED25519, protected[6:], protected, value),))
+
+
+def _signed_in_sign1(protected: bytes, aad: bytes, payload: bytes) -> bytes:
+    return (
+        _SIGNATURE1
+        + cbor.encode_bytes(protected)
+        + cbor.encode_bytes(aad)
+        + cbor.encode_bytes(payload)
+    )
+
+
+def _signed_in_sign(protected: bytes, aad: bytes, payload: bytes) -> bytes:
+    return (
+        _SIGNATURE
+        + cbor.encode_bytes(protected)
+        + cbor.encode_bytes(aad)
+        + cbor.encode_bytes(payload)
+    )
+
+
 def _protected_of(signer: Signer) -> bytes:
     return cbor.encode({_HEADER_ALG: int(signer.suite), _HEADER_KID: signer.public_key})
 
 
-def _decode(data: bytes, size_max: int) -> Any:
+def _decode(data: bytes) -> object:
     try:
-        return cbor.decode(data, size_max=size_max)
+        return cbor.decode(data, size_max=len(data))
     except cbor.NotCanonical:
         raise refuse(Code.NOT_CANONICAL, "cose") from None
 
 
-def _three(value: Any, length: int) -> tuple[bytes, bytes, Any]:
-    """Take protected, payload and the rest out of a message's array."""
-    if type(value) is not list or len(value) != length:
+def _parts(value: object) -> tuple[bytes, bytes, Any]:
+    """Take protected header, payload and what signs them out of a message's array."""
+    if type(value) is not list or len(value) != 4:
         raise refuse(Code.MALFORMED, "cose")
     protected, unprotected, payload, rest = value
-    if unprotected != {} or type(protected) is not bytes or type(payload) is not bytes:
+    if type(protected) is not bytes or type(payload) is not bytes or unprotected != {}:
         raise refuse(Code.MALFORMED, "cose")
     return protected, payload, rest
 
 
-def _part(value: Any) -> Any:
-    if type(value) is not list or len(value) != 3 or value[1] != {}:
+def _signature_of(part: object) -> Signature:
+    if type(part) is not list or len(part) != 3 or part[1] != {}:
         raise refuse(Code.MALFORMED, "cose.signatures")
-    return value
+    return _signature(part[0], part[2])
 
 
-def _signature(protected: Any, value: Any) -> Signature:
+def _signature(protected: object, value: object) -> Signature:
     if type(protected) is not bytes or type(value) is not bytes:
         raise refuse(Code.MALFORMED, "cose.signature")
-    if len(value) > _SIGNATURE_LENGTH_MAX:
-        raise refuse(Code.TOO_LARGE, "cose.signature", _SIGNATURE_LENGTH_MAX)
-    if len(protected) == 38 and protected.startswith(_ED25519_PROTECTED):
-        return Signature(Suite.ED25519, protected[6:], protected, value)
-    header = _decode(protected, size_max=128)
-    if type(header) is not dict or header.keys() != {_HEADER_ALG, _HEADER_KID}:
+    suite, key = _header(protected)
+    if not suites.lengths_fit(suite, key, value):
+        raise refuse(Code.MALFORMED, "cose.signature")
+    return Signature(suite, key, protected, value)
+
+
+def _header(protected: bytes) -> tuple[int, bytes]:
+    """Read suite and key out of a protected header."""
+    header = _decode(protected)
+    if type(header) is not dict or list(header) != [_HEADER_ALG, _HEADER_KID]:
         raise refuse(Code.MALFORMED, "cose.protected")
-    suite, key = header[_HEADER_ALG], header[_HEADER_KID]
-    if type(suite) is not int or type(key) is not bytes or len(key) > KEY_LENGTH_MAX:
-        raise refuse(Code.MALFORMED, "cose.protected")
-    if suite == Suite.ED25519:
+    suite, key = header.values()
+    if type(suite) is not int or type(key) is not bytes:
         raise refuse(Code.MALFORMED, "cose.protected")
     if not suites.is_supported(suite):
         raise refuse(Code.SUITE_UNSUPPORTED, suite)
-    return Signature(suite, key, protected, value)
+    return suite, key

@@ -2,8 +2,9 @@
 
 ::
 
-    page entry   = [position, order: bstr, legs: [bstr or null, ...], outcome, cause or null]
-    feed block   = [header: bstr, first sequence number, [entry, ...], index, size, [hash, ...]]
+    feed block   = bstr of a CBOR sequence: proof, entry, entry, ...
+    proof        = [header: bstr, first sequence number, index, size, [hash, ...]]
+    entry        = [position, order: bstr, legs: [bstr or null, ...], outcome, cause or null]
     running hash = SHA-256("jiaozi/feed/1" || running hash before || digest || digest || ...)
     digest       = position (4 bytes) || leaf (32) || mask of visible legs (4) || cause (1)
     feeds leaf   = CBOR [operator, entries so far, running hash]
@@ -15,17 +16,23 @@ whose root stands in every header; the leaf is shown with its path to that opera
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import pairwise
 from struct import Struct
-from typing import Any, NamedTuple
+from types import NoneType
+from typing import NamedTuple
 
 from jiaozi.protocol import blocks, cbor, merkle
 from jiaozi.protocol.blocks import SignedHeader
 from jiaozi.protocol.domains import NetworkId
+from jiaozi.protocol.order_types import LEGS_MAX
+from jiaozi.protocol.orders import SUBMISSION_BYTES_MAX
 from jiaozi.protocol.refusals import Code, Outcome, PayeeCause, refuse
 
 _DOMAIN = b"jiaozi/feed/1"
 _DIGEST = Struct(">I32sIB")
 FEED_BLOCK_BYTES_MAX = 64 << 20
+ENTRY_BYTES_MAX = SUBMISSION_BYTES_MAX + 128
+"""An order, its legs, and some room for position, outcome and proof."""
 
 
 class Head(NamedTuple):
@@ -82,11 +89,12 @@ def encode_block(
     proof: tuple[int, int, list[bytes]],
 ) -> bytes:
     """Encode one block of a feed; ``proof`` is index, size and path of the operator's leaf."""
-    rows = [
-        [each.position, each.cose, each.legs, list(each.outcome), each.cause] for each in entries
+    items = [cbor.encode([header, first_sequence, *proof])]
+    items += [
+        cbor.encode([each.position, each.cose, each.legs, list(each.outcome), each.cause])
+        for each in entries
     ]
-    index, size, path = proof
-    return cbor.encode([header, first_sequence, rows, index, size, path])
+    return cbor.encode(b"".join(items))
 
 
 def read_block(
@@ -94,28 +102,21 @@ def read_block(
 ) -> FeedBlock:
     """Check one block of a feed against the head that the operator holds.
 
+    The legs that are shown are checked by whoever reads the order (`orders.parse_view`).
+
     Raises:
         Refusal: ``malformed`` for other bytes; ``signature_invalid`` when the header is not the
             registry's or entries were left out, changed or reordered.
     """
-    try:
-        value = cbor.decode(data, size_max=FEED_BLOCK_BYTES_MAX)
-    except cbor.NotCanonical:
-        raise refuse(Code.MALFORMED, "feed") from None
-    if type(value) is not list or len(value) != 6 or type(value[0]) is not bytes:
-        raise refuse(Code.MALFORMED, "feed")
-    header_bytes, first, rows, index, size, path = value
+    proof, rows = _items(data)
+    header_bytes, first, index, size, path = _read_proof(proof)
     header = blocks.read_header(header_bytes, block_key=block_key, network=network)
-    if type(rows) is not list or type(path) is not list or type(first) is not int:
-        raise refuse(Code.MALFORMED, "feed")
-    if any(type(each) is not bytes for each in path):
-        raise refuse(Code.MALFORMED, "feed.path")
-    entries = tuple(_entry(row) for row in rows)
+    entries = tuple(map(_read_entry, rows))
+    if any(one.position >= next_one.position for one, next_one in pairwise(entries)):
+        raise refuse(Code.MALFORMED, "feed.position")
     head = advance(before, [_digest_of(entry) for entry in entries])
-    leaf = head_leaf(operator, head)
-    if first != before.sequence + 1 or type(index) is not int or type(size) is not int:
-        raise refuse(Code.SIGNATURE_INVALID)
-    if merkle.root_from_proof(leaf, index, size, path) != header.header.feeds_root:
+    root = merkle.root_from_proof(head_leaf(operator, head), index, size, path)
+    if first != before.sequence + 1 or root != header.header.feeds_root:
         raise refuse(Code.SIGNATURE_INVALID)
     return FeedBlock(header=header, entries=entries, head=head)
 
@@ -130,20 +131,46 @@ def _digest_of(entry: Entry) -> bytes:
     return digest(entry.position, leaf, visible_mask(entry.legs), entry.cause or 0)
 
 
-def _entry(row: Any) -> Entry:
+def _items(data: bytes) -> tuple[object, list[object]]:
+    """Take the items out of a feed block: header with proof, then the entries."""
+    try:
+        [(held, _)] = cbor.decode_sequence(data, items_max=1, item_size_max=FEED_BLOCK_BYTES_MAX)
+        if type(held) is not bytes:
+            raise refuse(Code.MALFORMED, "feed")
+        items = cbor.decode_sequence(
+            held, items_max=1 + blocks.ORDERS_MAX, item_size_max=ENTRY_BYTES_MAX
+        )
+        (proof, _), *rows = items
+        return proof, [value for value, _ in rows]
+    except ValueError:
+        raise refuse(Code.MALFORMED, "feed") from None
+
+
+def _read_proof(value: object) -> tuple[bytes, int, int, int, list[bytes]]:
+    if type(value) is not list or len(value) != 5:
+        raise refuse(Code.MALFORMED, "feed")
+    header, first, index, size, path = value
+    if type(header) is not bytes or any(type(each) is not int for each in (first, index, size)):
+        raise refuse(Code.MALFORMED, "feed")
+    if type(path) is not list or any(type(each) is not bytes for each in path):
+        raise refuse(Code.MALFORMED, "feed.path")
+    return header, first, index, size, path
+
+
+def _read_entry(row: object) -> Entry:
     if type(row) is not list or len(row) != 5:
         raise refuse(Code.MALFORMED, "feed.entry")
     position, order, legs, outcome, cause = row
-    if type(position) is not int or not 0 <= position < 2**32 or type(order) is not bytes:
+    if type(position) is not int or not 0 <= position < blocks.ORDERS_MAX:
+        raise refuse(Code.MALFORMED, "feed.position")
+    if type(order) is not bytes or type(legs) is not list or len(legs) > LEGS_MAX:
         raise refuse(Code.MALFORMED, "feed.entry")
-    if type(legs) is not list or len(legs) > 16:
-        raise refuse(Code.MALFORMED, "feed.entry")
-    if cause is not None and (type(cause) is not int or cause not in set(PayeeCause)):
-        raise refuse(Code.MALFORMED, "feed.entry")
-    return Entry(
-        position,
-        order,
-        legs,
-        blocks.read_outcome(outcome),
-        None if cause is None else PayeeCause(cause),
-    )
+    if any(type(leg) not in (bytes, NoneType) for leg in legs):
+        raise refuse(Code.MALFORMED, "feed.legs")
+    if cause is not None and (type(cause) is not int or cause not in _CAUSES):
+        raise refuse(Code.MALFORMED, "feed.cause")
+    read = blocks.read_outcome(outcome)
+    return Entry(position, order, legs, read, None if cause is None else PayeeCause(cause))
+
+
+_CAUSES = frozenset(PayeeCause)

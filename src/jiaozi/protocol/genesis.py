@@ -13,7 +13,7 @@ requests with, and the key that signs blocks. The root's own key stands in the p
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from itertools import pairwise
 
 from jiaozi.protocol import cbor, cose
 from jiaozi.protocol.certificates import Certified, Use, read_fields
@@ -23,7 +23,8 @@ from jiaozi.protocol.numbers import OPERATOR_CODE_MAX
 from jiaozi.protocol.refusals import Code, refuse
 from jiaozi.protocol.suites import Signer
 
-GENESIS_BYTES_MAX = 1 << 20
+GENESIS_BYTES_MAX = 1 << 16
+"""Keys and quotas of some 250 operators."""
 NAME_LENGTH_MAX = 64
 OFFICERS_MIN = 2
 
@@ -97,37 +98,51 @@ def read_genesis(data: bytes) -> Network:
     )
 
 
-def _read_fields(fields: Any) -> Genesis:
+def _read_fields(fields: object) -> Genesis:
     if type(fields) is not dict or fields.keys() != {1, 2, 3, 4, 5}:
         raise refuse(Code.MALFORMED, "genesis")
-    name, created, rulebook, keys, quotas = (fields[key] for key in range(1, 6))
-    if type(name) is not str or not 0 < len(name) <= NAME_LENGTH_MAX:
+    name, created_ms, rulebook_hash, keys, quotas = fields.values()
+    if type(name) is not str or not 0 < len(name) <= NAME_LENGTH_MAX or not name.isprintable():
         raise refuse(Code.MALFORMED, "genesis.name")
-    if type(created) is not int or not 0 <= created < 2**48:
+    if type(created_ms) is not int or not 0 <= created_ms < 2**48:
         raise refuse(Code.MALFORMED, "genesis.created")
-    if type(rulebook) is not bytes or len(rulebook) != 32:
+    if type(rulebook_hash) is not bytes or len(rulebook_hash) != 32:
         raise refuse(Code.MALFORMED, "genesis.rulebook")
-    if type(keys) is not list or type(quotas) is not list:
+    return Genesis(
+        name=name,
+        created_ms=created_ms,
+        rulebook_hash=rulebook_hash,
+        keys=_read_keys(keys),
+        quotas_fen=_read_quotas(quotas),
+    )
+
+
+def _read_keys(keys: object) -> tuple[Certified, ...]:
+    if type(keys) is not list:
         raise refuse(Code.MALFORMED, "genesis.keys")
-    certified = tuple(read_fields(each) for each in keys)
+    certified = tuple(map(read_fields, keys))
     if len({each.key for each in certified}) != len(certified):
         raise refuse(Code.MALFORMED, "genesis.keys")
     persons = {each.person for each in certified if each.use is Use.OFFICER}
     if len(persons) < OFFICERS_MIN:
         raise refuse(Code.MALFORMED, "genesis.officers")
-    return Genesis(
-        name=name,
-        created_ms=created,
-        rulebook_hash=rulebook,
-        keys=certified,
-        quotas_fen=dict(_quota(each) for each in quotas),
-    )
+    return certified
 
 
-def _quota(value: Any) -> tuple[int, int]:
+def _read_quotas(quotas: object) -> dict[int, int]:
+    """Read pairs of operator and quota, in the order of the codes and each code once."""
+    if type(quotas) is not list:
+        raise refuse(Code.MALFORMED, "genesis.quotas")
+    pairs = [_read_quota(each) for each in quotas]
+    if any(before[0] >= after[0] for before, after in pairwise(pairs)):
+        raise refuse(Code.MALFORMED, "genesis.quotas")
+    return dict(pairs)
+
+
+def _read_quota(value: object) -> tuple[int, int]:
     if type(value) is not list or len(value) != 2 or any(type(each) is not int for each in value):
         raise refuse(Code.MALFORMED, "genesis.quotas")
-    operator, quota = value
-    if not 1 <= operator <= OPERATOR_CODE_MAX or not 0 <= quota <= FEN_MAX:
+    operator, quota_fen = value
+    if not 1 <= operator <= OPERATOR_CODE_MAX or not 0 <= quota_fen <= FEN_MAX:
         raise refuse(Code.MALFORMED, "genesis.quotas")
-    return operator, quota
+    return operator, quota_fen

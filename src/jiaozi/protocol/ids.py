@@ -27,9 +27,14 @@ def new_order_id(time_ms: int, random: bytes) -> OrderId:
     return OrderId(head + version + random[1:2] + variant + random[3:])
 
 
-def is_order_id(value: bytes) -> bool:
-    """Say whether 16 bytes carry version 7 and the RFC 9562 variant."""
-    return len(value) == ID_LENGTH and value[6] >> 4 == 7 and value[8] >> 6 == 2
+def is_order_id(value: object) -> bool:
+    """Say whether a value is 16 bytes that carry version 7 and the RFC 9562 variant."""
+    return (
+        type(value) is bytes
+        and len(value) == ID_LENGTH
+        and value[6] >> 4 == 7
+        and value[8] >> 6 == 2
+    )
 
 
 def id_time_ms(order_id: bytes) -> int:

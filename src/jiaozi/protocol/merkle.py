@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from hashlib import sha256
 
+HASH_LENGTH = 32
 EMPTY_ROOT = sha256(b"").digest()
 
 
@@ -36,7 +37,7 @@ def inclusion_proof(leaves: Sequence[bytes], index: int) -> list[bytes]:
 
 
 def root_from_proof(leaf: bytes, index: int, size: int, path: Sequence[bytes]) -> bytes | None:
-    """Compute the root that a proof leads to, or None when its length does not fit.
+    """Compute the root that a proof leads to, or None when its length or a hash's does not fit.
 
     Source: RFC 9162 §2.1.3.2.
     """
@@ -44,7 +45,7 @@ def root_from_proof(leaf: bytes, index: int, size: int, path: Sequence[bytes]) -
         return None
     node, last, current = index, size - 1, leaf
     for sibling in path:
-        if last == 0:
+        if last == 0 or len(sibling) != HASH_LENGTH:
             return None
         if node & 1 or node == last:
             current = sha256(b"\x01" + sibling + current).digest()

@@ -21,10 +21,10 @@ certify, revoke         two officers                                none
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, IntEnum
-from typing import Any
 
 from jiaozi.protocol.money import FEN_MAX
-from jiaozi.protocol.numbers import is_wallet_number
+from jiaozi.protocol.numbers import OPERATOR_CODE_MAX, is_wallet_number
+from jiaozi.protocol.suites import KEY_LENGTH_MAX
 
 LEGS_MAX = 16
 CERTIFICATE_BYTES_MAX = 512
@@ -73,42 +73,40 @@ class Holder(IntEnum):
 
 
 class FieldKind(Enum):
-    """How a field of an order's body is checked."""
+    """How a field of an order's body is checked. No kind is text (rules.md §B.4)."""
 
     UINT = "integer from 0 to 2^63 - 1"
-    INT = "integer of 64 bits"
+    SUITE = "number of a signature suite"
     BYTES16 = "16 bytes"
     BYTES32 = "32 bytes"
-    KEY = "public key, 1 to 65 bytes"
+    KEY = "public key of a supported suite"
     CERTIFICATE = "certificate, up to 512 bytes"
+    OPERATOR = "operator's code from 1 to 9999"
     WALLET_NUMBER = "wallet number with its check digit"
     HOLDER = "holder"
 
-    def takes(self, value: Any) -> bool:
-        """Say whether a decoded value is of this kind."""
-        if self in _LENGTHS:
-            low, high = _LENGTHS[self]
+    def takes(self, value: object) -> bool:
+        """Say whether a decoded value is of this kind, as far as it can be told by itself."""
+        low, high = _RANGES[self]
+        if self in _BYTES:
             return type(value) is bytes and low <= len(value) <= high
-        if type(value) is not int:
+        if type(value) is not int or not low <= value <= high:
             return False
-        match self:
-            case FieldKind.INT:
-                return -(2**63) <= value <= FEN_MAX
-            case FieldKind.WALLET_NUMBER:
-                return is_wallet_number(value)
-            case FieldKind.HOLDER:
-                return value in _HOLDERS
-            case _:
-                return 0 <= value <= FEN_MAX
+        return self is not FieldKind.WALLET_NUMBER or is_wallet_number(value)
 
 
-_LENGTHS = {
+_BYTES = {FieldKind.BYTES16, FieldKind.BYTES32, FieldKind.KEY, FieldKind.CERTIFICATE}
+_RANGES = {
+    FieldKind.UINT: (0, FEN_MAX),
+    FieldKind.SUITE: (-(2**31), -1),
     FieldKind.BYTES16: (16, 16),
     FieldKind.BYTES32: (32, 32),
-    FieldKind.KEY: (1, 65),
+    FieldKind.KEY: (1, KEY_LENGTH_MAX),
     FieldKind.CERTIFICATE: (1, CERTIFICATE_BYTES_MAX),
+    FieldKind.OPERATOR: (1, OPERATOR_CODE_MAX),
+    FieldKind.WALLET_NUMBER: (0, FEN_MAX),
+    FieldKind.HOLDER: (min(Holder), max(Holder)),
 }
-_HOLDERS = frozenset(Holder)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +140,7 @@ ORDER_TYPES: Mapping[OrderType, OrderRule] = {
         signers=(Role.CERTIFY,),
         body=(
             BodyField(1, "number", FieldKind.WALLET_NUMBER),
-            BodyField(2, "suite", FieldKind.INT),
+            BodyField(2, "suite", FieldKind.SUITE),
             BodyField(3, "key", FieldKind.KEY),
             BodyField(4, "wallet_class", _U),
             BodyField(5, "holder", FieldKind.HOLDER),
@@ -174,7 +172,8 @@ ORDER_TYPES: Mapping[OrderType, OrderRule] = {
         body=(BodyField(1, "rulebook_hash", _B32), BodyField(2, "starts_at_ms", _U)),
     ),
     OrderType.QUOTA: OrderRule(
-        signers=(Role.OFFICERS,), body=(BodyField(1, "operator", _U), BodyField(2, "quota_fen", _U))
+        signers=(Role.OFFICERS,),
+        body=(BodyField(1, "operator", FieldKind.OPERATOR), BodyField(2, "quota_fen", _U)),
     ),
     OrderType.CERTIFY: OrderRule(
         signers=(Role.OFFICERS,), body=(BodyField(1, "certificate", FieldKind.CERTIFICATE),)

@@ -18,10 +18,11 @@ anything that needs an account's state (the registry).
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import Any, NamedTuple
 
-from jiaozi.protocol import cbor, cose, numbers
+from jiaozi.protocol import cbor, cose, numbers, suites
+from jiaozi.protocol.certificates import read_unverified
+from jiaozi.protocol.cose import Message
 from jiaozi.protocol.domains import Domain, NetworkId, external_aad
 from jiaozi.protocol.ids import (
     AHEAD_MAX_MS,
@@ -31,36 +32,22 @@ from jiaozi.protocol.ids import (
     id_time_ms,
     is_order_id,
 )
-from jiaozi.protocol.money import FEN_MAX
+from jiaozi.protocol.legs import HASH_LENGTH, LEG_BYTES_MAX, read_legs
+from jiaozi.protocol.legs import Leg as Leg
+from jiaozi.protocol.legs import leg_hash as leg_hash
 from jiaozi.protocol.numbers import AccountNumber
-from jiaozi.protocol.order_types import LEGS_MAX, ORDER_TYPES, OrderRule, OrderType, Place, Role
+from jiaozi.protocol.order_types import LEGS_MAX, ORDER_TYPES, OrderRule, OrderType, Role
 from jiaozi.protocol.refusals import Code, refuse
-from jiaozi.protocol.suites import Signer
+from jiaozi.protocol.suites import Signer, Suite
 
 ORDER_BYTES_MAX = 4096
 """Largest COSE message of an order: sixteen legs and twenty signers fit."""
-SUBMISSION_BYTES_MAX = ORDER_BYTES_MAX + LEGS_MAX * 64
-SALT_LENGTH = 16
-HASH_LENGTH = 32
+SUBMISSION_BYTES_MAX = ORDER_BYTES_MAX + LEGS_MAX * LEG_BYTES_MAX
 APPROVAL_LIFETIME_MAX_MS = DAY_MS
 """An order that officers sign dies after 24 hours."""
 
-_LEG_DOMAIN = b"jiaozi/leg/1"
 _ID, _TYPE, _NOT_BEFORE, _EXPIRES, _REFERENCE, _LINK, _LEGS, _BODY = range(1, 9)
 _TIME_MAX_MS = 2**48 - 1
-
-
-class Leg(NamedTuple):
-    """One movement of money: ``amount`` fen from one account to another."""
-
-    debit: AccountNumber
-    credit: AccountNumber
-    amount: int
-    salt: bytes
-
-    def encoded(self) -> bytes:
-        """Return the bytes that are hashed and that travel beside the order."""
-        return cbor.encode(list(self))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,9 +76,11 @@ class Order(NamedTuple):
     link: bytes | None
     legs: tuple[Leg, ...]
     body: dict[str, Any]
-    message: cose.Message
+    message: Message
+    cose: bytes
+    """The COSE message alone, as it is hashed into a block's Merkle tree."""
     encoded: bytes
-    """The submission, deterministically encoded: what stands in a block."""
+    """The submission: what stands in a block."""
 
     @property
     def rule(self) -> OrderRule:
@@ -107,16 +96,6 @@ class Order(NamedTuple):
     def keys(self) -> tuple[bytes, ...]:
         """The public keys that signed."""
         return tuple(each.key for each in self.message.signatures)
-
-    @property
-    def cose(self) -> bytes:
-        """The COSE message alone, as it is hashed into a block's Merkle tree."""
-        return cose_of(self.encoded)
-
-
-def leg_hash(encoded: bytes) -> bytes:
-    """Return the 32 bytes by which an order names a leg."""
-    return sha256(_LEG_DOMAIN + encoded).digest()
 
 
 def payload(head: OrderHead, legs: Sequence[Leg] = (), **body: int | bytes | None) -> bytes:
@@ -156,36 +135,31 @@ def sign_order(
     return submission(cose.sign(signed, signers, aad), legs)
 
 
-def cose_of(encoded_submission: bytes) -> bytes:
-    """Cut the COSE message out of a submission that was encoded here."""
-    message: bytes = cbor.decode(encoded_submission, size_max=SUBMISSION_BYTES_MAX)[0]
-    return message
-
-
 def parse(data: bytes) -> Order:
     """Read one submission from hostile bytes.
 
     Raises:
-        Refusal: Any of the shape codes 1 to 11; the id is not used up.
+        Refusal: Any of the shape codes 1 to 11, or ``lifetime_too_long``; the id is not used up.
     """
     if len(data) > SUBMISSION_BYTES_MAX:
         raise refuse(Code.TOO_LARGE, "submission", SUBMISSION_BYTES_MAX)
     try:
-        item = cbor.decode(data, size_max=SUBMISSION_BYTES_MAX)
+        value = cbor.decode(data, size_max=SUBMISSION_BYTES_MAX)
     except cbor.NotCanonical:
         raise refuse(Code.NOT_CANONICAL, "submission") from None
-    return parse_item(item)
+    return parse_item((value, data))
 
 
-def parse_item(item: Any) -> Order:
-    """Read one submission from its decoded outer array, as a CBOR sequence yields it.
+def parse_item(item: cbor.Item) -> Order:
+    """Read one submission as a CBOR sequence yields it: its outer array and its encoding.
 
     Raises:
-        Refusal: As `parse`, in this order: outer shape, COSE, payload, legs, body.
+        Refusal: As `parse`, in this order: outer shape, COSE, payload, legs, body, lifetime.
     """
-    if type(item) is not list or len(item) != 2 or type(item[0]) is not bytes:
+    value, encoded = item
+    if type(value) is not list or len(value) != 2 or type(value[0]) is not bytes:
         raise refuse(Code.MALFORMED, "submission")
-    return _parse(item, partial=False)
+    return _parse(value[0], value[1], encoded, partial=False)
 
 
 def parse_view(encoded_cose: bytes, legs: Sequence[bytes | None]) -> Order:
@@ -197,33 +171,8 @@ def parse_view(encoded_cose: bytes, legs: Sequence[bytes | None]) -> Order:
     Raises:
         Refusal: As `parse`.
     """
-    return _parse([encoded_cose, list(legs)], partial=True)
-
-
-def _parse(item: list[Any], *, partial: bool) -> Order:
-    message = cose.decode(item[0], size_max=ORDER_BYTES_MAX)
-    fields = _payload_fields(message.payload)
-    order_type = fields[_TYPE]
-    rule = ORDER_TYPES[order_type]
-    legs = _legs(rule, order_type, fields.get(_LEGS), item[1], partial=partial)
-    body = _body(rule, fields.get(_BODY, _NO_BODY))
-    if Role.OFFICERS in rule.signers:
-        _check_lifetime(fields, APPROVAL_LIFETIME_MAX_MS)
-    _check_lifetime(fields, LIFETIME_MAX_MS)
-    return Order(
-        identity=message.identity,
-        id=fields[_ID],
-        type=order_type,
-        scope=_scope(legs, body),
-        expires_ms=fields[_EXPIRES],
-        not_before_ms=fields.get(_NOT_BEFORE, 0),
-        reference=fields.get(_REFERENCE),
-        link=fields.get(_LINK),
-        legs=legs,
-        body=body,
-        message=message,
-        encoded=cbor.encode(item),
-    )
+    view = list(legs)
+    return _parse(encoded_cose, view, cbor.encode([encoded_cose, view]), partial=True)
 
 
 def check_window(order: Order, block_time_ms: int) -> None:
@@ -238,136 +187,99 @@ def check_window(order: Order, block_time_ms: int) -> None:
         raise refuse(Code.ID_TIME_AHEAD, block_time_ms)
 
 
+def _parse(encoded_cose: bytes, encoded_legs: object, encoded: bytes, *, partial: bool) -> Order:
+    message = cose.decode(encoded_cose, size_max=ORDER_BYTES_MAX)
+    fields = _payload_fields(message.payload)
+    order_type, rule, lifetime_max_ms = _TYPES[fields[_TYPE]]
+    legs = read_legs(order_type, fields.get(_LEGS), encoded_legs, partial=partial)
+    body = _body(rule, fields.get(_BODY)) if _BODY in fields or rule.body else {}
+    if fields[_EXPIRES] > id_time_ms(fields[_ID]) + lifetime_max_ms:
+        raise refuse(Code.LIFETIME_TOO_LONG, lifetime_max_ms)
+    return Order(
+        message.identity,
+        fields[_ID],
+        order_type,
+        legs[0].debit if legs else body.get("number", numbers.ISSUANCE),
+        fields[_EXPIRES],
+        fields.get(_NOT_BEFORE, 0),
+        fields.get(_REFERENCE),
+        fields.get(_LINK),
+        legs,
+        body,
+        message,
+        encoded_cose,
+        encoded,
+    )
+
+
 def _payload_fields(data: bytes) -> dict[int, Any]:
+    """Decode what was signed and check all but legs and body."""
     try:
         fields = cbor.decode(data, size_max=ORDER_BYTES_MAX)
     except cbor.NotCanonical:
         raise refuse(Code.NOT_CANONICAL, "payload") from None
-    if type(fields) is not dict or not _REQUIRED <= fields.keys() <= _ALLOWED:
+    # A field that says nothing is left out: else one order had two encodings.
+    if type(fields) is not dict or not fields.keys() <= _KEYS or None in fields.values():
         raise refuse(Code.MALFORMED, "payload")
-    order_id = fields[_ID]
-    if type(order_id) is not bytes or not is_order_id(order_id):
+    if not is_order_id(fields.get(_ID)):
         raise refuse(Code.MALFORMED, "id")
-    order_type = _TYPES.get(fields[_TYPE]) if type(fields[_TYPE]) is int else None
-    if order_type is None:
+    order_type = fields.get(_TYPE)
+    if type(order_type) is not int or order_type not in _TYPES:
         raise refuse(Code.MALFORMED, "type")
-    fields[_TYPE] = order_type
-    for key, name in _TIMES:
-        if key in fields and not (type(fields[key]) is int and 0 <= fields[key] <= _TIME_MAX_MS):
-            raise refuse(Code.MALFORMED, name)
-    for key, name in _HASHES:
-        if key in fields and not _is_hash(fields[key]):
-            raise refuse(Code.MALFORMED, name)
+    if not _is_time(fields.get(_EXPIRES)):
+        raise refuse(Code.MALFORMED, "expires")
+    if _NOT_BEFORE in fields and not _is_time(fields[_NOT_BEFORE]):
+        raise refuse(Code.MALFORMED, "not_before")
+    if _REFERENCE in fields and not _is_hash(fields[_REFERENCE]):
+        raise refuse(Code.MALFORMED, "reference")
+    if _LINK in fields and not _is_hash(fields[_LINK]):
+        raise refuse(Code.MALFORMED, "link")
     return fields
 
 
-def _legs(
-    rule: OrderRule, order_type: OrderType, hashes: Any, encoded: Any, *, partial: bool
-) -> tuple[Leg, ...]:
-    """Match the legs beside an order with the hashes in it."""
-    if rule.legs is None:
-        if hashes is not None or encoded != []:
-            raise refuse(Code.MALFORMED, "legs")
-        return ()
-    if type(hashes) is not list or type(encoded) is not list or len(hashes) != len(encoded):
-        raise refuse(Code.MALFORMED, "legs")
-    if not 1 <= len(hashes) <= rule.legs_max:
-        raise refuse(Code.MALFORMED, "legs")
-    legs = tuple(
-        _leg(index, digest, data, rule.legs)
-        for index, (digest, data) in enumerate(zip(hashes, encoded, strict=True))
-        if data is not None or not partial
-    )
-    if len(legs) > 1 and sum(leg.amount for leg in legs) > FEN_MAX:
-        raise refuse(Code.AMOUNT_OUT_OF_RANGE)
-    if (
-        order_type is OrderType.REDEEM
-        and legs
-        and legs[0].credit != numbers.vault_of(numbers.operator_of(legs[0].debit))
-    ):
-        raise refuse(Code.LEGS_NOT_ALLOWED, 0)
-    return legs
-
-
-def _leg(index: int, digest: Any, data: Any, places: tuple[Place, Place]) -> Leg:
-    if type(data) is not bytes or not _is_hash(digest):
-        raise refuse(Code.MALFORMED, "legs")
-    if leg_hash(data) != digest:
-        raise refuse(Code.LEG_HASH_DIFFERS, index)
-    try:
-        value = cbor.decode(data, size_max=64)
-    except cbor.NotCanonical:
-        raise refuse(Code.NOT_CANONICAL, "legs") from None
-    if type(value) is not list or len(value) != 4:
-        raise refuse(Code.MALFORMED, "legs")
-    debit, credit, amount, salt = value
-    if type(debit) is not int or type(credit) is not int or type(amount) is not int:
-        raise refuse(Code.MALFORMED, "legs")
-    if type(salt) is not bytes or len(salt) != SALT_LENGTH:
-        raise refuse(Code.MALFORMED, "legs.salt")
-    if not 0 < amount <= FEN_MAX:
-        raise refuse(Code.AMOUNT_OUT_OF_RANGE)
-    if debit == credit:
-        raise refuse(Code.TO_SELF, index)
-    if not _stands_at(places[0], debit) or not _stands_at(places[1], credit):
-        raise refuse(Code.LEGS_NOT_ALLOWED, index)
-    return Leg(AccountNumber(debit), AccountNumber(credit), amount, salt)
-
-
-def _stands_at(place: Place, number: int) -> bool:
-    """Say whether an account number is one that this end of a leg takes."""
-    match place:
-        case Place.WALLET:
-            # A registry looks the number up, so its check digit proves nothing more.
-            return 10**12 <= number < 10**16 and number // 10 % 10**11 >= numbers.WALLET_SERIAL_MIN
-        case Place.VAULT:
-            return 10**12 <= number < 10**16 and number == numbers.vault_of(
-                numbers.operator_of(number)
-            )
-        case Place.RESERVE:
-            return 10**12 <= number < 10**16 and number == numbers.reserve_of(
-                numbers.operator_of(number)
-            )
-        case Place.ISSUANCE:
-            return number == numbers.ISSUANCE
-        case Place.SETTLEMENT:
-            return number == numbers.SETTLEMENT
-
-
-def _body(rule: OrderRule, fields: Any) -> dict[str, Any]:
-    if type(fields) is not dict:
+def _body(rule: OrderRule, fields: object) -> dict[str, Any]:
+    if type(fields) is not dict or not fields:
         raise refuse(Code.MALFORMED, "body")
     body: dict[str, Any] = {}
     for each in rule.body:
         if each.optional and each.key not in fields:
             continue
-        value = fields.pop(each.key, None)
+        value = fields.get(each.key)
         if not each.kind.takes(value):
             raise refuse(Code.MALFORMED, f"body.{each.name}")
         body[each.name] = value
-    if fields:
+    if len(body) != len(fields):
         raise refuse(Code.MALFORMED, "body")
+    _check_keys(body)
     return body
 
 
-def _check_lifetime(fields: dict[int, Any], lifetime_max_ms: int) -> None:
-    if fields[_EXPIRES] > id_time_ms(fields[_ID]) + lifetime_max_ms:
-        raise refuse(Code.LIFETIME_TOO_LONG, lifetime_max_ms)
+def _check_keys(body: dict[str, Any]) -> None:
+    """Check what must hold between fields: a key is one, and no field is room for a text."""
+    if "suite" in body and not suites.is_supported(body["suite"]):
+        raise refuse(Code.SUITE_UNSUPPORTED, body["suite"])
+    if "key" in body:
+        possible = (body["suite"],) if "suite" in body else tuple(Suite)
+        if not any(suites.key_fits(suite, body["key"]) for suite in possible):
+            raise refuse(Code.MALFORMED, "body.key")
+    if "certificate" in body:
+        read_unverified(body["certificate"])
 
 
-def _scope(legs: tuple[Leg, ...], body: dict[str, Any]) -> AccountNumber:
-    if legs:
-        return legs[0].debit
-    return AccountNumber(body.get("number", numbers.ISSUANCE))
-
-
-def _is_hash(value: Any) -> bool:
+def _is_hash(value: object) -> bool:
     return type(value) is bytes and len(value) == HASH_LENGTH
 
 
-_REQUIRED = frozenset((_ID, _TYPE, _EXPIRES))
-_ALLOWED = frozenset(range(_ID, _BODY + 1))
-_TYPES = {int(each): each for each in OrderType}
-_TIMES = ((_EXPIRES, "expires"), (_NOT_BEFORE, "not_before"))
-_HASHES = ((_REFERENCE, "reference"), (_LINK, "link"))
-_NO_BODY: dict[int, Any] = {}
+def _is_time(value: object) -> bool:
+    return type(value) is int and 0 < value <= _TIME_MAX_MS
+
+
+_KEYS = frozenset(range(_ID, _BODY + 1))
+_TYPES = {
+    int(each): (
+        each,
+        rule,
+        APPROVAL_LIFETIME_MAX_MS if Role.OFFICERS in rule.signers else LIFETIME_MAX_MS,
+    )
+    for each, rule in ORDER_TYPES.items()
+}

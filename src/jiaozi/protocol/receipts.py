@@ -9,7 +9,7 @@ order. To check one takes the network's id and the key that signs blocks.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from types import NoneType
 
 from jiaozi.protocol import blocks, cbor, cose, merkle
 from jiaozi.protocol.blocks import Header
@@ -71,14 +71,14 @@ def verify_receipt(data: bytes, *, block_key: bytes, network: NetworkId) -> Rece
     return Receipt(order=order, outcome=outcome, position=position, header=signed.header)
 
 
-def _fields(value: Any) -> Any:
+def _fields(value: object) -> tuple[bytes, list[bytes | None], object, int, list[bytes], bytes]:
     if type(value) is not list or len(value) != 6:
         raise refuse(Code.MALFORMED, "receipt")
     order, legs, outcome, position, path, header = value
     if type(order) is not bytes or type(header) is not bytes or type(position) is not int:
         raise refuse(Code.MALFORMED, "receipt")
-    if type(legs) is not list or type(path) is not list or len(path) > 64:
-        raise refuse(Code.MALFORMED, "receipt")
-    if any(type(each) is not bytes or len(each) != 32 for each in path):
+    if type(legs) is not list or any(type(leg) not in (bytes, NoneType) for leg in legs):
+        raise refuse(Code.MALFORMED, "receipt.legs")
+    if type(path) is not list or any(type(each) is not bytes for each in path):
         raise refuse(Code.MALFORMED, "receipt.path")
     return order, legs, outcome, position, path, header

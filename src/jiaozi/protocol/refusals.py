@@ -95,6 +95,10 @@ class Code(IntEnum):
     ALREADY_USED = 205
 
 
+FINAL_CODES = range(100, 200)
+"""What may stand in a block and is final for an order id, those of later versions too."""
+
+
 class PayeeCause(IntEnum):
     """Why a payee cannot receive: told to the payee's operator alone (rules.md §E.5)."""
 
@@ -231,7 +235,7 @@ class Refusal(Exception):
     @property
     def is_final(self) -> bool:
         """Whether the outcome stands in a block and uses up the order id."""
-        return 100 <= self.code < 200
+        return self.code in FINAL_CODES
 
     def __str__(self) -> str:
         told = ", ".join(f"{name} {value}" for name, value in self.fields.items())

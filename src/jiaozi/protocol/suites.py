@@ -4,10 +4,11 @@ A suite's number stands as ``alg`` in the protected header and is bound to the k
 checked as RFC 8032 §5.1.7 demands and stricter: libsodium refuses an ``S`` not below the group
 order, non-canonical encodings and keys or ``R`` of small order. `WEBAUTHN_ES256` and `SM2` have
 their numbers; a message that names them is refused as unsupported until they are added to
-`_VERIFIERS`.
+`_RULES`.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import Protocol
 
@@ -59,18 +60,29 @@ class Ed25519Signer:
 
 def verify(suite: int, key: bytes, message: bytes, signature: bytes) -> bool:
     """Say whether the signature over the message is by the key, under that suite's rules."""
-    verifier = _VERIFIERS.get(suite)
-    return verifier is not None and verifier(key, message, signature)
+    rule = _RULES.get(suite)
+    return rule is not None and rule.verify(key, message, signature)
 
 
 def is_supported(suite: int) -> bool:
     """Say whether signatures of this suite can be checked here."""
-    return suite in _VERIFIERS
+    return suite in _RULES
+
+
+def lengths_fit(suite: int, key: bytes, signature: bytes) -> bool:
+    """Say whether key and signature have the lengths of a supported suite."""
+    rule = _RULES[suite]
+    return len(key) == rule.key_length and len(signature) == rule.signature_length
 
 
 def key_fits(suite: int, key: bytes) -> bool:
-    """Say whether the key has the length that a supported suite asks for."""
-    return suite == Suite.ED25519 and len(key) == ED25519_KEY_LENGTH
+    """Say whether the key is one that an account or a certificate of this suite may hold.
+
+    Asked once, when a key is taken: bytes that are no point of the suite's group, or one of small
+    order, could never sign, and could be anything.
+    """
+    rule = _RULES.get(suite)
+    return rule is not None and len(key) == rule.key_length and rule.is_key(key)
 
 
 def verify_ed25519(key: bytes, message: bytes, signature: bytes) -> bool:
@@ -84,4 +96,21 @@ def verify_ed25519(key: bytes, message: bytes, signature: bytes) -> bool:
     return True
 
 
-_VERIFIERS: Mapping[int, Callable[[bytes, bytes, bytes], bool]] = {Suite.ED25519: verify_ed25519}
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """What a suite asks of its keys and signatures."""
+
+    key_length: int
+    signature_length: int
+    is_key: Callable[[bytes], bool]
+    verify: Callable[[bytes, bytes, bytes], bool]
+
+
+_RULES: Mapping[int, _Rule] = {
+    Suite.ED25519: _Rule(
+        ED25519_KEY_LENGTH,
+        ED25519_SIGNATURE_LENGTH,
+        bindings.crypto_core_ed25519_is_valid_point,
+        verify_ed25519,
+    )
+}
