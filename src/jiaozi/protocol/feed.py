@@ -5,12 +5,13 @@
     feed block   = bstr of a CBOR sequence: proof, entry, entry, ...
     proof        = [header: bstr, first sequence number, index, size, [hash, ...]]
     entry        = [position, order: bstr, legs: [bstr or null, ...], outcome, cause or null]
-    running hash = SHA-256("jiaozi/feed/1" || running hash before || digest || digest || ...)
-    digest       = position (4 bytes) || leaf (32) || mask of visible legs (4) || cause (1)
+    running hash = SHA-256("jiaozi/feed/1" || running hash before || height (8) || digest || ...)
+    digest       = position (4) || leaf (32) || mask of visible legs (4) || cause (1)
     feeds leaf   = CBOR [operator, entries so far, running hash]
 
 An operator's entries are numbered from 1 without gaps. Their running hash is a leaf of the tree
-whose root stands in every header; the leaf is shown with its path to that operator alone.
+whose root stands in every header; the leaf is shown with its path to that operator alone. The
+hash takes in the height, because a later header proves the same head as long as nothing is added.
 """
 
 from collections.abc import Sequence
@@ -69,11 +70,12 @@ def digest(position: int, leaf: bytes, visible: int, cause: int) -> bytes:
     return _DIGEST.pack(position, leaf, visible, cause)
 
 
-def advance(head: Head, digests: Sequence[bytes]) -> Head:
+def advance(head: Head, height: int, digests: Sequence[bytes]) -> Head:
     """Return the head after a block's entries; the same head when there are none."""
     if not digests:
         return head
-    running = sha256(_DOMAIN + head.running_hash + b"".join(digests)).digest()
+    block = height.to_bytes(8, "big") + b"".join(digests)
+    running = sha256(_DOMAIN + head.running_hash + block).digest()
     return Head(head.sequence + len(digests), running)
 
 
@@ -114,7 +116,7 @@ def read_block(
     entries = tuple(map(_read_entry, rows))
     if any(one.position >= next_one.position for one, next_one in pairwise(entries)):
         raise refuse(Code.MALFORMED, "feed.position")
-    head = advance(before, [_digest_of(entry) for entry in entries])
+    head = advance(before, header.header.height, [_digest_of(entry) for entry in entries])
     root = merkle.root_from_proof(head_leaf(operator, head), index, size, path)
     if first != before.sequence + 1 or root != header.header.feeds_root:
         raise refuse(Code.SIGNATURE_INVALID)

@@ -94,7 +94,7 @@ class Draft:
         heads = dict(tip.feeds) if tip else {}
         before = dict(heads)
         for operator, digests in self._digests.items():
-            heads[operator] = feed.advance(heads.get(operator, feed.START), digests)
+            heads[operator] = feed.advance(heads.get(operator, feed.START), self.height, digests)
         listed = sorted(operators)
         leaves = [feed.head_leaf(each, heads.get(each, feed.START)) for each in listed]
         header = Header(
