@@ -1,0 +1,60 @@
+-- Customers: registrations, holders, evidence. See migrations/0001_customers.sql.
+
+-- name: count_registrations
+-- How many codes were asked for a phone since a time.
+SELECT count(*) FROM registration WHERE phone_digest = $1 AND requested_ms > $2;
+
+-- name: add_registration
+-- Keep a registration before its code is sent.
+INSERT INTO registration
+    (id, phone_digest, data_key, sealed, code_digest, requested_ms, expires_ms)
+VALUES ($1, $2, $3, $4, $5, $6, $7);
+
+-- name: count_try
+-- Spend a try before the code is compared: five parallel guesses are five tries.
+UPDATE registration SET tries = tries + 1
+WHERE id = $1 AND tries < $2 AND expires_ms > $3 AND wallet IS NULL
+RETURNING phone_digest, code_digest, data_key, sealed;
+
+-- name: wallet_of_registration
+-- The wallet that a code opened, and its key, so that a repeated request finds it.
+SELECT wallet.number, wallet.public_key
+FROM registration JOIN wallet ON wallet.number = registration.wallet
+WHERE registration.id = $1;
+
+-- name: use_registration
+-- A code opens one wallet.
+UPDATE registration SET wallet = $2 WHERE id = $1 AND wallet IS NULL RETURNING id;
+
+-- name: lock_identity
+-- Two openings by one phone, or by one document, find or make one holder, not two.
+SELECT pg_advisory_xact_lock(hashtextextended(encode($1::bytea, 'hex'), 0));
+
+-- name: find_holder
+-- The holder that an identifier belongs to, and whether a document is known of that holder.
+SELECT holder.id, holder.group_id,
+    EXISTS (SELECT FROM holder_identifier AS known
+            WHERE known.holder_id = holder.id AND known.kind = 'document') AS has_document
+FROM holder_identifier JOIN holder ON holder.id = holder_identifier.holder_id
+WHERE holder_identifier.holder_kind = $1
+    AND holder_identifier.kind = $2 AND holder_identifier.digest = $3;
+
+-- name: add_holder
+-- A new holder with a group of its own.
+INSERT INTO holder (id, kind, group_id, created_ms) VALUES ($1, $2, $3, $4);
+
+-- name: add_identifier
+-- The first holder to show a value keeps it.
+INSERT INTO holder_identifier (holder_kind, kind, digest, holder_id) VALUES ($1, $2, $3, $4)
+ON CONFLICT DO NOTHING;
+
+-- name: add_evidence
+-- Sealed personal data of a holder.
+INSERT INTO evidence (id, holder_id, kind, data_key, sealed, recorded_ms)
+VALUES ($1, $2, $3, $4, $5, $6);
+
+-- name: phones_of_wallet
+-- The digests of the phones that are a wallet's holder's.
+SELECT holder_identifier.digest
+FROM wallet JOIN holder_identifier ON holder_identifier.holder_id = wallet.holder_id
+WHERE wallet.number = $1 AND holder_identifier.kind = 'phone';

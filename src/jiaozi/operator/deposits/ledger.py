@@ -1,0 +1,129 @@
+"""The built-in core: customers' deposits in the operator's own database, in double entry.
+
+Each call is one statement, so it happens whole or not at all; the tables' constraints hold the same
+rules once more (migrations/0003_deposits.sql).
+"""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import resources
+
+import asyncpg
+
+from jiaozi.operator.deposits.model import CoreContradiction, Deposit
+from jiaozi.protocol.refusals import Code, refuse
+from jiaozi.storage.database import Connection, Database
+from jiaozi.storage.queries import load_statements
+
+DIGITAL_YUAN = "digital-yuan"
+FUNDING = "funding"
+
+
+@dataclass(frozen=True, slots=True)
+class _Statements:
+    accounts_of: str
+    open_account: str
+    find_hold: str
+    hold: str
+    capture: str
+    release: str
+    credit: str
+    find_posting: str
+
+
+_SQL = load_statements(_Statements, resources.files(__package__) / "queries.sql")
+
+
+class LedgerCore:
+    """A `CoreBanking` that keeps the books itself."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def accounts_of(self, owners: Sequence[bytes]) -> list[Deposit]:
+        """Return the deposit accounts of some owners."""
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(_SQL.accounts_of, owners)
+        return [
+            Deposit(deposit_id=row["id"], balance_fen=row["balance_fen"], held_fen=row["held_fen"])
+            for row in rows
+        ]
+
+    async def hold(self, key: str, deposit_id: str, amount_fen: int) -> None:
+        """Set money aside, once for a key.
+
+        Raises:
+            Refusal: ``deposit_insufficient``.
+            CoreContradiction: The key holds something else.
+        """
+        async with self._database.connection() as connection:
+            try:
+                held = await connection.fetchval(_SQL.hold, key, deposit_id, amount_fen)
+            except asyncpg.UniqueViolationError:
+                held = None
+            if held is not None:
+                return
+            existing = await connection.fetchrow(_SQL.find_hold, key)
+        if existing is None:
+            raise refuse(Code.DEPOSIT_INSUFFICIENT)
+        if (existing["account_id"], existing["amount_fen"]) != (deposit_id, amount_fen):
+            raise CoreContradiction(key=key, problem="it holds another amount or deposit")
+
+    async def capture(self, key: str) -> None:
+        """Take what is held out of the deposit, once.
+
+        Raises:
+            CoreContradiction: Nothing is held under the key, or it was released.
+        """
+        await self._end(key, _SQL.capture, "captured")
+
+    async def release(self, key: str) -> None:
+        """Give back what is held, once.
+
+        Raises:
+            CoreContradiction: Nothing is held under the key, or it was captured.
+        """
+        await self._end(key, _SQL.release, "released")
+
+    async def credit(self, key: str, deposit_id: str, amount_fen: int) -> None:
+        """Pay redeemed digital yuan into a deposit, once for a key.
+
+        Raises:
+            CoreContradiction: The key paid something else, or there is no such deposit.
+        """
+        async with self._database.connection() as connection:
+            await _credit(connection, key, deposit_id, amount_fen, debit=DIGITAL_YUAN)
+
+    async def open_funded(self, owner: bytes, amount_fen: int) -> str:
+        """Open a deposit account with money from outside, for demonstrations and tests."""
+        deposit_id = secrets.token_hex(8)
+        async with self._database.transaction() as connection:
+            await connection.execute(_SQL.open_account, deposit_id, owner)
+            if amount_fen:
+                await _credit(
+                    connection, f"fund/{deposit_id}", deposit_id, amount_fen, debit=FUNDING
+                )
+        return deposit_id
+
+    async def _end(self, key: str, statement: str, state: str) -> None:
+        async with self._database.connection() as connection:
+            if await connection.fetchval(statement, key) is not None:
+                return
+            existing = await connection.fetchrow(_SQL.find_hold, key)
+        if existing is None:
+            raise CoreContradiction(key=key, problem="nothing is held under it")
+        if existing["state"] != state:
+            raise CoreContradiction(key=key, problem=f"it was {existing['state']} before")
+
+
+async def _credit(
+    connection: Connection, key: str, deposit_id: str, amount_fen: int, *, debit: str
+) -> None:
+    if await connection.fetchval(_SQL.credit, key, deposit_id, amount_fen, debit) is not None:
+        return
+    posted = await connection.fetchrow(_SQL.find_posting, key)
+    if posted is None:
+        raise CoreContradiction(key=key, problem=f"there is no deposit {deposit_id}")
+    if (posted["credit"], posted["amount_fen"]) != (deposit_id, amount_fen):
+        raise CoreContradiction(key=key, problem="it paid another amount or deposit")

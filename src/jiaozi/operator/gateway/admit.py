@@ -1,0 +1,76 @@
+"""Admit orders: hostile bytes in, orders of our own wallets out, or the refusal at once.
+
+Cheap on purpose: shape only. The registry checks every signature and everything that needs state;
+what could never be taken there is refused here without a journey.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from jiaozi.operator.registry.answers import RawAnswer, not_taken
+from jiaozi.protocol import cbor, numbers
+from jiaozi.protocol.order_types import OrderType
+from jiaozi.protocol.orders import SUBMISSION_BYTES_MAX, Order, parse, parse_item
+from jiaozi.protocol.refusals import Code, Refusal, refuse
+
+ORDERS_MAX = 2_000
+"""Most orders in one request."""
+
+
+@dataclass(slots=True)
+class Admitted:
+    """The orders of a request: those to send, and the answers that are known already.
+
+    Attributes:
+        submissions: To be sent, in their order.
+        answers: One place per order of the request; None where the registry will answer.
+    """
+
+    submissions: list[bytes] = field(default_factory=list)
+    answers: list[RawAnswer | None] = field(default_factory=list)
+
+    def filled(self, answered: list[RawAnswer]) -> list[RawAnswer]:
+        """Return all answers in the order of the request, with those of the registry put in."""
+        rest: Iterator[RawAnswer] = iter(answered)
+        return [next(rest) if each is None else each for each in self.answers]
+
+
+def admit_one(body: bytes, operator: int) -> bytes:
+    """Return an order that may be sent, encoded.
+
+    Raises:
+        Refusal: A shape code, ``other_operator`` or ``not_allowed``.
+    """
+    order = parse(body)
+    _check(order, operator)
+    return order.encoded
+
+
+def admit_sequence(body: bytes, operator: int) -> Admitted:
+    """Read a CBOR sequence of orders; one that is refused does not hold up the others.
+
+    Raises:
+        Refusal: ``not_canonical``: no sequence, so that nothing of it is taken; ``too_large``.
+    """
+    admitted = Admitted()
+    items = cbor.decode_sequence(body, items_max=ORDERS_MAX, item_size_max=SUBMISSION_BYTES_MAX)
+    try:
+        for item in items:
+            try:
+                _check(parse_item(item), operator)
+            except Refusal as refusal:
+                admitted.answers.append(not_taken(refusal))
+            else:
+                admitted.submissions.append(item[1])
+                admitted.answers.append(None)
+    except cbor.NotCanonical:
+        raise refuse(Code.NOT_CANONICAL, "body") from None
+    return admitted
+
+
+def _check(order: Order, operator: int) -> None:
+    """Take payments of our own wallets: every other order has a use case that stores it first."""
+    if order.type is not OrderType.PAYMENT:
+        raise refuse(Code.NOT_ALLOWED)
+    if numbers.operator_of(order.scope) != operator:
+        raise refuse(Code.OTHER_OPERATOR)

@@ -1,0 +1,123 @@
+"""Follow the feed: check each block, store what it tells, move the cursor, in one transaction.
+
+Any number of processes may follow: whoever moves the cursor first has stored the lines, and the
+others begin again from there. A block that does not follow from the cursor stops the follower with
+an error: the registry left something out, or this database is another network's.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import structlog
+
+from jiaozi.operator.history import store
+from jiaozi.operator.history.model import Line, Opening, lines_of
+from jiaozi.operator.history.store import FeedPosition
+from jiaozi.operator.registry.client import RegistryClient
+from jiaozi.operator.registry.model import Decided
+from jiaozi.operator.wallets import store as wallets
+from jiaozi.operator.wallets.model import state_after
+from jiaozi.protocol.certificates import Use
+from jiaozi.protocol.feed import read_block
+from jiaozi.protocol.genesis import Network
+from jiaozi.protocol.refusals import Code, Refusal, refuse
+from jiaozi.storage.database import Database
+from jiaozi.storage.errors import StorageUnavailable
+
+BLOCKS_MAX = 20
+WAIT_MS = 10_000
+PAUSE_S = 0.2
+"""Between two readings, so that they are few and large while many orders settle."""
+RETRY_S = 2.0
+
+_log = structlog.get_logger("jiaozi.history")
+
+
+@dataclass(slots=True)
+class _Gathered:
+    """What some blocks of the feed add, and where the feed stands after them."""
+
+    position: FeedPosition
+    lines: list[Line] = field(default_factory=list)
+    openings: list[Opening] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FollowFeed:
+    """The use case; its dependencies."""
+
+    operator: int
+    network: Network
+    database: Database
+    registry: RegistryClient
+
+    async def run(self) -> None:
+        """Follow until cancelled; an unreachable registry or database is waited for.
+
+        Raises:
+            Refusal: ``signature_invalid`` or ``malformed``: the feed is not to be trusted.
+        """
+        while True:
+            try:
+                await self.step(wait_ms=WAIT_MS)
+            except StorageUnavailable as error:
+                _log.warning("feed_not_stored", problem=str(error))
+                await asyncio.sleep(RETRY_S)
+            except Refusal as refusal:
+                if refusal.code not in _PASSING:
+                    _log.error("feed_not_trusted", code=refusal.code.name.lower())
+                    raise
+                await asyncio.sleep(RETRY_S)
+            await asyncio.sleep(PAUSE_S)
+
+    async def step(self, *, wait_ms: int = 0) -> int:
+        """Read and store the next blocks; return how many there were.
+
+        Raises:
+            Refusal: The registry does not answer, or the feed does not follow from the cursor.
+            StorageUnavailable: Nothing was stored.
+        """
+        async with self.database.connection() as connection:
+            before = await store.read_position(connection)
+        page = await self.registry.feed(before.height, limit=BLOCKS_MAX, wait_ms=wait_ms)
+        gathered = await self._check(before, page.blocks)
+        if gathered.position != before:
+            await self._store(before, gathered)
+        return len(page.blocks)
+
+    async def _check(self, before: FeedPosition, encoded: Iterable[bytes]) -> _Gathered:
+        gathered = _Gathered(before)
+        block_key = self.network.genesis.key_of(Use.REGISTRY_BLOCK)
+        for data in encoded:
+            block = read_block(
+                data,
+                operator=self.operator,
+                before=gathered.position.head,
+                block_key=block_key,
+                network=self.network.id,
+            )
+            header = block.header.header
+            if header.height <= gathered.position.height:
+                raise refuse(Code.SIGNATURE_INVALID)
+            lines, openings = lines_of(block, self.operator)
+            gathered.lines += lines
+            gathered.openings += openings
+            gathered.position = FeedPosition(header.height, header.time_ms, block.head)
+            # Between two blocks others get their turn: checking is work without waiting.
+            await asyncio.sleep(0)
+        return gathered
+
+    async def _store(self, before: FeedPosition, gathered: _Gathered) -> None:
+        async with self.database.transaction() as connection:
+            if not await store.move_position(connection, before, gathered.position):
+                return
+            await store.add_lines(connection, gathered.lines)
+            for opening in gathered.openings:
+                state = state_after(Decided(opening.outcome))
+                await wallets.finish_opening(
+                    connection, opening.number, opening.order_id, state, opening.outcome
+                )
+
+
+_PASSING = frozenset((Code.BUSY, Code.UNAVAILABLE, Code.UNKNOWN))

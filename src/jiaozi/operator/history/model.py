@@ -1,0 +1,125 @@
+"""From feed entries to lines of history. Pure.
+
+A wallet's history has the settled legs that debit or credit it, and those of its own orders that
+were refused for good. What a payee could not receive is not told to the payee.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from jiaozi.protocol import numbers
+from jiaozi.protocol.feed import Entry, FeedBlock
+from jiaozi.protocol.numbers import WALLET_SERIAL_MIN
+from jiaozi.protocol.order_types import OrderType
+from jiaozi.protocol.orders import Order, parse_view
+from jiaozi.protocol.refusals import SETTLED, Code, Outcome, refuse
+
+PAGE_MAX = 500
+PAGE_DEFAULT = 50
+
+
+class Cursor(NamedTuple):
+    """A place in a wallet's history; lines come newest first."""
+
+    height: int
+    position: int
+    leg: int
+
+    def __str__(self) -> str:
+        return f"{self.height}.{self.position}.{self.leg}"
+
+
+NEWEST = Cursor(2**63 - 1, 0, 0)
+
+
+class Line(NamedTuple):
+    """One leg as one wallet sees it; ``outcome`` is None when settled. The columns of the table."""
+
+    wallet: int
+    height: int
+    position: int
+    leg: int
+    incoming: bool
+    counterparty: int
+    amount_fen: int
+    order_type: int
+    order_id: bytes
+    reference: bytes | None
+    link: bytes | None
+    outcome: Outcome | None
+    time_ms: int
+
+    @property
+    def cursor(self) -> Cursor:
+        """Where the line stands."""
+        return Cursor(self.height, self.position, self.leg)
+
+
+class Opening(NamedTuple):
+    """What the feed told of an order that opens a wallet."""
+
+    number: int
+    order_id: bytes
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """What a holder wants to see; None is everything. Times in Unix milliseconds."""
+
+    from_ms: int | None = None
+    to_ms: int | None = None
+    order_type: OrderType | None = None
+    incoming: bool | None = None
+
+
+def read_cursor(text: str) -> Cursor:
+    """Read a cursor as it was given out.
+
+    Raises:
+        Refusal: ``malformed``.
+    """
+    parts = text.split(".")
+    if len(parts) != 3 or not all(each.isascii() and each.isdigit() for each in parts):
+        raise refuse(Code.MALFORMED, "after")
+    height, position, leg = (int(each) for each in parts)
+    if height >= 2**63 or position >= 2**31 or leg >= 2**15:
+        raise refuse(Code.MALFORMED, "after")
+    return Cursor(height, position, leg)
+
+
+def lines_of(block: FeedBlock, operator: int) -> tuple[list[Line], list[Opening]]:
+    """Return what a checked feed block adds.
+
+    Raises:
+        Refusal: An entry is no order: its legs are not those that were signed.
+    """
+    lines: list[Line] = []
+    openings: list[Opening] = []
+    header = block.header.header
+    for entry in block.entries:
+        order = parse_view(entry.cose, entry.legs)
+        if order.type is OrderType.OPEN_ACCOUNT:
+            openings.append(Opening(order.body["number"], order.id, entry.outcome))
+        else:
+            lines += _legs(entry, order, header.height, header.time_ms, operator)
+    return lines, openings
+
+
+def _legs(entry: Entry, order: Order, height: int, time_ms: int, operator: int) -> Iterator[Line]:
+    outcome = None if entry.outcome == SETTLED else entry.outcome
+    places = [index for index, leg in enumerate(entry.legs) if leg is not None]
+    for index, leg in zip(places, order.legs, strict=True):
+        ends = ((False, leg.debit, leg.credit), (True, leg.credit, leg.debit))
+        for incoming, wallet, counterparty in ends:
+            if (incoming and outcome is not None) or not _is_wallet_of(operator, wallet):
+                continue
+            yield Line(
+                wallet, height, entry.position, index, incoming, counterparty, leg.amount,
+                int(order.type), order.id, order.reference, order.link, outcome, time_ms,
+            )  # fmt: skip
+
+
+def _is_wallet_of(operator: int, number: int) -> bool:
+    return numbers.operator_of(number) == operator and number // 10 % 10**11 >= WALLET_SERIAL_MIN

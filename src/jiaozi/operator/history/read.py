@@ -1,0 +1,38 @@
+"""Read a wallet's history, a page at a time."""
+
+from dataclasses import dataclass
+
+from jiaozi.operator.history import store
+from jiaozi.operator.history.model import Cursor, Filter, Line
+from jiaozi.storage.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Lines, newest first; ``next`` is where the following page begins, None at the end."""
+
+    lines: list[Line]
+    next: Cursor | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadHistory:
+    """The use case; its dependencies."""
+
+    database: Database
+
+    async def __call__(self, wallet: int, after: Cursor, wanted: Filter, limit: int) -> Page:
+        """Return the lines after a place."""
+        async with self.database.connection() as connection:
+            lines = await store.page(connection, wallet, after, wanted, limit + 1)
+        if len(lines) <= limit:
+            return Page(lines, None)
+        return Page(lines[:limit], lines[limit - 1].cursor)
+
+    async def payer(self, wallet: int, order_id: bytes) -> int | None:
+        """Return who paid by an order that stands in a wallet's history."""
+        async with self.database.connection() as connection:
+            line = await store.find_order(connection, wallet, order_id)
+        if line is None:
+            return None
+        return line.counterparty if line.incoming else wallet

@@ -1,0 +1,86 @@
+"""History in the operator's database: the statements of `queries.sql`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import resources
+from typing import NamedTuple
+
+import asyncpg
+
+from jiaozi.operator.history.model import Cursor, Filter, Line
+from jiaozi.protocol.feed import Head
+from jiaozi.storage.database import Connection
+from jiaozi.storage.queries import load_statements
+
+
+@dataclass(frozen=True, slots=True)
+class _Statements:
+    read_cursor: str
+    move_cursor: str
+    page: str
+    find_order: str
+
+
+_SQL = load_statements(_Statements, resources.files(__package__) / "queries.sql")
+
+
+class FeedPosition(NamedTuple):
+    """How far the feed was read: the last block with an entry of ours."""
+
+    height: int
+    time_ms: int
+    head: Head
+
+
+async def read_position(connection: Connection) -> FeedPosition:
+    """Return how far the feed was read."""
+    row = await connection.fetchrow(_SQL.read_cursor)
+    assert row is not None, "the migration puts the cursor there"
+    return FeedPosition(row["height"], row["time_ms"], Head(row["sequence"], row["running_hash"]))
+
+
+async def move_position(connection: Connection, before: FeedPosition, after: FeedPosition) -> bool:
+    """Move on, unless somebody else has; false then, and nothing of it may be stored."""
+    moved = await connection.fetchval(
+        _SQL.move_cursor,
+        after.height,
+        after.time_ms,
+        after.head.sequence,
+        after.head.running_hash,
+        before.height,
+        before.head.sequence,
+    )
+    return moved is not None
+
+
+async def add_lines(connection: Connection, lines: Sequence[Line]) -> None:
+    """Add lines in bulk."""
+    await connection.copy_records_to_table("history_entry", records=lines, columns=Line._fields)
+
+
+async def page(
+    connection: Connection, wallet: int, after: Cursor, wanted: Filter, limit: int
+) -> list[Line]:
+    """Return a wallet's lines that come after a place: older ones, newest first."""
+    rows = await connection.fetch(
+        _SQL.page,
+        wallet,
+        *after,
+        wanted.from_ms,
+        wanted.to_ms,
+        None if wanted.order_type is None else int(wanted.order_type),
+        wanted.incoming,
+        limit,
+    )
+    return [_line(row) for row in rows]
+
+
+async def find_order(connection: Connection, wallet: int, order_id: bytes) -> Line | None:
+    """Return the first line of an order in a wallet's history."""
+    row = await connection.fetchrow(_SQL.find_order, wallet, order_id)
+    return None if row is None else _line(row)
+
+
+def _line(row: asyncpg.Record) -> Line:
+    line = Line(*row.values())
+    return line if line.outcome is None else line._replace(outcome=tuple(line.outcome))

@@ -1,0 +1,45 @@
+"""Routes by which a customer comes: a code to a phone, then a wallet."""
+
+from fastapi import APIRouter
+from starlette.requests import Request
+
+from jiaozi.operator.http.access import Access
+from jiaozi.operator.http.models import (
+    OpeningBody,
+    RegistrationBody,
+    RegistrationView,
+    WalletOpenedView,
+)
+from jiaozi.operator.wiring import Operator
+from jiaozi.protocol.numbers import format_number
+
+
+def customer_routes(operator: Operator, access: Access) -> APIRouter:
+    """Return the routes."""
+    router = APIRouter(prefix="/v1", tags=["customers"])
+
+    @router.post("/registrations", status_code=202, response_model_exclude_none=True)
+    async def register(body: RegistrationBody) -> RegistrationView:
+        """Send a code to a phone."""
+        sent = await operator.request_code(body.phone)
+        return RegistrationView(
+            registration_id=sent.registration_id,
+            expires_s=sent.expires_s,
+            demo_code=sent.code if operator.demo else None,
+        )
+
+    @router.post("/wallets", status_code=201)
+    async def open_wallet(request: Request, body: OpeningBody) -> WalletOpenedView:
+        """Open a wallet; the same request again, newly signed, returns the same wallet."""
+        key = await access.of_new_key(request)
+        wallet = await operator.open_wallet(
+            body.registration_id, body.code, body.wallet_request(key)
+        )
+        return WalletOpenedView(
+            number=format_number(wallet.number),
+            wallet_class=int(wallet.wallet_class),
+            holder=wallet.holder.name.lower(),
+            public_key=wallet.public_key.hex(),
+        )
+
+    return router

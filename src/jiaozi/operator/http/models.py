@@ -1,0 +1,247 @@
+"""What the operator's API takes and gives, as JSON.
+
+Numbers are 16 digits, ids and hashes lower-case hexadecimal, amounts integers of fen.
+"""
+
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from jiaozi.operator.customers import model as customers
+from jiaozi.operator.customers.model import WalletClass
+from jiaozi.operator.wallets.model import WalletRequest
+from jiaozi.protocol.money import FEN_MAX
+from jiaozi.protocol.order_types import Holder
+from jiaozi.protocol.refusals import Code, Outcome, refusal_of, refuse
+from jiaozi.service.problems import refusal_name
+
+AmountFen = Annotated[int, Field(strict=True, ge=1, le=FEN_MAX, examples=[10_000])]
+DepositId = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,64}$", examples=["4f9d2c7be81a6035"])]
+IdHex = Annotated[
+    str, Field(pattern=r"^[0-9a-f]{32}$", examples=["0199d1f2a3b47c5d8e6f708192a3b4c5"])
+]
+Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=128)]
+NUMBER = "1001000123456785"
+
+
+class _Body(BaseModel):
+    """A request's body: nothing unknown in it."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+
+class RegistrationBody(_Body):
+    """A phone that wants a code."""
+
+    phone: Annotated[str, Field(max_length=32, examples=["+8613800138000"], repr=False)]
+
+
+class RegistrationView(BaseModel):
+    """A code is on its way; alike for known and unknown phones."""
+
+    registration_id: UUID
+    expires_s: int
+    demo_code: Annotated[str | None, Field(description="In demo mode only.")] = None
+
+
+class DocumentBody(_Body):
+    """An identity document, or a company's registration."""
+
+    type: Annotated[Line, Field(examples=["resident-identity-card"])]
+    number: Annotated[Line, Field(examples=["11010519491231002X"], repr=False)]
+    name: Annotated[Line, Field(examples=["王小明"], repr=False)]
+
+    def document(self) -> customers.IdentityDocument:
+        """Return what the use case takes."""
+        return customers.IdentityDocument(type=self.type, number=self.number, name=self.name)
+
+
+class AttestationBody(_Body):
+    """A clerk's word that the holder was at the counter."""
+
+    branch: Annotated[Line, Field(examples=["Shenzhen Luohu"])]
+    clerk: Annotated[Line, Field(examples=["C-0471"], repr=False)]
+
+    def attestation(self) -> customers.CounterAttestation:
+        """Return what the use case takes."""
+        return customers.CounterAttestation(branch=self.branch, clerk=self.clerk)
+
+
+class EvidenceBody(_Body):
+    """Class III asks for the document, II for a deposit account too, I for the attestation too."""
+
+    identity_document: DocumentBody | None = None
+    deposit_id: DepositId | None = None
+    counter_attestation: AttestationBody | None = None
+
+    def evidence(self) -> customers.Evidence:
+        """Return what the use case takes."""
+        document, attestation = self.identity_document, self.counter_attestation
+        return customers.Evidence(
+            document=document.document() if document else None,
+            deposit_id=self.deposit_id,
+            attestation=attestation.attestation() if attestation else None,
+        )
+
+
+class OpeningBody(_Body):
+    """A wallet under a key of the holder's; the request is signed with that key."""
+
+    registration_id: UUID
+    code: Annotated[str, Field(pattern=r"^[0-9]{6}$", examples=["493028"], repr=False)]
+    wallet_class: Annotated[int, Field(strict=True, ge=1, le=4, examples=[4])]
+    holder: Literal["personal", "corporate"] = "personal"
+    suite: Annotated[int, Field(strict=True, examples=[-8])]
+    public_key: Annotated[str, Field(pattern=r"^([0-9a-f]{2}){1,65}$", examples=["d7" * 32])]
+    evidence: EvidenceBody = Field(default_factory=EvidenceBody)
+
+    def wallet_request(self, signing_key: bytes) -> WalletRequest:
+        """Return what the use case takes.
+
+        Raises:
+            Refusal: ``signer_foreign``: the request is not signed with the key it asks for.
+        """
+        public_key = bytes.fromhex(self.public_key)
+        if public_key != signing_key:
+            raise refuse(Code.SIGNER_FOREIGN)
+        return WalletRequest(
+            wallet_class=WalletClass(self.wallet_class),
+            holder=Holder[self.holder.upper()],
+            suite=self.suite,
+            public_key=public_key,
+            evidence=self.evidence.evidence(),
+        )
+
+
+class WalletOpenedView(BaseModel):
+    """A wallet that can be used."""
+
+    number: Annotated[str, Field(examples=[NUMBER])]
+    wallet_class: int
+    holder: str
+    public_key: str
+
+
+class WalletView(WalletOpenedView):
+    """A wallet with the figures that the registry holds of it."""
+
+    balance_fen: int
+    day_spent_fen: int
+    year_spent_fen: int
+    limits: dict[str, int | None]
+    closed: bool
+    freezes: int
+
+
+class ExchangeBody(_Body):
+    """Deposit to digital yuan; the same id again exchanges once."""
+
+    exchange_id: IdHex
+    deposit_id: DepositId
+    amount_fen: AmountFen
+
+
+class RedemptionBody(_Body):
+    """Digital yuan to deposit, by an order that the wallet signed."""
+
+    submission: Annotated[str, Field(max_length=8192, description="base64 of the redeem order")]
+    deposit_id: DepositId
+
+
+class RefusalView(BaseModel):
+    """Why something was refused for good."""
+
+    code: int
+    name: Annotated[str, Field(examples=["payee_cannot_receive"])]
+    detail: str
+    fields: dict[str, int | str]
+    retry: str
+
+
+class SagaView(BaseModel):
+    """How far an exchange or redemption is. Open: ask again, it settles or is given back."""
+
+    state: Literal["open", "settled", "refused"]
+    amount_fen: int
+    deposit_id: str
+    order_id: Annotated[str | None, Field(description="Of the order at the registry.")]
+    outcome: Annotated[list[int] | None, Field(description="[0], or a refusal's code and fields")]
+    refusal: RefusalView | None
+
+
+class DepositView(BaseModel):
+    """A deposit account of the holder."""
+
+    deposit_id: DepositId
+    available_fen: int
+    held_fen: int
+
+
+class DepositsView(BaseModel):
+    """The holder's deposit accounts."""
+
+    deposits: list[DepositView]
+
+
+class EntryView(BaseModel):
+    """One movement of money, or a try at one, as the wallet sees it."""
+
+    cursor: str
+    order_id: str
+    type: Annotated[str, Field(examples=["payment"])]
+    direction: Literal["in", "out"]
+    counterparty: str
+    amount_fen: int
+    state: Literal["settled", "refused"]
+    outcome: list[int]
+    time_ms: int
+    height: int
+    position: int
+    reference: str | None
+    link: str | None
+
+
+class HistoryView(BaseModel):
+    """A page of history, newest first; `next` continues it, null at the end."""
+
+    entries: list[EntryView]
+    next: str | None
+
+
+class NetworkView(BaseModel):
+    """The network that this operator belongs to."""
+
+    operator: Annotated[str, Field(examples=["1001"])]
+    network_id: str
+    genesis: Annotated[str, Field(description="base64 of the signed document")]
+
+
+class FundingBody(_Body):
+    """Demo mode: a deposit account with money in it, for whoever has this phone."""
+
+    phone: Annotated[str, Field(max_length=32, examples=["+8613800138000"], repr=False)]
+    amount_fen: AmountFen
+
+
+def hex_or_none(value: bytes | None) -> str | None:
+    """Return bytes in hexadecimal, None as it is."""
+    return None if value is None else value.hex()
+
+
+def refusal_view(outcome: Outcome | None) -> RefusalView | None:
+    """Tell why something was refused; None when it settled or is open."""
+    refusal = None if outcome is None else refusal_of(outcome)
+    if refusal is None:
+        return None
+    return RefusalView(
+        code=int(refusal.code),
+        name=refusal_name(refusal.code),
+        detail=str(refusal),
+        fields=dict(refusal.fields),
+        retry=refusal.entry.retry.value,
+    )
+
+
+OutcomeDocument = dict[str, Any]
+"""The registry's own answer about an order, header included, for the holder to check."""

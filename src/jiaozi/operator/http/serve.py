@@ -1,0 +1,90 @@
+"""Run an operator's service: its use cases, the background work and the HTTP API in one process."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+
+import structlog
+from prometheus_client import CollectorRegistry, Gauge
+
+from jiaozi.operator.deposits.ledger import LedgerCore
+from jiaozi.operator.http.access import Access
+from jiaozi.operator.http.customers import customer_routes
+from jiaozi.operator.http.deposits import demo_routes, deposit_routes
+from jiaozi.operator.http.network import network_routes
+from jiaozi.operator.http.orders import ORDERS_BYTES_MAX, ORDERS_OPERATION, TakeOrders
+from jiaozi.operator.http.wallets import wallet_routes
+from jiaozi.operator.wiring import Operator, OperatorSettings, open_operator, working
+from jiaozi.protocol.refusals import Code, refuse
+from jiaozi.service.application import new_application
+from jiaozi.service.dispatch import AsgiApp, Dispatcher, HotRoute
+from jiaozi.service.metrics import new_registry
+from jiaozi.storage.errors import StorageUnavailable
+
+_FORGET_PERIOD_S = 60.0
+_log = structlog.get_logger("jiaozi.operator")
+
+
+@asynccontextmanager
+async def serve_operator(settings: OperatorSettings) -> AsyncIterator[AsgiApp]:
+    """Start an operator, yield its application, and end it.
+
+    Raises:
+        StorageError: The database cannot be used.
+        OtherNetwork: It belongs to another network than the registry.
+    """
+    async with open_operator(settings) as operator:
+        access = Access(operator.database, operator.joined.network.id, operator.now_ms)
+        tasks = (operator.resolver.run(), operator.follow_feed.run(), _forget(access))
+        async with working(*tasks) as all_work:
+            yield _application(operator, access, all_work)
+
+
+async def _forget(access: Access) -> None:
+    """Drop used nonces from time to time."""
+    while True:
+        try:
+            await access.forget()
+        except StorageUnavailable as error:
+            _log.warning("nonces_not_forgotten", problem=str(error))
+        await asyncio.sleep(_FORGET_PERIOD_S)
+
+
+def _application(operator: Operator, access: Access, all_work: Callable[[], bool]) -> Dispatcher:
+    async def check_health() -> None:
+        if not all_work():
+            raise refuse(Code.UNAVAILABLE)
+        await operator.check_reachable()
+
+    figures = new_registry()
+    _count(operator, figures)
+    app = new_application(
+        "Jiaozi operator",
+        summary="Wallets, payments, deposits and their exchange, for holders.",
+        version=version("jiaozi"),
+        registry=figures,
+        check_health=check_health,
+        hot_operations={("POST", "/v1/orders"): ORDERS_OPERATION},
+    )
+    app.include_router(network_routes(operator))
+    app.include_router(customer_routes(operator, access))
+    app.include_router(wallet_routes(operator, access))
+    app.include_router(deposit_routes(operator, access))
+    if operator.demo and isinstance(operator.core, LedgerCore):
+        app.include_router(demo_routes(operator, operator.core))
+    take_orders = TakeOrders(operator.batcher, operator.code)
+    hot = {("POST", "/v1/orders"): HotRoute(take_orders, ORDERS_BYTES_MAX)}
+    return Dispatcher(app, hot, registry=figures)
+
+
+def _count(operator: Operator, figures: CollectorRegistry) -> None:
+    """Show what waits in the gateway."""
+    waiting = Gauge("jiaozi_gateway_waiting", "Orders that wait to be sent.", registry=figures)
+    waiting.set_function(lambda: operator.batcher.waiting)
+    in_flight = Gauge("jiaozi_gateway_in_flight", "Batches at the registry.", registry=figures)
+    in_flight.set_function(lambda: operator.batcher.in_flight)
+    reachable = Gauge(
+        "jiaozi_registry_reachable", "1 while the registry answers.", registry=figures
+    )
+    reachable.set_function(lambda: float(operator.registry.is_reachable))

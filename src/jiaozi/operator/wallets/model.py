@@ -1,0 +1,99 @@
+"""The rules of a wallet at its operator. Pure."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from jiaozi.operator.customers.model import Evidence, WalletClass
+from jiaozi.operator.registry.model import Decided, StoredOrder, Undecided, Verdict
+from jiaozi.protocol.numbers import SERIAL_MAX, WALLET_SERIAL_MIN, AccountNumber, account_number
+from jiaozi.protocol.order_types import Holder
+from jiaozi.protocol.refusals import SETTLED, Code, Outcome, refusal_of, refuse
+from jiaozi.protocol.suites import key_fits
+
+OPENING_LIFETIME_MS = 3_600_000
+"""How long an opening may take before it is given up."""
+
+SERIALS = SERIAL_MAX + 1 - WALLET_SERIAL_MIN
+"""How many serials a wallet's is drawn from."""
+
+
+class WalletState(StrEnum):
+    """Where a wallet stands between the order that opens it and its use."""
+
+    OPENING = "opening"
+    OPEN = "open"
+    REFUSED = "refused"
+    DEAD = "dead"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wallet:
+    """A wallet as its operator records it."""
+
+    number: AccountNumber
+    wallet_class: WalletClass
+    holder: Holder
+    suite: int
+    public_key: bytes
+    state: WalletState
+    order: StoredOrder
+    outcome: Outcome | None
+    created_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WalletRequest:
+    """What a customer asks for; ``public_key`` also signed the request."""
+
+    wallet_class: WalletClass
+    holder: Holder
+    suite: int
+    public_key: bytes
+    evidence: Evidence
+
+
+def wallet_number(operator: int, random: int) -> AccountNumber:
+    """Compose a wallet number from a random integer below `SERIALS`."""
+    return account_number(operator, WALLET_SERIAL_MIN + random)
+
+
+def check_key(suite: int, public_key: bytes) -> None:
+    """Check that a key is one that orders can be signed with.
+
+    Raises:
+        Refusal: ``suite_unsupported``.
+    """
+    if not key_fits(suite, public_key):
+        raise refuse(Code.SUITE_UNSUPPORTED, suite)
+
+
+def state_after(verdict: Verdict) -> WalletState:
+    """Return what a verdict on the opening order makes of the wallet."""
+    match verdict:
+        case Decided(outcome):
+            return WalletState.OPEN if outcome == SETTLED else WalletState.REFUSED
+        case Undecided.DEAD:
+            return WalletState.DEAD
+        case Undecided.OPEN:
+            return WalletState.OPENING
+
+
+def check_opened(wallet: Wallet) -> None:
+    """Check that a wallet can be used.
+
+    Raises:
+        Refusal: Why the registry refused it; ``expired`` when its order died; ``unknown`` while it
+            is not settled.
+    """
+    match wallet.state:
+        case WalletState.OPEN:
+            return
+        case WalletState.REFUSED:
+            assert wallet.outcome is not None
+            refusal = refusal_of(wallet.outcome)
+            assert refusal is not None
+            raise refusal
+        case WalletState.DEAD:
+            raise refuse(Code.EXPIRED, wallet.order.expires_ms)
+        case WalletState.OPENING:
+            raise refuse(Code.UNKNOWN)

@@ -1,0 +1,171 @@
+"""Open a wallet: prove the phone, know the holder, store the order, send it.
+
+::
+
+    registration + code + evidence + key
+      -> one transaction: holder, number, signed open-account order     (wallet: opening)
+      -> registry                                                       (wallet: open)
+
+The order is stored before it is sent. After a crash, or without an answer, the opening is resumed
+with the same bytes; the customer repeats the request and is given the same wallet.
+"""
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from uuid import UUID
+
+import asyncpg
+
+from jiaozi.operator.customers import store as customers
+from jiaozi.operator.customers.identify import Identified, IdentifyHolder
+from jiaozi.operator.customers.model import Evidence, WalletClass, check_evidence
+from jiaozi.operator.customers.prove_phone import ProvenPhone, ProvePhone
+from jiaozi.operator.deposits.model import CoreBanking
+from jiaozi.operator.registry.model import Decided, Undecided, stored_order
+from jiaozi.operator.registry.settle import SettleOrder
+from jiaozi.operator.wallets import store
+from jiaozi.operator.wallets.model import (
+    OPENING_LIFETIME_MS,
+    SERIALS,
+    Wallet,
+    WalletRequest,
+    WalletState,
+    check_key,
+    check_opened,
+    state_after,
+    wallet_number,
+)
+from jiaozi.protocol.domains import NetworkId
+from jiaozi.protocol.ids import new_order_id
+from jiaozi.protocol.numbers import AccountNumber
+from jiaozi.protocol.order_types import OrderType
+from jiaozi.protocol.orders import OrderHead, parse, sign_order
+from jiaozi.protocol.refusals import Code, refuse
+from jiaozi.protocol.suites import Signer
+from jiaozi.storage.database import Database
+
+RESUME_AFTER_MS = 5_000
+"""When the resolver looks after an order that somebody is sending now."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenWallet:
+    """The use case; its dependencies."""
+
+    operator: int
+    network: NetworkId
+    database: Database
+    certify: Signer
+    prove_phone: ProvePhone
+    identify: IdentifyHolder
+    core: CoreBanking
+    settle: SettleOrder
+    now_ms: Callable[[], int]
+
+    async def __call__(self, registration_id: UUID, code: str, request: WalletRequest) -> Wallet:
+        """Open a wallet, or return the one that this registration and key opened before.
+
+        Raises:
+            Refusal: ``suite_unsupported``, ``evidence_insufficient``, ``code_wrong``; what the
+                registry said for good; ``unknown`` while it has said nothing.
+        """
+        check_key(request.suite, request.public_key)
+        check_evidence(request.wallet_class, request.holder, request.evidence)
+        number = await self._opened_before(registration_id, request.public_key)
+        if number is None:
+            phone = await self.prove_phone(registration_id, code)
+            await self._check_deposit(phone, request.evidence)
+            number = await self._store(phone, request)
+        wallet = await self.advance(number)
+        check_opened(wallet)
+        return wallet
+
+    async def advance(self, number: int) -> Wallet:
+        """Take an opening as far as it goes now; any number of times, at any moment."""
+        wallet = await self._find(number)
+        if wallet.state is not WalletState.OPENING:
+            return wallet
+        verdict = await self.settle(wallet.order)
+        if verdict is Undecided.OPEN:
+            return wallet
+        outcome = verdict.outcome if isinstance(verdict, Decided) else None
+        async with self.database.connection() as connection:
+            await store.finish_opening(
+                connection, number, wallet.order.id, state_after(verdict), outcome
+            )
+        return await self._find(number)
+
+    async def _opened_before(self, registration_id: UUID, key: bytes) -> AccountNumber | None:
+        async with self.database.connection() as connection:
+            opened = await customers.wallet_of_registration(connection, registration_id)
+        if opened is None or opened[1] != key:
+            return None
+        return AccountNumber(opened[0])
+
+    async def _check_deposit(self, phone: ProvenPhone, evidence: Evidence) -> None:
+        """A deposit account proves something only if it is of the very same phone."""
+        if evidence.deposit_id is None:
+            return
+        own = await self.core.accounts_of([phone.digest])
+        if evidence.deposit_id not in {each.deposit_id for each in own}:
+            raise refuse(Code.EVIDENCE_INSUFFICIENT, "deposit_id")
+
+    async def _store(self, phone: ProvenPhone, request: WalletRequest) -> AccountNumber:
+        """Keep holder, wallet and order in one transaction; a number that is taken is redrawn."""
+        while True:
+            try:
+                async with self.database.transaction() as connection:
+                    now_ms = self.now_ms()
+                    holder = await self.identify(
+                        connection, phone, request.holder, request.evidence, now_ms
+                    )
+                    wallet = self._sign(request, holder, now_ms)
+                    next_try_ms = now_ms + RESUME_AFTER_MS
+                    await store.add_wallet(
+                        connection, wallet, holder.holder_id, next_try_ms=next_try_ms
+                    )
+                    if not await customers.use_registration(
+                        connection, phone.registration_id, wallet.number
+                    ):
+                        raise refuse(Code.CODE_WRONG)
+                    return wallet.number
+            except asyncpg.UniqueViolationError as error:
+                if error.constraint_name != "wallet_pkey":
+                    raise
+
+    def _sign(self, request: WalletRequest, holder: Identified, now_ms: int) -> Wallet:
+        number = wallet_number(self.operator, secrets.randbelow(SERIALS))
+        head = OrderHead(
+            id=new_order_id(now_ms, secrets.token_bytes(10)),
+            type=OrderType.OPEN_ACCOUNT,
+            expires_ms=now_ms + OPENING_LIFETIME_MS,
+        )
+        submission = sign_order(
+            head,
+            [self.certify],
+            self.network,
+            number=number,
+            suite=request.suite,
+            key=request.public_key,
+            wallet_class=int(request.wallet_class),
+            holder=int(request.holder),
+            group=holder.group,
+        )
+        return Wallet(
+            number=number,
+            wallet_class=WalletClass(request.wallet_class),
+            holder=request.holder,
+            suite=request.suite,
+            public_key=request.public_key,
+            state=WalletState.OPENING,
+            order=stored_order(parse(submission)),
+            outcome=None,
+            created_ms=now_ms,
+        )
+
+    async def _find(self, number: int) -> Wallet:
+        async with self.database.connection() as connection:
+            wallet = await store.find_wallet(connection, number)
+        assert wallet is not None, "a wallet is never removed"
+        return wallet

@@ -1,0 +1,226 @@
+"""The one place where an operator's parts are put together."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from importlib import resources
+
+import structlog
+
+from jiaozi.operator.customers import store as customers
+from jiaozi.operator.customers.identify import IdentifyHolder
+from jiaozi.operator.customers.privacy import Privacy
+from jiaozi.operator.customers.prove_phone import ProvePhone
+from jiaozi.operator.customers.request_code import RequestCode
+from jiaozi.operator.customers.sms import HttpSms, NoSms
+from jiaozi.operator.deposits.ledger import LedgerCore
+from jiaozi.operator.deposits.model import CoreBanking, Deposit
+from jiaozi.operator.exchange.exchange import ExchangeDeposit
+from jiaozi.operator.exchange.redeem import RedeemToDeposit
+from jiaozi.operator.exchange.store import ExchangeStore
+from jiaozi.operator.gateway.batch import Batcher, BatchLimits
+from jiaozi.operator.history.follow import FollowFeed
+from jiaozi.operator.history.read import ReadHistory
+from jiaozi.operator.history.verdict import FeedVerdict
+from jiaozi.operator.keys import OperatorKeys
+from jiaozi.operator.registry.client import RegistryClient
+from jiaozi.operator.registry.join import Joined, join_network
+from jiaozi.operator.registry.settle import SettleOrder
+from jiaozi.operator.resume import Resolver
+from jiaozi.operator.wallets.open import OpenWallet
+from jiaozi.protocol.domains import NetworkId
+from jiaozi.protocol.refusals import Code, refuse
+from jiaozi.storage.database import Database
+from jiaozi.storage.migrations import migrate
+
+_log = structlog.get_logger("jiaozi.operator")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorSettings:
+    """What an operator's process needs to run.
+
+    Attributes:
+        network_id: Of the network it belongs to; without it the registry is trusted once.
+        sms_url: Where codes are posted to; needed unless ``demo``.
+        demo: Codes stand in the answers, and deposits can be funded by anyone.
+        core: A bank's core; by default the built-in one.
+    """
+
+    code: int
+    dsn: str
+    registry_url: str
+    keys: OperatorKeys
+    network_id: NetworkId | None = None
+    sms_url: str | None = None
+    demo: bool = False
+    core: CoreBanking | None = None
+    batch_limits: BatchLimits = field(default_factory=BatchLimits)
+    now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operator:
+    """An operator at work: its use cases."""
+
+    code: int
+    demo: bool
+    joined: Joined
+    database: Database
+    privacy: Privacy
+    core: CoreBanking
+    registry: RegistryClient
+    batcher: Batcher
+    request_code: RequestCode
+    open_wallet: OpenWallet
+    exchange: ExchangeDeposit
+    redeem: RedeemToDeposit
+    resolver: Resolver
+    follow_feed: FollowFeed
+    read_history: ReadHistory
+    now_ms: Callable[[], int]
+
+    async def deposits_of(self, wallet: int) -> list[Deposit]:
+        """Return the deposit accounts of a wallet's holder."""
+        async with self.database.connection() as connection:
+            phones = await customers.phones_of_wallet(connection, wallet)
+        return await self.core.accounts_of(phones)
+
+    async def check_reachable(self) -> None:
+        """Check that the database answers, and that the registry did when it was last asked.
+
+        Raises:
+            StorageUnavailable: The database does not.
+            Refusal: ``unavailable``: the registry does not.
+        """
+        async with self.database.connection() as connection:
+            await connection.execute("SELECT 1")
+        if not self.registry.is_reachable:
+            raise refuse(Code.UNAVAILABLE)
+
+
+@asynccontextmanager
+async def open_operator(settings: OperatorSettings) -> AsyncIterator[Operator]:
+    """Open database and connections and yield the use cases; nothing runs by itself yet.
+
+    Raises:
+        StorageError: The database cannot be used.
+        OtherNetwork: It belongs to another network than the registry.
+    """
+    async with await Database.open(settings.dsn, name=f"operator-{settings.code:04d}") as database:
+        await migrate(database, resources.files("jiaozi.operator") / "migrations")
+        joined = await join_network(database, settings.registry_url, settings.network_id)
+        async with RegistryClient(
+            settings.registry_url,
+            network=joined.network,
+            signer=settings.keys.transport,
+            now_ms=settings.now_ms,
+        ) as registry:
+            batcher = Batcher(registry.submit, settings.batch_limits)
+            try:
+                yield _put_together(settings, joined, database, registry, batcher)
+            finally:
+                await batcher.close()
+
+
+@asynccontextmanager
+async def working(*tasks: Coroutine[None, None, None]) -> AsyncIterator[Callable[[], bool]]:
+    """Run tasks in the background; yields a question whether all of them still do."""
+    running = [asyncio.create_task(each) for each in tasks]
+    for each in running:
+        each.add_done_callback(_tell_end)
+    try:
+        yield lambda: not any(each.done() for each in running)
+    finally:
+        for each in running:
+            each.cancel()
+        await asyncio.wait(running)
+
+
+def _tell_end(task: asyncio.Task[None]) -> None:
+    """Say why a task that should run for ever did not."""
+    with contextlib.suppress(asyncio.CancelledError):
+        error = task.exception()
+        if error is not None:
+            _log.error("background_task_ended", exc_info=error)
+
+
+def _put_together(
+    settings: OperatorSettings,
+    joined: Joined,
+    database: Database,
+    registry: RegistryClient,
+    batcher: Batcher,
+) -> Operator:
+    keys, now_ms, network = settings.keys, settings.now_ms, joined.network
+    privacy = Privacy(key_encryption_key=keys.wrapping, lookup_key=keys.lookup)
+    core = settings.core or LedgerCore(database)
+    store = ExchangeStore(database)
+    settle = SettleOrder(
+        submit=batcher.submit,
+        registry=registry,
+        feed=FeedVerdict(database=database),
+        now_ms=now_ms,
+    )
+    open_wallet = OpenWallet(
+        operator=settings.code,
+        network=network.id,
+        database=database,
+        certify=keys.certify,
+        prove_phone=ProvePhone(database=database, privacy=privacy, now_ms=now_ms),
+        identify=IdentifyHolder(privacy=privacy),
+        core=core,
+        settle=settle,
+        now_ms=now_ms,
+    )
+    exchange = ExchangeDeposit(
+        network=network.id,
+        store=store,
+        core=core,
+        settle=settle,
+        vault=keys.vault,
+        now_ms=now_ms,
+    )
+    redeem = RedeemToDeposit(
+        network=network.id, store=store, core=core, settle=settle, now_ms=now_ms
+    )
+    return Operator(
+        code=settings.code,
+        demo=settings.demo,
+        joined=joined,
+        database=database,
+        privacy=privacy,
+        core=core,
+        registry=registry,
+        batcher=batcher,
+        request_code=RequestCode(
+            database=database, privacy=privacy, sms=_sms(settings), now_ms=now_ms
+        ),
+        open_wallet=open_wallet,
+        exchange=exchange,
+        redeem=redeem,
+        resolver=Resolver(
+            database=database,
+            store=store,
+            open_wallet=open_wallet,
+            exchange=exchange,
+            redeem=redeem,
+            now_ms=now_ms,
+        ),
+        follow_feed=FollowFeed(
+            operator=settings.code, network=network, database=database, registry=registry
+        ),
+        read_history=ReadHistory(database=database),
+        now_ms=now_ms,
+    )
+
+
+def _sms(settings: OperatorSettings) -> HttpSms | NoSms:
+    if settings.demo:
+        return NoSms()
+    if settings.sms_url is None:
+        raise ValueError("outside demo mode codes need an SMS gateway: give its address")
+    return HttpSms(settings.sms_url)
