@@ -6,6 +6,7 @@ import asyncpg
 import psutil
 import pytest
 
+from jiaozi.storage import shutdown
 from jiaozi.storage.database import Database
 from jiaozi.storage.embedded import EmbeddedPostgres
 from jiaozi.storage.errors import EmbeddedServerError
@@ -94,6 +95,42 @@ async def test_a_killed_server_is_noticed_and_recovers_at_the_next_start(home: P
     await server.start()
     assert await read(server) == [1, 2]
     await server.stop()
+
+
+def hang(pid: int) -> None:
+    """Keep a server from ever finishing a fast shutdown."""
+    (checkpointer,) = (
+        process
+        for process in psutil.process_iter(["ppid", "cmdline"])
+        if process.info["ppid"] == pid and "checkpointer" in " ".join(process.info["cmdline"] or [])
+    )
+    checkpointer.suspend()
+
+
+@pytest.fixture
+def impatience(monkeypatch: pytest.MonkeyPatch) -> None:
+    steps = [(order, min(patience_s, 8.0)) for order, patience_s in shutdown.STEPS]
+    monkeypatch.setattr(shutdown, "STEPS", [(steps[0][0], 0.5), *steps[1:]])
+
+
+@pytest.mark.usefixtures("impatience")
+async def test_a_server_that_hangs_in_its_shutdown_is_ended_and_loses_nothing(home: Path) -> None:
+    async with EmbeddedPostgres(home, settings=SMALL) as server:
+        await write(server, 1)
+        hang(server.pid)
+    async with EmbeddedPostgres(home, settings=SMALL) as server:
+        assert await read(server) == [1]
+
+
+@pytest.mark.usefixtures("impatience")
+async def test_an_orphan_that_hangs_in_its_shutdown_is_ended_by_the_next_start(home: Path) -> None:
+    with server_process(home) as (parent, pid):
+        await write(EmbeddedPostgres(home), 1)
+        hang(pid)
+        parent.kill()
+        parent.wait()
+    async with EmbeddedPostgres(home, settings=SMALL) as server:
+        assert await read(server) == [1]
 
 
 async def test_watching_ends_with_the_server(home: Path) -> None:

@@ -11,7 +11,6 @@ not stop it before its clients.
 """
 
 import asyncio
-import signal
 import subprocess
 import time
 from collections.abc import Mapping
@@ -27,6 +26,7 @@ from jiaozi.storage.diagnosis import explain
 from jiaozi.storage.errors import EmbeddedServerError, StorageUnavailable
 from jiaozi.storage.privilege import Account, server_account
 from jiaozi.storage.server_files import ServerFiles, sync_directory
+from jiaozi.storage.shutdown import shut_down
 
 __all__ = ["SETTINGS", "EmbeddedPostgres"]
 
@@ -47,9 +47,8 @@ SETTINGS: Mapping[str, str] = MappingProxyType(
 )
 
 _POLL_S = 0.005
-# Crash recovery reads at most max_wal_size, and a shutdown writes at most shared_buffers.
+# Recovery after a crash reads at most max_wal_size.
 _START_TIMEOUT_S = 300.0
-_STOP_TIMEOUT_S = 60.0
 _SHARED_MEMORY_IN_USE = "pre-existing shared memory block"
 
 
@@ -110,7 +109,7 @@ class EmbeddedPostgres:
         self._lock = files.acquire()
         try:
             account = server_account(files.data)
-            await files.end_orphan(timeout_s=_STOP_TIMEOUT_S)
+            await files.end_orphan()
             files.prepare(account)
             if not files.data.exists():
                 self._initialise(account)
@@ -126,14 +125,8 @@ class EmbeddedPostgres:
         recovers at its next start.
         """
         self._stopping = True
-        if self._process is not None:
-            for order, patience_s in ((signal.SIGINT, _STOP_TIMEOUT_S), (signal.SIGQUIT, 10.0)):
-                self._process.send_signal(order)
-                if await self._ended_within(patience_s):
-                    break
-            else:
-                self._process.kill()
-                self._process.wait()
+        if (process := self._process) is not None:
+            await shut_down(process.send_signal, lambda: process.poll() is not None)
             self._process = None
         if self._lock is not None:
             self._files.release(self._lock)
@@ -232,14 +225,6 @@ class EmbeddedPostgres:
         except FileNotFoundError:
             return False
         return len(lines) > 7 and lines[0] == str(pid) and lines[7].strip() == "ready"
-
-    async def _ended_within(self, patience_s: float) -> bool:
-        deadline = time.monotonic() + patience_s
-        while self._running().poll() is None:
-            if time.monotonic() > deadline:
-                return False
-            await asyncio.sleep(_POLL_S)
-        return True
 
     def _running(self) -> subprocess.Popen[bytes]:
         if self._process is None:

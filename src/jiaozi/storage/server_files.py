@@ -9,7 +9,6 @@ Only these are ever created or changed, never a directory above them. What the s
 them is left to `embedded`.
 """
 
-import asyncio
 import contextlib
 import fcntl
 import hashlib
@@ -17,15 +16,16 @@ import os
 import shutil
 import stat
 import tempfile
-import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from signal import SIGINT
+from signal import Signals
 
 import psutil
 
 from jiaozi.storage.errors import EmbeddedServerError
 from jiaozi.storage.privilege import Account
+from jiaozi.storage.shutdown import shut_down
 
 # sockaddr_un holds 108 bytes with the closing zero. Source: unix(7).
 SOCKET_PATH_BYTES_MAX = 107
@@ -129,24 +129,23 @@ class ServerFiles:
             return None
         return process if is_ours else None
 
-    async def end_orphan(self, *, timeout_s: float) -> None:
-        """Let a server whose parent was killed finish, and remove a stale lock file.
+    async def end_orphan(self) -> None:
+        """End a server whose parent was killed, and remove a stale lock file.
 
         Call only while holding the lock of `acquire`.
 
         Raises:
-            EmbeddedServerError: It is still there after `timeout_s`.
+            EmbeddedServerError: It does not end.
         """
-        deadline = time.monotonic() + timeout_s
-        while (orphan := self.running_postmaster()) is not None:
-            orphan.send_signal(SIGINT)
-            if time.monotonic() > deadline:
-                raise EmbeddedServerError(
-                    happened=f"A PostgreSQL of an earlier run, process {orphan.pid}, goes on.",
-                    remedy=f"See {self.log}; it may still be writing. Try again later.",
-                )
-            await asyncio.sleep(0.05)
+        orphan = self.running_postmaster()
+        if orphan is not None:
+            await shut_down(partial(_send, orphan), lambda: self.running_postmaster() is None)
         self.postmaster_pid.unlink(missing_ok=True)
+
+
+def _send(process: psutil.Process, order: Signals) -> None:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        process.send_signal(order)
 
 
 def own_directory(path: Path, account: Account) -> None:
