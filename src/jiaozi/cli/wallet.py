@@ -1,0 +1,197 @@
+"""`jiaozi wallet`: hold, pay, exchange and redeem digital yuan."""
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from jiaozi.cli import wallet_open, wallet_payroll, wallet_reading, wallet_receipt
+from jiaozi.cli.output import (
+    AsJson,
+    ExitCode,
+    print_json,
+    print_table,
+    stdout,
+    yuan,
+)
+from jiaozi.cli.wallet_setup import (
+    Setup,
+    failures_told,
+    remind_of_open,
+    setup_of,
+    standing_document,
+    tell_standing,
+)
+from jiaozi.protocol.money import Fen, parse_yuan
+from jiaozi.protocol.numbers import AccountNumber, parse_number
+from jiaozi.wallet.exchange import exchange
+from jiaozi.wallet.model import Exchange, JournaledOrder
+from jiaozi.wallet.pay import Payee, pay
+from jiaozi.wallet.redeem import redeem
+from jiaozi.wallet.resume import resume
+from jiaozi.wallet.transport import Patience
+
+app = typer.Typer(no_args_is_help=True, help="Hold, pay, exchange and redeem digital yuan.")
+app.command("open")(wallet_open.open_command)
+app.command("balance")(wallet_reading.balance_command)
+app.command("deposits")(wallet_reading.deposits_command)
+app.command("history")(wallet_reading.history_command)
+app.command("info")(wallet_reading.info_command)
+app.command("pay-file")(wallet_payroll.pay_file_command)
+app.add_typer(wallet_receipt.app, name="receipt")
+
+_Amount = Annotated[str, typer.Argument(metavar="YUAN", help="An amount, such as 12.50.")]
+_Deposit = Annotated[str, typer.Option("--deposit", help="Your deposit account at the operator.")]
+
+
+@app.callback()
+def set_up(
+    context: typer.Context,
+    directory: Annotated[
+        Path | None,
+        typer.Option("--dir", envvar="JIAOZI_WALLET", help="The wallet's own directory."),
+    ] = None,
+    passphrase_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--passphrase-file",
+            envvar="JIAOZI_WALLET_PASSPHRASE_FILE",
+            help="Read the passphrase from a file instead of asking for it.",
+        ),
+    ] = None,
+    timeout_s: Annotated[
+        float,
+        typer.Option("--timeout", min=0.1, help="Seconds to try for a definite answer."),
+    ] = Patience().total_s,
+) -> None:
+    """Keep the options that all commands share."""
+    context.obj = Setup(
+        directory=directory or Path(typer.get_app_dir("jiaozi")) / "wallet",
+        passphrase_file=passphrase_file,
+        patience=Patience(total_s=timeout_s),
+    )
+
+
+@app.command("pay")
+def pay_command(
+    context: typer.Context,
+    payees: Annotated[
+        list[str],
+        typer.Argument(metavar="NUMBER YUAN [NUMBER YUAN]...", help="Whom to pay how much."),
+    ],
+    note: Annotated[
+        str | None,
+        typer.Option(help="A line for yourself; the order carries its salted hash alone."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Pay one or several wallets by one order, all or nothing."""
+    legs = _payees(payees)
+
+    async def order() -> JournaledOrder:
+        async with setup_of(context).unlocked() as wallet:
+            remind_of_open(wallet, as_json=as_json)
+            return await pay(wallet, legs, note=note)
+
+    with failures_told(as_json=as_json):
+        paid = asyncio.run(order())
+    _tell_order(paid, amount_fen=sum(each.amount_fen for each in legs), as_json=as_json)
+
+
+@app.command("exchange")
+def exchange_command(
+    context: typer.Context, amount: _Amount, deposit_id: _Deposit, as_json: AsJson = False
+) -> None:
+    """Exchange a deposit into digital yuan."""
+    amount_fen = _amount(amount)
+
+    async def order() -> Exchange:
+        async with setup_of(context).unlocked() as wallet:
+            remind_of_open(wallet, as_json=as_json)
+            return await exchange(wallet, deposit_id=deposit_id, amount_fen=amount_fen)
+
+    with failures_told(as_json=as_json):
+        exchanged = asyncio.run(order())
+    exchange_id = exchanged.exchange_id.hex()
+    tell_standing(
+        exchanged.standing,
+        facts={"exchange_id": exchange_id, "amount_fen": amount_fen},
+        labels={"Exchange": exchange_id, "Amount": f"{yuan(amount_fen)} yuan"},
+        as_json=as_json,
+    )
+
+
+@app.command("redeem")
+def redeem_command(
+    context: typer.Context, amount: _Amount, deposit_id: _Deposit, as_json: AsJson = False
+) -> None:
+    """Redeem digital yuan into a deposit."""
+    amount_fen = _amount(amount)
+
+    async def order() -> JournaledOrder:
+        async with setup_of(context).unlocked() as wallet:
+            remind_of_open(wallet, as_json=as_json)
+            return await redeem(wallet, deposit_id=deposit_id, amount_fen=amount_fen)
+
+    with failures_told(as_json=as_json):
+        redeemed = asyncio.run(order())
+    _tell_order(redeemed, amount_fen=amount_fen, as_json=as_json)
+
+
+@app.command("resume")
+def resume_command(context: typer.Context, as_json: AsJson = False) -> None:
+    """Finish orders that a crash or a lost answer left open; never pays anything twice."""
+    resumed: list[JournaledOrder | Exchange] = []
+
+    async def finish() -> int:
+        async with setup_of(context).unlocked() as wallet:
+            await resume(wallet, resumed.append)
+            return wallet.journal.open_count()
+
+    with failures_told(as_json=as_json):
+        still_open = asyncio.run(finish())
+    if as_json:
+        documents = [{"id": _id(each), **standing_document(each.standing)} for each in resumed]
+        print_json({"resumed": documents, "open": still_open})
+    else:
+        print_table(("Id", "State"), [(_id(each), each.standing.state) for each in resumed])
+        stdout.print(f"{len(resumed)} looked after, {still_open} still open.")
+    raise typer.Exit(ExitCode.UNKNOWN if still_open else ExitCode.DONE)
+
+
+def _payees(words: list[str]) -> list[Payee]:
+    if len(words) % 2:
+        raise typer.BadParameter("numbers and amounts come in pairs: NUMBER YUAN [NUMBER YUAN]...")
+    return [
+        Payee(_number(number), _amount(amount))
+        for number, amount in zip(words[::2], words[1::2], strict=True)
+    ]
+
+
+def _number(text: str) -> AccountNumber:
+    try:
+        return parse_number(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{text}: {error}") from error
+
+
+def _amount(text: str) -> Fen:
+    try:
+        return parse_yuan(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{text}: {error}") from error
+
+
+def _tell_order(journaled: JournaledOrder, *, amount_fen: int, as_json: bool) -> None:
+    order_id = journaled.order.order_id.hex()
+    tell_standing(
+        journaled.standing,
+        facts={"order_id": order_id, "amount_fen": amount_fen},
+        labels={"Order": order_id, "Amount": f"{yuan(amount_fen)} yuan"},
+        as_json=as_json,
+    )
+
+
+def _id(each: JournaledOrder | Exchange) -> str:
+    return (each.exchange_id if isinstance(each, Exchange) else each.order.order_id).hex()

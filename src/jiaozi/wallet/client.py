@@ -1,0 +1,229 @@
+"""The operator API as a holder uses it: one method for each route.
+
+Each method ends in one of three ways: an answer, a `Refusal` with its reason, or `NoAnswer` and
+its kin when nothing definite is known. "Unknown" is never told as "refused".
+"""
+
+import base64
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from jiaozi.protocol.ids import OrderId
+from jiaozi.protocol.numbers import AccountNumber, format_number
+from jiaozi.protocol.refusals import Refusal, Retry
+from jiaozi.wallet.answers import (
+    NotTaken,
+    OrderAnswer,
+    OutcomeById,
+    read_json,
+    read_order_answers,
+    read_outcome_by_id,
+    read_problem,
+    read_saga,
+)
+from jiaozi.wallet.errors import NoAnswer
+from jiaozi.wallet.transport import Answer, Attempts, Credentials, Request, Transport
+
+ORDERS_MAX = 500
+"""Most orders that are sent in one request."""
+
+_CBOR = "application/cbor"
+_CBOR_SEQUENCE = "application/cbor-seq"
+_JSON = "application/json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderReply:
+    """What came back for one order.
+
+    Attributes:
+        answer: None when nothing definite came before the deadline.
+        sent_before: Whether an earlier attempt may have reached the registry.
+    """
+
+    answer: OrderAnswer | None = None
+    sent_before: bool = False
+
+
+class OperatorClient:
+    """One operator, as anybody sees it: these routes need no wallet."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    async def network(self) -> dict[str, Any]:
+        """Return what the operator says of its network, genesis included."""
+        return await self._json(Request(method="GET", path="/v1/network"))
+
+    async def register(self, phone: str) -> dict[str, Any]:
+        """Have a code sent to a phone; the answer is alike for known and unknown ones."""
+        return await self._json(_post("/v1/registrations", {"phone": phone}))
+
+    async def open_wallet(self, body: bytes, credentials: Credentials) -> dict[str, Any]:
+        """Ask for a wallet under a new key; the same body again returns the same wallet."""
+        request = Request(
+            method="POST",
+            path="/v1/wallets",
+            body=body,
+            content_type=_JSON,
+            credentials=credentials,
+        )
+        return await self._json(request)
+
+    async def send_orders(self, submissions: Sequence[bytes]) -> list[OrderReply]:
+        """Send up to `ORDERS_MAX` orders until each has a definite answer or time is up.
+
+        Returns:
+            One reply for each order, in their order.
+
+        Raises:
+            AnswerMalformed: What became of the orders is unknown.
+        """
+        replies = [OrderReply()] * len(submissions)
+        unanswered = list(range(len(submissions)))
+        attempts = self._transport.attempts()
+        while unanswered:
+            batch = [submissions[index] for index in unanswered]
+            try:
+                answers = await self._send_batch(batch, attempts)
+            except NoAnswer:
+                return replies
+            sent_before = attempts.made > 1
+            for index, answer in zip(unanswered, answers, strict=True):
+                if not _is_passing(answer):
+                    replies[index] = OrderReply(answer=answer, sent_before=sent_before)
+            unanswered = [index for index in unanswered if replies[index].answer is None]
+            if unanswered and not await attempts.pause():
+                return replies
+        return replies
+
+    async def _send_batch(
+        self, submissions: Sequence[bytes], attempts: Attempts
+    ) -> list[OrderAnswer]:
+        request = Request(
+            method="POST",
+            path="/v1/orders",
+            body=b"".join(submissions),
+            content_type=_CBOR_SEQUENCE,
+            accept=_CBOR,
+        )
+        try:
+            answer = await self._asked(request, attempts)
+        except Refusal as refusal:
+            return [NotTaken(refusal=refusal)] * len(submissions)
+        return read_order_answers(answer.body, len(submissions))
+
+    async def _json(self, request: Request) -> dict[str, Any]:
+        return read_json((await self._asked(request)).body)
+
+    async def _asked(self, request: Request, attempts: Attempts | None = None) -> Answer:
+        """Return a good answer.
+
+        Raises:
+            Refusal: The operator or the registry says no.
+            NoAnswer: Nothing definite before the deadline.
+            AnswerMalformed: Neither an answer nor a refusal that is known here.
+        """
+        answer = await self._transport.send(request, attempts)
+        if not 200 <= answer.status < 300:
+            raise read_problem(answer)
+        return answer
+
+
+class WalletClient(OperatorClient):
+    """One operator, as a wallet that it carries sees it."""
+
+    def __init__(
+        self, transport: Transport, number: AccountNumber, credentials: Credentials
+    ) -> None:
+        super().__init__(transport)
+        self._path = f"/v1/wallets/{format_number(number)}"
+        self._credentials = credentials
+
+    async def wallet(self) -> dict[str, Any]:
+        """Return balance, class and limits."""
+        return await self._json(self._get(""))
+
+    async def deposits(self) -> dict[str, Any]:
+        """Return the holder's deposit accounts."""
+        request = Request(method="GET", path="/v1/deposits", credentials=self._credentials)
+        return await self._json(request)
+
+    async def outcome(self, order_id: OrderId) -> OutcomeById:
+        """Ask what became of an order."""
+        return read_outcome_by_id(
+            (await self._asked(self._get(f"/outcomes/{order_id.hex()}"))).body
+        )
+
+    async def receipt(self, order_id: OrderId) -> bytes:
+        """Return the receipt of an order, unchecked."""
+        request = self._get(f"/receipts/{order_id.hex()}", accept=_CBOR)
+        return (await self._asked(request)).body
+
+    async def history(self, **filters: str | int | None) -> dict[str, Any]:
+        """Return a page of history; filters are those of the route."""
+        query = urlencode({name: value for name, value in filters.items() if value is not None})
+        return await self._json(self._get(f"/history?{query}" if query else "/history"))
+
+    async def exchange(
+        self, exchange_id: OrderId, *, deposit_id: str, amount_fen: int
+    ) -> OrderReply:
+        """Exchange a deposit into this wallet; repeating one id exchanges once.
+
+        Raises:
+            AnswerMalformed: What became of it is unknown.
+        """
+        document = {
+            "exchange_id": exchange_id.hex(),
+            "deposit_id": deposit_id,
+            "amount_fen": amount_fen,
+        }
+        return await self._saga(_post(f"{self._path}/exchanges", document, self._credentials))
+
+    async def redeem(self, submission: bytes, *, deposit_id: str) -> OrderReply:
+        """Redeem into a deposit by a signed order; repeating one order redeems once.
+
+        Raises:
+            AnswerMalformed: What became of it is unknown.
+        """
+        document = {
+            "submission": base64.b64encode(submission).decode(),
+            "deposit_id": deposit_id,
+        }
+        return await self._saga(_post(f"{self._path}/redemptions", document, self._credentials))
+
+    async def _saga(self, request: Request) -> OrderReply:
+        attempts = self._transport.attempts()
+        answer: OrderAnswer
+        try:
+            answer = read_saga((await self._asked(request, attempts)).body)
+        except NoAnswer:
+            return OrderReply(sent_before=True)
+        except Refusal as refusal:
+            answer = NotTaken(refusal=refusal)
+        return OrderReply(answer=answer, sent_before=attempts.made > 1)
+
+    def _get(self, path: str, *, accept: str = _JSON) -> Request:
+        return Request(
+            method="GET", path=self._path + path, accept=accept, credentials=self._credentials
+        )
+
+
+def _post(
+    path: str, document: Mapping[str, Any], credentials: Credentials | None = None
+) -> Request:
+    return Request(
+        method="POST",
+        path=path,
+        body=json.dumps(document).encode(),
+        content_type=_JSON,
+        credentials=credentials,
+    )
+
+
+def _is_passing(answer: OrderAnswer) -> bool:
+    """Say whether the same order may get another answer soon."""
+    return isinstance(answer, NotTaken) and answer.refusal.entry.retry is Retry.SAME_ORDER

@@ -1,0 +1,128 @@
+"""What can go wrong on a holder's own side, told so that the holder knows what to do.
+
+A party's no is a `Refusal` of the protocol's catalogue. These are the rest: a file, a passphrase,
+an operator that does not answer. None of them loses money; each says what to do next.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+@dataclass(kw_only=True, eq=False)
+class WalletError(Exception):
+    """Something a holder can act on.
+
+    Attributes:
+        detail: What happened, as a clause without a full stop.
+    """
+
+    code: ClassVar[str]
+    advice: ClassVar[str]
+
+    detail: str
+
+    def __str__(self) -> str:
+        return f"{self.detail}. {self.advice}."
+
+
+class KeystoreMissing(WalletError):
+    """There is no keystore where one was looked for."""
+
+    code = "keystore_missing"
+    advice = "Name the wallet's directory with --dir, or open a wallet with `jiaozi wallet open`"
+
+
+class KeystoreExists(WalletError):
+    """A keystore stands where a new one was to be written; it is never overwritten."""
+
+    code = "keystore_exists"
+    advice = "Nothing was changed. Name another directory with --dir to open a second wallet"
+
+
+class KeystoreDamaged(WalletError):
+    """The file is no keystore, or was changed since it was written."""
+
+    code = "keystore_damaged"
+    advice = "Put a backup of the file in its place. The money is at the registry, untouched"
+
+
+class PassphraseWrong(WalletError):
+    """The passphrase does not open the keystore, or the file was tampered with."""
+
+    code = "passphrase_wrong"
+    advice = "Nothing was sent. Try again; the passphrase cannot be recovered"
+
+
+class PassphraseUnfit(WalletError):
+    """A new passphrase is too short to protect a key."""
+
+    code = "passphrase_unfit"
+    advice = "Nothing was written. Choose a longer one, such as five unrelated words"
+
+
+class PassphraseMissing(WalletError):
+    """Nobody is there to be asked for the passphrase."""
+
+    code = "passphrase_missing"
+    advice = (
+        "Set JIAOZI_WALLET_PASSPHRASE, name a file with --passphrase-file, or use a terminal. "
+        "Nothing was sent"
+    )
+
+
+class CodeMissing(WalletError):
+    """A code was sent to a phone, and nobody is there to type it."""
+
+    code = "code_missing"
+    advice = "No wallet was opened yet. Run the same command with --registration and --code"
+
+
+class WalletNotOpen(WalletError):
+    """The keystore exists, but the operator has not confirmed the wallet yet."""
+
+    code = "wallet_not_open"
+    advice = "Run `jiaozi wallet open` again: it goes on where it stopped, with the same key"
+
+
+class JournalUnavailable(WalletError):
+    """The wallet's journal cannot be read or written."""
+
+    code = "journal_unavailable"
+    advice = (
+        "No order is sent before it is stored, and what was sent stays open in the journal. "
+        "Free some disk space or restore the file, then run `jiaozi wallet resume`"
+    )
+
+
+class NoAnswer(WalletError):
+    """No definite answer came before the deadline: what was asked may happen yet."""
+
+    code = "no_answer"
+    advice = (
+        "Nothing is lost and nothing is paid twice: the order is stored and stays open. "
+        "Run `jiaozi wallet resume` to learn its outcome; do not pay again before that"
+    )
+
+
+class AnswerMalformed(WalletError):
+    """The operator's answer is not what the protocol promises."""
+
+    code = "answer_malformed"
+    advice = (
+        "What was sent stays open in the journal. Check the operator's address and the versions "
+        "on both sides, then run `jiaozi wallet resume`"
+    )
+
+
+class NetworkDiffers(WalletError):
+    """The operator serves another network than the one this wallet belongs to."""
+
+    code = "network_differs"
+    advice = "Nothing was sent. Check the operator's address with the operator, by another way"
+
+
+class OrderUnknown(WalletError):
+    """The journal holds no such order."""
+
+    code = "order_unknown"
+    advice = "Take the id from `jiaozi wallet history`"

@@ -1,0 +1,64 @@
+"""What moved in and out of a wallet, as its operator keeps it, with the holder's own notes."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+from jiaozi.protocol.ids import AHEAD_MAX_MS, id_time_ms
+from jiaozi.wallet.answers import standing_of, take
+from jiaozi.wallet.errors import AnswerMalformed
+from jiaozi.wallet.model import DEAD, OPEN, SignedOrder, Standing
+from jiaozi.wallet.wallet import Wallet
+
+PAGE_ENTRIES = 100
+
+
+async def read_history(
+    wallet: Wallet, **filters: str | int | None
+) -> AsyncIterator[dict[str, Any]]:
+    """Yield entries, newest first, as the operator has them, with ``note`` where there is one.
+
+    Args:
+        wallet: Whose.
+        filters: ``from_ms``, ``to_ms``, ``type``, ``direction`` as the operator's route takes them.
+
+    Raises:
+        NoAnswer: What was yielded stands.
+        AnswerMalformed: Likewise.
+    """
+    cursor: str | None = None
+    while True:
+        page = await wallet.client.history(after=cursor, limit=PAGE_ENTRIES, **filters)
+        for entry in take(page, "entries", list):
+            journaled = wallet.journal.find(_order_id(entry))
+            note = journaled.order.note if journaled else None
+            yield entry if note is None else {**entry, "note": note.text}
+        cursor = page.get("next")
+        if cursor is None:
+            return
+
+
+async def find_in_history(wallet: Wallet, order: SignedOrder) -> Standing:
+    """Return what the operator's history shows of an expired order.
+
+    History is read from the blocks in their order, newest line first here. So a line from after
+    the order's expiry shows that the operator has read that far, and that an order without a line
+    never settled. Without such a line nothing is certain, and the order stays open.
+    """
+    earliest_ms = max(0, id_time_ms(order.order_id) - AHEAD_MAX_MS)
+    read_up_to_ms = 0
+    async for entry in read_history(wallet, from_ms=earliest_ms):
+        read_up_to_ms = max(read_up_to_ms, take(entry, "time_ms", int))
+        if _order_id(entry) == order.order_id:
+            return standing_of(
+                take(entry, "outcome", list),
+                take(entry, "height", int),
+                take(entry, "position", int),
+            )
+    return DEAD if read_up_to_ms > order.expires_ms else OPEN
+
+
+def _order_id(entry: dict[str, Any]) -> bytes:
+    try:
+        return bytes.fromhex(take(entry, "order_id", str))
+    except ValueError as error:
+        raise AnswerMalformed(detail="An entry of the history has no order id") from error

@@ -1,0 +1,50 @@
+"""Ask the registry, through the operator, what became of an order.
+
+An order is dead, so that its money may be spent otherwise, only when the registry has not seen its
+id at a signed height whose time is past its expiry (rules.md §C.3). The registry forgets an id
+when its last day is over (`ids.last_expiry_day`); from then on its silence proves nothing, and the
+operator's history, which forgets nothing, is read instead.
+"""
+
+from jiaozi.protocol import blocks, orders
+from jiaozi.protocol.ids import DAY_MS, last_expiry_day
+from jiaozi.protocol.refusals import Code, Refusal, refuse
+from jiaozi.wallet.errors import AnswerMalformed, NoAnswer
+from jiaozi.wallet.history import find_in_history
+from jiaozi.wallet.model import DEAD, OPEN, SignedOrder, Standing, State
+from jiaozi.wallet.wallet import Wallet
+
+
+async def inquire(wallet: Wallet, order: SignedOrder) -> Standing:
+    """Return what the registry holds of an order; ``OPEN`` when that is not certain.
+
+    Raises:
+        AnswerMalformed: The operator's answer is unreadable or its header not the registry's.
+    """
+    try:
+        found = await wallet.client.outcome(order.order_id)
+        if found.standing is not None:
+            return _standing(order, found.standing, found.identity)
+        now_ms = _signed_time_ms(wallet, found.header)
+        if now_ms <= order.expires_ms:
+            return OPEN
+        if now_ms // DAY_MS <= last_expiry_day(order.order_id):
+            return DEAD
+        return await find_in_history(wallet, order)
+    except NoAnswer:
+        return OPEN
+
+
+def _standing(order: SignedOrder, standing: Standing, identity: bytes | None) -> Standing:
+    """Take an outcome for this order, if it is this very one that used up the id."""
+    if identity == orders.parse(order.submission).identity:
+        return standing
+    return Standing(state=State.REFUSED, refusal=refuse(Code.ID_REUSED))
+
+
+def _signed_time_ms(wallet: Wallet, header: bytes) -> int:
+    try:
+        signed = blocks.read_header(header, block_key=wallet.block_key, network=wallet.network)
+    except Refusal as refusal:
+        raise AnswerMalformed(detail=f"The header is not the registry's: {refusal}") from refusal
+    return signed.header.time_ms

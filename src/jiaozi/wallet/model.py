@@ -1,0 +1,99 @@
+"""What a wallet knows of the orders it signed: values only."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from jiaozi.protocol.ids import OrderId
+from jiaozi.protocol.numbers import AccountNumber
+from jiaozi.protocol.refusals import Refusal
+
+
+class State(StrEnum):
+    """What became of an order.
+
+    ``OPEN`` may settle yet; the others are for good. ``DEAD`` was never taken and never can be: the
+    registry had not seen it at a signed height past its expiry.
+    """
+
+    OPEN = "open"
+    SETTLED = "settled"
+    REFUSED = "refused"
+    DEAD = "dead"
+
+
+class Purpose(StrEnum):
+    """What an order was signed for; it decides by which route it is sent again."""
+
+    PAYMENT = "payment"
+    REDEEM = "redeem"
+    PAYROLL = "payroll"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """The state of an order, with why it was refused and where it stands in the blocks.
+
+    A refusal without height had no effect and used up no id.
+    """
+
+    state: State
+    refusal: Refusal | None = None
+    height: int | None = None
+    position: int | None = None
+
+
+OPEN = Standing(state=State.OPEN)
+DEAD = Standing(state=State.DEAD)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """A line for the holder's own eyes; its salted hash is the order's reference."""
+
+    salt: bytes
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedOrder:
+    """A signed order, ready to be stored and then sent.
+
+    Attributes:
+        submission: The bytes that are sent, the same ones every time.
+        deposit_id: Where a redeem is credited.
+    """
+
+    order_id: OrderId
+    purpose: Purpose
+    submission: bytes
+    expires_ms: int
+    deposit_id: str | None = None
+    note: Note | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JournaledOrder:
+    """An order as the journal holds it."""
+
+    order: SignedOrder
+    standing: Standing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PayrollKey:
+    """A payment of a payroll message, and what it pays to whom."""
+
+    message_id: str
+    payment_id: str
+    payee: AccountNumber
+    amount_fen: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange:
+    """A deposit on its way into the wallet; known by an id that is used once."""
+
+    exchange_id: OrderId
+    deposit_id: str
+    amount_fen: int
+    standing: Standing = OPEN

@@ -1,0 +1,80 @@
+"""Pay one or several wallets by one order, all or nothing.
+
+The order is signed, stored in the journal, and only then sent. A lost answer leaves it open; it is
+never signed a second time: `resume` sends the same bytes until its outcome is known.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from jiaozi.protocol import orders
+from jiaozi.protocol.ids import DAY_MS, new_order_id
+from jiaozi.protocol.legs import SALT_LENGTH, Leg
+from jiaozi.protocol.numbers import AccountNumber
+from jiaozi.protocol.order_types import OrderType
+from jiaozi.protocol.orders import OrderHead
+from jiaozi.wallet.model import JournaledOrder, Note, Purpose, SignedOrder
+from jiaozi.wallet.notes import reference_of
+from jiaozi.wallet.submit import submit
+from jiaozi.wallet.wallet import Wallet
+
+LIFETIME_MS = 10 * 60_000
+"""An order that a person waits for: soon either settled or dead."""
+PAYROLL_LIFETIME_MS = DAY_MS
+"""An order of a file: time enough to resume the file the same day."""
+
+
+class Payee(NamedTuple):
+    """A wallet and what it is to get."""
+
+    number: AccountNumber
+    amount_fen: int
+
+
+async def pay(
+    wallet: Wallet, payees: Sequence[Payee], *, note: str | None = None
+) -> JournaledOrder:
+    """Pay every payee by one order and return it with what became of it.
+
+    A refusal by the registry is returned, not raised: it is the order's outcome.
+
+    Raises:
+        Refusal: The order could never be taken (a bad number or amount, a payment to oneself);
+            nothing was stored or sent.
+        JournalUnavailable: It was not stored and not sent; or sent, and stays open.
+        AnswerMalformed: It was sent and stays open.
+    """
+    order = sign_payment(wallet, payees, note=note)
+    orders.parse(order.submission)
+    wallet.journal.store([order])
+    standings = await submit(wallet, [order], first_time=True)
+    return JournaledOrder(order=order, standing=standings[order.order_id])
+
+
+def sign_payment(
+    wallet: Wallet,
+    payees: Sequence[Payee],
+    *,
+    note: str | None = None,
+    purpose: Purpose = Purpose.PAYMENT,
+    lifetime_ms: int = LIFETIME_MS,
+) -> SignedOrder:
+    """Sign a payment order; it is not stored yet and must not be sent before."""
+    random, now_ms = wallet.edge.random, wallet.edge.now_ms()
+    kept_note = None if note is None else Note(salt=random(SALT_LENGTH), text=note)
+    head = OrderHead(
+        id=new_order_id(now_ms, random(10)),
+        type=OrderType.PAYMENT,
+        expires_ms=now_ms + lifetime_ms,
+        reference=None if kept_note is None else reference_of(kept_note),
+    )
+    legs = [
+        Leg(wallet.number, payee.number, payee.amount_fen, random(SALT_LENGTH)) for payee in payees
+    ]
+    return SignedOrder(
+        order_id=head.id,
+        purpose=purpose,
+        submission=orders.sign_order(head, [wallet.signer], wallet.network, legs=legs),
+        expires_ms=head.expires_ms,
+        note=kept_note,
+    )

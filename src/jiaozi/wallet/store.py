@@ -1,0 +1,292 @@
+"""The journal: every order stands on disk before it is sent, and its outcome once it is known.
+
+A small SQLite file of the wallet's own (`store.sql`). Each method is one transaction that is synced
+to disk when it returns (WAL, ``synchronous=FULL``), and safe beside another process of the same
+wallet. Outcomes are final: the database refuses to change one.
+"""
+
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Self
+
+from jiaozi.protocol import cbor
+from jiaozi.protocol.ids import DAY_MS, OrderId, new_order_id
+from jiaozi.protocol.numbers import AccountNumber
+from jiaozi.protocol.refusals import Code, Refusal, refuse
+from jiaozi.wallet.errors import JournalUnavailable
+from jiaozi.wallet.model import (
+    Exchange,
+    JournaledOrder,
+    Note,
+    PayrollKey,
+    Purpose,
+    SignedOrder,
+    Standing,
+    State,
+)
+
+PAYROLL_KEPT_MS = 397 * DAY_MS
+"""Thirteen months, counted the longest way."""
+
+_SCHEMA_VERSION = 1
+_LOCK_WAIT_S = 30.0
+_OUTCOME_BYTES_MAX = 4096
+_SETTLED = cbor.encode([0])
+
+
+class Journal:
+    """An open journal: one per thread, in any number of processes."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the journal, made if missing, for its owner alone.
+
+        Raises:
+            JournalUnavailable: It cannot be read or written, or a later version wrote it.
+        """
+        self._path = path
+        with self._explained():
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+            self._connection = sqlite3.connect(path, timeout=_LOCK_WAIT_S, isolation_level=None)
+            self._connection.row_factory = sqlite3.Row
+            for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+                self._connection.execute(f"PRAGMA {pragma}")
+            [version] = self._connection.execute("PRAGMA user_version").fetchone()
+            if version == 0:
+                schema = files("jiaozi.wallet").joinpath("store.sql").read_text()
+                self._connection.executescript(schema)
+        if version > _SCHEMA_VERSION:
+            raise JournalUnavailable(detail=f"A later version of this program wrote {path}")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; nothing is pending, since every method syncs what it wrote."""
+        self._connection.close()
+
+    def store(self, orders: Sequence[SignedOrder]) -> None:
+        """Store orders as open, all or none.
+
+        Raises:
+            JournalUnavailable: Nothing was stored, so nothing may be sent.
+        """
+        with self._transaction():
+            self._insert(orders)
+
+    def record(self, standings: Mapping[OrderId, Standing]) -> None:
+        """Note what became of orders, all or none; the same again changes nothing.
+
+        Raises:
+            JournalUnavailable: Nothing was noted; the orders stay as they are.
+        """
+        with self._transaction():
+            self._connection.executemany(
+                "UPDATE orders SET state = ?, outcome = ?, height = ?, position = ?"
+                " WHERE order_id = ? AND state = 'open'",
+                [
+                    (each.state, _outcome(each), each.height, each.position, order_id)
+                    for order_id, each in standings.items()
+                    if each.state is not State.OPEN
+                ],
+            )
+
+    def find(self, order_id: bytes) -> JournaledOrder | None:
+        """Return one order, or None when this journal does not hold it."""
+        rows = self._rows(
+            "SELECT * FROM orders LEFT JOIN notes USING (order_id) WHERE order_id = ?",
+            order_id,
+        )
+        return _journaled(rows[0]) if rows else None
+
+    def open_orders(self, *, after: bytes = b"", limit: int) -> list[SignedOrder]:
+        """Return unfinished orders by id, so oldest first."""
+        rows = self._rows(
+            "SELECT * FROM orders LEFT JOIN notes USING (order_id)"
+            " WHERE state = 'open' AND order_id > ? ORDER BY order_id LIMIT ?",
+            after,
+            limit,
+        )
+        return [_journaled(row).order for row in rows]
+
+    def open_count(self) -> int:
+        """Return how many orders and exchanges are unfinished."""
+        [row] = self._rows(
+            "SELECT (SELECT count(*) FROM orders WHERE state = 'open')"
+            " + (SELECT count(*) FROM exchanges WHERE state = 'open') AS number"
+        )
+        return int(row["number"])
+
+    def find_payment(self, message_id: str, payment_id: str) -> tuple[PayrollKey, OrderId] | None:
+        """Return what pays a payment of a payroll message, or None when nothing does."""
+        rows = self._rows(
+            "SELECT payee, amount_fen, order_id FROM payroll"
+            " WHERE message_id = ? AND payment_id = ?",
+            message_id,
+            payment_id,
+        )
+        if not rows:
+            return None
+        payee, amount_fen, order_id = rows[0]
+        key = PayrollKey(
+            message_id=message_id,
+            payment_id=payment_id,
+            payee=AccountNumber(payee),
+            amount_fen=amount_fen,
+        )
+        return key, OrderId(order_id)
+
+    def claim_payments(
+        self, claims: Iterable[tuple[PayrollKey, SignedOrder, OrderId | None]]
+    ) -> list[bool]:
+        """Store each order as the one that pays its payment, and say which were stored.
+
+        A claim names the order whose place it takes, None for a payment that has none. It fails
+        when another process was faster, so no payment ever has two orders that can settle.
+
+        Raises:
+            JournalUnavailable: Nothing was stored.
+        """
+        with self._transaction():
+            return [self._claim(key, order, instead_of) for key, order, instead_of in claims]
+
+    def forget_payroll(self, *, now_ms: int) -> None:
+        """Drop the keys of payroll orders that are older than `PAYROLL_KEPT_MS` and finished."""
+        oldest_kept = new_order_id(max(0, now_ms - PAYROLL_KEPT_MS), bytes(10))
+        with self._transaction():
+            self._connection.execute(
+                "DELETE FROM payroll WHERE order_id < ? AND order_id NOT IN"
+                " (SELECT order_id FROM orders WHERE state = 'open')",
+                (oldest_kept,),
+            )
+
+    def store_exchange(self, exchange: Exchange) -> None:
+        """Store an exchange as open.
+
+        Raises:
+            JournalUnavailable: It was not stored, so it may not be sent.
+        """
+        with self._transaction():
+            self._connection.execute(
+                "INSERT INTO exchanges (exchange_id, deposit_id, amount_fen) VALUES (?, ?, ?)",
+                (exchange.exchange_id, exchange.deposit_id, exchange.amount_fen),
+            )
+
+    def record_exchange(self, exchange_id: OrderId, standing: Standing) -> None:
+        """Note what became of an exchange; the same again changes nothing."""
+        if standing.state is State.OPEN:
+            return
+        with self._transaction():
+            self._connection.execute(
+                "UPDATE exchanges SET state = ?, outcome = ?"
+                " WHERE exchange_id = ? AND state = 'open'",
+                (standing.state, _outcome(standing), exchange_id),
+            )
+
+    def open_exchanges(self) -> list[Exchange]:
+        """Return unfinished exchanges, oldest first."""
+        rows = self._rows(
+            "SELECT exchange_id, deposit_id, amount_fen FROM exchanges WHERE state = 'open'"
+            " ORDER BY exchange_id"
+        )
+        return [
+            Exchange(exchange_id=OrderId(row[0]), deposit_id=row[1], amount_fen=row[2])
+            for row in rows
+        ]
+
+    def _insert(self, orders: Sequence[SignedOrder]) -> None:
+        self._connection.executemany(
+            "INSERT INTO orders (order_id, purpose, submission, deposit_id, expires_ms)"
+            " VALUES (?, ?, ?, ?, ?)",
+            [
+                (each.order_id, each.purpose, each.submission, each.deposit_id, each.expires_ms)
+                for each in orders
+            ],
+        )
+        self._connection.executemany(
+            "INSERT INTO notes (order_id, salt, note) VALUES (?, ?, ?)",
+            [(each.order_id, each.note.salt, each.note.text) for each in orders if each.note],
+        )
+
+    def _claim(self, key: PayrollKey, order: SignedOrder, instead_of: OrderId | None) -> bool:
+        found = self._connection.execute(
+            "SELECT order_id FROM payroll WHERE message_id = ? AND payment_id = ?",
+            (key.message_id, key.payment_id),
+        ).fetchone()
+        if (None if found is None else found[0]) != instead_of:
+            return False
+        self._insert([order])
+        self._connection.execute(
+            "INSERT INTO payroll (message_id, payment_id, payee, amount_fen, order_id)"
+            " VALUES (?, ?, ?, ?, ?) ON CONFLICT (message_id, payment_id) DO UPDATE SET"
+            " payee = excluded.payee, amount_fen = excluded.amount_fen,"
+            " order_id = excluded.order_id",
+            (key.message_id, key.payment_id, key.payee, key.amount_fen, order.order_id),
+        )
+        return True
+
+    def _rows(self, statement: str, *values: object) -> list[Any]:
+        with self._explained():
+            return self._connection.execute(statement, values).fetchall()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """Take the write lock first, so that what is read inside still holds at the commit."""
+        with self._explained():
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._connection.execute("COMMIT")
+            finally:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Tell a holder what a database or a disk said; a broken constraint is our own fault."""
+        try:
+            yield
+        except sqlite3.IntegrityError:
+            raise
+        except (sqlite3.DatabaseError, OSError) as error:
+            raise JournalUnavailable(detail=f"The journal {self._path}: {error}") from error
+
+
+def _outcome(standing: Standing) -> bytes | None:
+    refusal = standing.refusal
+    if refusal is not None:
+        return cbor.encode([int(refusal.code), *refusal.fields.values()])
+    return _SETTLED if standing.state is State.SETTLED else None
+
+
+def _refusal(outcome: bytes | None) -> Refusal | None:
+    if outcome is None or outcome == _SETTLED:
+        return None
+    values = cbor.decode(outcome, size_max=_OUTCOME_BYTES_MAX)
+    assert isinstance(values, list)
+    return refuse(Code(values[0]), *values[1:])
+
+
+def _journaled(row: sqlite3.Row) -> JournaledOrder:
+    order = SignedOrder(
+        order_id=OrderId(row["order_id"]),
+        purpose=Purpose(row["purpose"]),
+        submission=row["submission"],
+        expires_ms=row["expires_ms"],
+        deposit_id=row["deposit_id"],
+        note=Note(salt=row["salt"], text=row["note"]) if row["salt"] is not None else None,
+    )
+    standing = Standing(
+        state=State(row["state"]),
+        refusal=_refusal(row["outcome"]),
+        height=row["height"],
+        position=row["position"],
+    )
+    return JournaledOrder(order=order, standing=standing)

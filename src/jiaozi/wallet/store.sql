@@ -1,0 +1,71 @@
+-- The wallet's journal: what was promised to whom, written before it is sent. WAL, synchronous=FULL.
+
+PRAGMA user_version = 1;
+
+CREATE TABLE IF NOT EXISTS orders (
+    order_id   BLOB    PRIMARY KEY CHECK (length(order_id) = 16),
+    purpose    TEXT    NOT NULL CHECK (purpose IN ('payment', 'redeem', 'payroll')),
+    submission BLOB    NOT NULL,
+    -- Where a redeem is credited.
+    deposit_id TEXT    CHECK ((deposit_id IS NOT NULL) = (purpose = 'redeem')),
+    expires_ms INTEGER NOT NULL,
+    state      TEXT    NOT NULL DEFAULT 'open'
+        CHECK (state IN ('open', 'settled', 'refused', 'dead')),
+    -- CBOR of the outcome: [0], or [refusal code, field, ...].
+    outcome    BLOB,
+    -- Where it stands in a block; NULL for a refusal without effect.
+    height     INTEGER,
+    position   INTEGER,
+    CONSTRAINT outcome_is_told CHECK ((outcome IS NOT NULL) = (state IN ('settled', 'refused'))),
+    CONSTRAINT settled_in_a_block
+        CHECK (state <> 'settled' OR height IS NOT NULL OR purpose = 'redeem')
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX IF NOT EXISTS open_orders ON orders (order_id) WHERE state = 'open';
+
+-- An outcome is final: only an open order changes, and what was signed never does.
+CREATE TRIGGER IF NOT EXISTS outcome_is_final BEFORE UPDATE ON orders
+WHEN (OLD.state <> 'open' AND NEW.state <> OLD.state) OR NEW.submission <> OLD.submission
+BEGIN
+    SELECT RAISE(ABORT, 'the outcome of an order is final');
+END;
+
+-- What the reference of an order is the salted hash of.
+CREATE TABLE IF NOT EXISTS notes (
+    order_id BLOB PRIMARY KEY REFERENCES orders (order_id),
+    salt     BLOB NOT NULL CHECK (length(salt) = 16),
+    note     TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Which order pays a payment of a payroll message. A further attempt takes the place of an order
+-- that can settle no more.
+CREATE TABLE IF NOT EXISTS payroll (
+    message_id TEXT    NOT NULL,
+    payment_id TEXT    NOT NULL,
+    payee      INTEGER NOT NULL,
+    amount_fen INTEGER NOT NULL CHECK (amount_fen > 0),
+    order_id   BLOB    NOT NULL UNIQUE REFERENCES orders (order_id),
+    PRIMARY KEY (message_id, payment_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TRIGGER IF NOT EXISTS nobody_is_paid_twice BEFORE UPDATE ON payroll
+WHEN (SELECT state FROM orders WHERE order_id = OLD.order_id) NOT IN ('refused', 'dead')
+BEGIN
+    SELECT RAISE(ABORT, 'the order of this payment may settle yet, or has');
+END;
+
+CREATE TABLE IF NOT EXISTS exchanges (
+    exchange_id BLOB    PRIMARY KEY CHECK (length(exchange_id) = 16),
+    deposit_id  TEXT    NOT NULL,
+    amount_fen  INTEGER NOT NULL CHECK (amount_fen > 0),
+    state       TEXT    NOT NULL DEFAULT 'open'
+        CHECK (state IN ('open', 'settled', 'refused', 'dead')),
+    outcome     BLOB,
+    CONSTRAINT outcome_is_told CHECK ((outcome IS NOT NULL) = (state IN ('settled', 'refused')))
+) STRICT, WITHOUT ROWID;
+
+CREATE TRIGGER IF NOT EXISTS exchange_is_final BEFORE UPDATE ON exchanges
+WHEN OLD.state <> 'open' AND NEW.state <> OLD.state
+BEGIN
+    SELECT RAISE(ABORT, 'the outcome of an exchange is final');
+END;

@@ -1,0 +1,101 @@
+"""An unlocked wallet: its key, its journal and its operator, ready for the use cases beside it."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from jiaozi.protocol.domains import NetworkId
+from jiaozi.protocol.numbers import AccountNumber, format_number
+from jiaozi.protocol.suites import Signer
+from jiaozi.wallet.client import WalletClient
+from jiaozi.wallet.edge import SYSTEM_EDGE, Edge
+from jiaozi.wallet.errors import WalletNotOpen
+from jiaozi.wallet.keystore import Keystore, read_keystore
+from jiaozi.wallet.store import Journal
+from jiaozi.wallet.transport import Credentials, Patience, Transport
+
+DEFAULT_PATIENCE = Patience()
+
+
+def keystore_path(directory: Path) -> Path:
+    """Return where a wallet's directory has its keystore."""
+    return directory / "keystore.json"
+
+
+def journal_path(directory: Path) -> Path:
+    """Return where a wallet's directory has its journal."""
+    return directory / "journal.sqlite"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wallet:
+    """What every use case needs.
+
+    Attributes:
+        block_key: Pinned from genesis: whoever signs blocks with it is the registry.
+    """
+
+    number: AccountNumber
+    network: NetworkId
+    block_key: bytes
+    signer: Signer
+    client: WalletClient
+    journal: Journal
+    edge: Edge
+
+
+@asynccontextmanager
+async def unlock(
+    directory: Path,
+    passphrase: str,
+    *,
+    edge: Edge = SYSTEM_EDGE,
+    patience: Patience = DEFAULT_PATIENCE,
+) -> AsyncIterator[Wallet]:
+    """Open the wallet in a directory until the end of the block.
+
+    Raises:
+        KeystoreMissing: There is none.
+        KeystoreDamaged: The keystore is not one.
+        PassphraseWrong: It stays locked.
+        WalletNotOpen: The operator has not confirmed it yet.
+        JournalUnavailable: The journal cannot be read or written.
+    """
+    keystore = read_keystore(keystore_path(directory), passphrase)
+    with Journal(journal_path(directory)) as journal:
+        async with httpx.AsyncClient(timeout=None) as http:  # noqa: S113 - Patience bounds it
+            yield wallet_of(keystore, journal, http, edge=edge, patience=patience)
+
+
+def wallet_of(
+    keystore: Keystore,
+    journal: Journal,
+    http: httpx.AsyncClient,
+    *,
+    edge: Edge = SYSTEM_EDGE,
+    patience: Patience = DEFAULT_PATIENCE,
+) -> Wallet:
+    """Put a wallet together from its parts; the caller closes journal and HTTP client.
+
+    Raises:
+        WalletNotOpen: The keystore has no number yet.
+    """
+    public, signer = keystore.public, keystore.signer
+    if public.number is None:
+        raise WalletNotOpen(detail="The operator has not confirmed this wallet yet")
+    credentials = Credentials(
+        key_id=format_number(public.number), signer=signer, network=public.network
+    )
+    transport = Transport(http, public.operator_url, edge=edge, patience=patience)
+    return Wallet(
+        number=public.number,
+        network=public.network,
+        block_key=public.block_key,
+        signer=signer,
+        client=WalletClient(transport, public.number, credentials),
+        journal=journal,
+        edge=edge,
+    )
