@@ -140,9 +140,12 @@ SELECT starts_at_ms, rulebook_hash FROM rulebook_in_force ORDER BY starts_at_ms;
 INSERT INTO rulebook_in_force (starts_at_ms, rulebook_hash) VALUES ($1, $2)
 ON CONFLICT (starts_at_ms) DO UPDATE SET rulebook_hash = excluded.rulebook_hash;
 
--- name: write_state_hash
--- The hash of the whole state after a block.
-INSERT INTO state_hash (height, state_hash) VALUES ($1, $2) ON CONFLICT DO NOTHING;
+-- name: state_accounts
+-- Every account as far as blocks determine it, in the order of the fields of AccountRecord.
+SELECT number, kind, operator, wallet_class, holder, suite, key, group_id, parent, closed, freezes,
+       balance_cap_fen, single_limit_fen, day_limit_fen, year_limit_fen, second_factor_above_fen,
+       balance_fen
+FROM account ORDER BY number;
 
 -- name: tip_height
 -- The height of the last block.

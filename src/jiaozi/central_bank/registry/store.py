@@ -55,7 +55,7 @@ class Statements:
     write_operator: str
     rulebooks: str
     write_rulebook: str
-    write_state_hash: str
+    state_accounts: str
 
 
 SQL = load_statements(Statements, files(__package__) / "queries.sql")

@@ -107,11 +107,6 @@ CREATE TABLE rulebook_in_force (
     rulebook_hash bytea  NOT NULL
 );
 
-CREATE TABLE state_hash (
-    height     bigint PRIMARY KEY REFERENCES block (height),
-    state_hash bytea  NOT NULL
-);
-
 -- Blocks and feeds are only ever added to.
 CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

@@ -1,0 +1,91 @@
+"""rules.md §H: every so many blocks a header names the hash of the whole state."""
+
+import asyncio
+from contextlib import suppress
+from hashlib import sha256
+from typing import Any
+
+import pytest
+
+from jiaozi.central_bank.registry.state_hash import StateHasher, StateHashFailed, hash_state
+from jiaozi.protocol import cbor
+from jiaozi.protocol.blocks import Header, read_header
+from jiaozi.protocol.certificates import Certified
+from jiaozi.protocol.state import AccountRecord
+from tests.registry.builders import RegistryWorld, registry_world
+
+
+async def header_at(world: RegistryWorld, height: int) -> Header:
+    async with world.database.connection() as connection:
+        data = await connection.fetchval("SELECT header FROM block WHERE height = $1", height)
+    signed = read_header(data, block_key=world.keys.block.public_key, network=world.network.id)
+    return signed.header
+
+
+def key_items(certified: Certified) -> list[Any]:
+    by_key = certified.fields()
+    use, operator, person, suite, key, *validity = (by_key.get(each) for each in range(1, 8))
+    return [key, suite, use, operator, person, *validity, False]
+
+
+async def test_the_next_header_names_height_and_hash_of_the_state(database_dsn: str) -> None:
+    async with registry_world(database_dsn) as world:
+        await world.provide(1001, 100_00)
+        hashed = await StateHasher(world.writer, database_dsn).hash_now()
+        assert hashed == await hash_state(world.database)
+        assert hashed[0] == world.height
+        await world.open_wallet()
+        await world.open_wallet()
+        assert (await header_at(world, hashed[0] + 1)).state == hashed
+        assert (await header_at(world, hashed[0] + 2)).state is None
+
+
+async def test_a_state_is_hashed_when_a_multiple_of_so_many_blocks_is_passed(
+    database_dsn: str,
+) -> None:
+    async with registry_world(database_dsn) as world:
+        running = asyncio.create_task(StateHasher(world.writer, database_dsn, every_blocks=4).run())
+        await asyncio.sleep(0)
+        for _ in range(4):
+            await world.open_wallet()
+        headers: list[Header] = []
+        async with asyncio.timeout(20):
+            while not any(each.state for each in headers):
+                await asyncio.sleep(0.1)
+                await world.open_wallet()
+                headers.append(await header_at(world, world.height))
+        running.cancel()
+        with suppress(asyncio.CancelledError):
+            await running
+        named = [each.state[0] for each in headers if each.state]
+        assert named[0] >= 4
+
+
+async def test_the_hash_is_over_records_as_documented(database_dsn: str) -> None:
+    async with registry_world(database_dsn) as world:
+        await world.open_wallet(wallet_class=3, day_limit_fen=5)
+        height, state_hash = await hash_state(world.database)
+        async with world.database.connection() as connection:
+            rows = await connection.fetch(
+                f"SELECT {', '.join(AccountRecord._fields)} FROM account ORDER BY number"
+            )
+        genesis = world.network.genesis
+        records = [
+            *([1, *row] for row in rows),
+            *([2, *key] for key in sorted(map(key_items, genesis.keys))),
+            *([3, code, quota] for code, quota in sorted(genesis.quotas_fen.items())),
+            [4, 0, genesis.rulebook_hash],
+            [5, 0, 0],
+        ]
+        expected = sha256(b"jiaozi/state/1" + height.to_bytes(8, "big"))
+        expected.update(b"".join(map(cbor.encode, records)))
+        assert state_hash == expected.digest()
+
+
+async def test_a_failure_to_hash_says_why_and_publishes_nothing(database_dsn: str) -> None:
+    async with registry_world(database_dsn) as world:
+        elsewhere = database_dsn.replace("/test_", "/gone_")
+        with pytest.raises(StateHashFailed, match="does not exist"):
+            await StateHasher(world.writer, elsewhere).hash_now()
+        await world.open_wallet()
+        assert (await header_at(world, world.height)).state is None
