@@ -6,13 +6,15 @@ ends. Frames are a length of 4 bytes and a CBOR list of ``[suite, key, message, 
 """
 
 import asyncio
+import contextlib
 import sys
 from collections import deque
 from collections.abc import Sequence
 from struct import Struct
-from typing import BinaryIO
+from typing import BinaryIO, Self
 
 import cbor2
+import structlog
 
 from jiaozi.protocol import suites
 
@@ -24,22 +26,25 @@ PROCESS_MIN = 48
 _FRAME_MAX = 128
 """Checks per frame, so that one request is spread over the processes."""
 _LENGTH = Struct(">I")
+_log = structlog.get_logger(__name__)
 
 
 class Verifiers:
-    """A few verifier processes; a lost one is started again and its checks are repeated."""
+    """A few verifier processes; a lost one is replaced and its checks are repeated."""
 
     def __init__(self, processes: int) -> None:
-        self._processes = [_Process() for _ in range(processes)]
+        self._count = processes
+        self._processes: list[_Process] = []
+        self._replacing = asyncio.Lock()
 
     async def start(self) -> None:
         """Start the processes."""
-        for process in self._processes:
-            await process.start()
+        self._processes = [await _Process.start() for _ in range(self._count)]
 
     async def stop(self) -> None:
         """End the processes."""
-        for process in self._processes:
+        ending, self._processes = self._processes, []
+        for process in ending:
             await process.stop()
 
     async def check(self, checks: Sequence[Check]) -> bytes:
@@ -50,12 +55,23 @@ class Verifiers:
         return b"".join(await asyncio.gather(*map(self._check_part, parts)))
 
     async def _check_part(self, checks: Sequence[Check]) -> bytes:
-        process = min(self._processes, key=lambda each: each.under_way)
-        try:
-            return await process.check(checks)
-        except VerifierLost:
-            await process.start()
-            return await asyncio.to_thread(verify_all, checks)
+        process = min(self._processes, key=lambda each: each.under_way, default=None)
+        if process is not None:
+            try:
+                return await process.check(checks)
+            except VerifierLost:
+                await self._replace(process)
+        return await asyncio.to_thread(verify_all, checks)
+
+    async def _replace(self, lost: "_Process") -> None:
+        async with self._replacing:
+            if lost not in self._processes:
+                return
+            _log.warning("verifier_lost")
+            try:
+                self._processes[self._processes.index(lost)] = await _Process.start()
+            except OSError as error:
+                _log.error("verifier_not_started", reason=str(error))
 
 
 class VerifierLost(Exception):
@@ -63,67 +79,67 @@ class VerifierLost(Exception):
 
 
 class _Process:
-    """One verifier process and the frames it has not answered, in order."""
+    """One verifier process and the frames it has not answered, in order.
 
-    def __init__(self) -> None:
-        self._process: asyncio.subprocess.Process | None = None
+    Never used for a second process: an answer must not meet the frames of another.
+    """
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        self._process = process
+        self._requests = process.stdin
+        self._answers = process.stdout
         self._waiting: deque[tuple[int, asyncio.Future[bytes]]] = deque()
-        self._reader: asyncio.Task[None] | None = None
+        self._lost = False
+        self._reader = asyncio.create_task(self._read_answers())
         self.under_way = 0
 
-    async def start(self) -> None:
-        if self._process is not None and self._process.returncode is None:
-            return
-        self._process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            __name__,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            start_new_session=True,
+    @classmethod
+    async def start(cls) -> Self:
+        return cls(
+            await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                __name__,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                start_new_session=True,
+            )
         )
-        self._reader = asyncio.create_task(self._read_answers(self._process))
 
     async def stop(self) -> None:
-        if self._process is not None and self._process.returncode is None:
+        if self._process.returncode is None:
             self._process.kill()
-            await self._process.wait()
-        if self._reader is not None:
-            await self._reader
+        await self._reader
 
     async def check(self, checks: Sequence[Check]) -> bytes:
-        process = self._process
-        if process is None or process.returncode is not None or process.stdin is None:
+        if self._lost:
             raise VerifierLost
         future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         body = cbor2.dumps(checks)
         self._waiting.append((len(checks), future))
         self.under_way += len(checks)
-        try:
-            process.stdin.write(_LENGTH.pack(len(body)) + body)
-            await process.stdin.drain()
-        except OSError:
-            raise VerifierLost from None
+        self._requests.write(_LENGTH.pack(len(body)) + body)
+        with contextlib.suppress(OSError):  # the reader notices the end as well, and tells
+            await self._requests.drain()
         return await future
 
-    async def _read_answers(self, process: asyncio.subprocess.Process) -> None:
-        assert process.stdout is not None
-        try:
+    async def _read_answers(self) -> None:
+        with contextlib.suppress(asyncio.IncompleteReadError):
             while True:
-                first = await process.stdout.readexactly(1)
+                first = await self._answers.readexactly(1)
                 count = self._waiting[0][0]
-                answer = first + await process.stdout.readexactly(count - 1)
+                answer = first + await self._answers.readexactly(count - 1)
                 _, future = self._waiting.popleft()
                 self.under_way -= count
                 if not future.done():
                     future.set_result(answer)
-        except asyncio.IncompleteReadError:
-            await process.wait()
-            for _, future in self._waiting:
-                if not future.done():
-                    future.set_exception(VerifierLost())
-            self._waiting.clear()
-            self.under_way = 0
+        self._lost = True
+        for _, future in self._waiting:
+            if not future.done():
+                future.set_exception(VerifierLost())
+        await self._process.wait()
 
 
 def verify_all(checks: Sequence[Check]) -> bytes:
