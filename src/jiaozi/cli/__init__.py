@@ -1,16 +1,43 @@
-"""The command line, one file per command group; the only package that may see all parties."""
+"""The command line, one file per command group; the only package that may see all parties.
+
+Groups are loaded by name, when they are called: a wallet's command shall not wait for the parts of
+a central bank.
+"""
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
-from jiaozi.cli import wallet
+_GROUPS: Mapping[str, str] = {
+    "demo": "jiaozi.cli.demo",
+    "up": "jiaozi.cli.up",
+    "wallet": "jiaozi.cli.wallet",
+    "operator": "jiaozi.cli.operator",
+    "central-bank": "jiaozi.cli.central_bank",
+    "audit": "jiaozi.cli.audit",
+    "bench": "jiaozi.cli.bench",
+}
+"""Each module has an ``app``; the order is the one of the help."""
 
-app = typer.Typer(
-    name="jiaozi",
-    help="A digital legal tender you can run.",
-    no_args_is_help=True,
-    add_completion=False,
-)
-app.add_typer(wallet.app, name="wallet")
+
+class _Groups(TyperGroup):
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401 - typer's own copy of click
+        return list(_GROUPS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ANN401
+        module = _GROUPS.get(cmd_name)
+        return None if module is None else typer.main.get_command(import_module(module).app)
+
+
+app = typer.Typer(name="jiaozi", cls=_Groups, no_args_is_help=True, add_completion=False)
+
+
+@app.callback()
+def _describe() -> None:
+    """A digital legal tender you can run."""
 
 
 def main() -> None:
