@@ -255,14 +255,22 @@ async def write_control(connection: Connection, before: Control, after: Control)
 
 
 async def remember_days(connection: Connection, days: range) -> None:
-    """Make a place for the ids that expire on these days, and drop those of days gone by."""
-    known = {row["day"] for row in await connection.fetch(SQL.days_remembered)}
+    """Make a place for the ids that expire on these days."""
+    known = await _days_remembered(connection)
     for day in days:
         if day not in known:
             await connection.execute(
                 f"CREATE TABLE IF NOT EXISTS used_id_{day:d} "
                 f"PARTITION OF used_id FOR VALUES IN ({day:d})"
             )
-    for day in known:
-        if day < days.start:
+
+
+async def forget_days(connection: Connection, before: int) -> None:
+    """Drop the ids whose last day lies before a day."""
+    for day in await _days_remembered(connection):
+        if day < before:
             await connection.execute(f"DROP TABLE used_id_{day:d}")
+
+
+async def _days_remembered(connection: Connection) -> set[int]:
+    return {row["day"] for row in await connection.fetch(SQL.days_remembered)}

@@ -86,7 +86,8 @@ class _Lead:
 
     tip: store.Tip
     control: Control
-    days: range
+    days: tuple[range, int]
+    """For which days ids have a place, and the day before which they were forgotten."""
 
 
 class Writer:
@@ -169,8 +170,10 @@ class Writer:
         """Name the hash of a whole state in the next header."""
         self._state_hash = (height, state_hash)
 
-    async def next_block(self, timeout_s: float) -> None:
-        """Wait for the next commit, or until the time is over."""
+    async def next_block(self, timeout_s: float, *, above: int | None = None) -> None:
+        """Wait until the time is over, or for a commit: the next, or one above a height."""
+        if above is not None and self._lead is not None and self._lead.tip.height > above:
+            return
         try:
             async with asyncio.timeout(timeout_s):
                 await self._committed.wait()
@@ -208,7 +211,7 @@ class Writer:
         control = await store.load_control(connection, self._genesis)
         await connection.execute(store.SQL.prepare_changes)
         await connection.execute(store.SQL.plan_by_key)
-        self._lead = _Lead(tip, control, range(0))
+        self._lead = _Lead(tip, control, (range(0), 0))
         _log.info("writer_leads", height=tip.height)
         while True:
             await self._wait_for_orders()
@@ -244,7 +247,7 @@ class Writer:
             loaded = {each.number: each.balance_fen for each in ledger.accounts.values()}
             draft = Draft(lead.tip.height + 1)
             answers = [post_one(each.order, each.caller, ledger, draft, used) for each in batch]
-            if batch and not len(draft):
+            if batch and not len(draft) and not self._must_stand(lead, time_ms, batch, answers):
                 await transaction.rollback()
             else:
                 sealed = await self._write(connection, lead, ledger, draft, loaded)
@@ -260,6 +263,23 @@ class Writer:
             if answer.refusal is None:
                 self.settled += answer.outcome == SETTLED
                 self.refused += answer.outcome != SETTLED
+
+    def _must_stand(
+        self, lead: _Lead, time_ms: int, batch: Sequence[Pending], answers: Sequence[Answer]
+    ) -> bool:
+        """Say whether a block is due although no order is in it.
+
+        Whoever was told that an order has expired relies on it, so the time at which it had must
+        not come again; and orders that are refused without effect must not keep time from passing.
+        """
+        if time_ms - lead.tip.time_ms >= self._idle_block_s * 1000:
+            return True
+        return any(
+            answer.refusal is not None
+            and answer.refusal.code is Code.EXPIRED
+            and each.order.expires_ms > lead.tip.time_ms
+            for each, answer in zip(batch, answers, strict=True)
+        )
 
     async def _write(
         self, connection: Connection, lead: _Lead, ledger: Ledger, draft: Draft,
@@ -305,11 +325,16 @@ class Writer:
         self._committed = asyncio.Event()
 
     async def _remember_days(self, connection: Connection, lead: _Lead, time_ms: int) -> None:
+        """Make places for the ids of a batch, and forget those that expired at the last block.
+
+        By the last block, not by the clock: the block of this time may never be written.
+        """
         first = time_ms // ids.DAY_MS
-        days = range(first, first + _DAYS_REMEMBERED)
+        days = range(first, first + _DAYS_REMEMBERED), lead.tip.time_ms // ids.DAY_MS
         if days != lead.days:
             async with connection.transaction():
-                await store.remember_days(connection, days)
+                await store.remember_days(connection, days[0])
+                await store.forget_days(connection, days[1])
             lead.days = days
 
     def _refuse_waiting(self) -> None:
