@@ -141,7 +141,7 @@ def reading_routes(writer: Writer, database: Database, access: Access) -> APIRou
             left_s = deadline - asyncio.get_running_loop().time()
             if page.blocks or left_s <= 0:
                 break
-            await writer.next_block(left_s)
+            await writer.next_block(left_s, above=page.height)
         headers = {"Jiaozi-Height": str(page.height)}
         return Response(b"".join(page.blocks), media_type=CBOR_SEQUENCE, headers=headers)
 
@@ -205,7 +205,7 @@ def public_routes(writer: Writer, database: Database, genesis: bytes) -> APIRout
         """Tell how much money there is and where."""
         tip = writer.tip
         async with database.connection() as connection:
-            reserves = await connection.fetchval(store.SQL.reserve_total)
+            reserves = await connection.fetchval(store.SQL.reserve_total, numbers.SETTLEMENT)
         totals = tip.totals
         return SupplyView(
             height=tip.height,

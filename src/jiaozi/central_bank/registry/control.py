@@ -109,11 +109,15 @@ def from_genesis(network: Network, library: Mapping[bytes, Rulebook]) -> Control
     """Return the state that genesis sets.
 
     Raises:
-        LookupError: The rulebook of genesis is not in the library.
+        LookupError: The rulebook of genesis is not in the library, or it sets no quota for an
+            operator whose key it lists.
     """
     genesis = network.genesis
     if genesis.rulebook_hash not in library:
         raise LookupError(f"no rulebook file has the hash {genesis.rulebook_hash.hex()} of genesis")
+    for each in genesis.keys:
+        if each.operator and each.operator not in genesis.quotas_fen:
+            raise LookupError(f"genesis sets no quota for operator {each.operator:04d}")
     return Control(
         network=network,
         keys=MappingProxyType({each.key: KeyRecord(each) for each in genesis.keys}),

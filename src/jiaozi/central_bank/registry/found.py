@@ -16,6 +16,8 @@ from jiaozi.protocol.suites import Signer
 from jiaozi.storage.database import Database
 from jiaozi.storage.migrations import migrate
 
+_LOCK_KEY = 0x67656E65736973  # "genesis" in ASCII: two registries may start at once
+
 
 class OtherGenesis(Exception):
     """The database belongs to another network; nothing was changed."""
@@ -41,6 +43,7 @@ async def found(
         raise OtherGenesis("genesis lists another key for signing blocks")
     await migrate(database, store.MIGRATIONS)
     async with database.transaction() as connection:
+        await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK_KEY)
         present = await connection.fetchval(store.SQL.genesis)
         if present is not None:
             if hashlib.sha256(present).digest() != hashlib.sha256(genesis).digest():

@@ -158,6 +158,7 @@ def _destroy(order: Order, caller: Certified, ledger: Ledger) -> None:
     leg = order.legs[0]
     operator = _check_institution(order, leg.debit, ledger)
     check_funds(ledger.accounts[leg.debit], leg.amount)
+    _check_settlement(leg.amount, ledger)
     ledger.totals = replace(ledger.totals, destroyed_fen=ledger.totals.destroyed_fen + leg.amount)
     ledger.transfer(order)
     _post_reserve(ledger, operator, leg.amount)
@@ -166,8 +167,7 @@ def _destroy(order: Order, caller: Certified, ledger: Ledger) -> None:
 def _fund_reserve(order: Order, caller: Certified, ledger: Ledger) -> None:
     leg = order.legs[0]
     operator = _check_institution(order, leg.credit, ledger)
-    if ledger.accounts[numbers.SETTLEMENT].balance_fen - leg.amount < -FEN_MAX:
-        raise refuse(Code.SUM_TOO_LARGE)
+    _check_settlement(leg.amount, ledger)
     _post_reserve(ledger, operator, leg.amount)
 
 
@@ -336,6 +336,12 @@ def _check_institution(order: Order, number: int, ledger: Ledger) -> int:
         raise refuse(Code.ACCOUNT_UNKNOWN)
     _check_begun(order, ledger)
     return operator
+
+
+def _check_settlement(amount_fen: int, ledger: Ledger) -> None:
+    """Check that all reserves together stay within what one number holds."""
+    if ledger.accounts[numbers.SETTLEMENT].balance_fen - amount_fen < -FEN_MAX:
+        raise refuse(Code.SUM_TOO_LARGE)
 
 
 def _post_reserve(ledger: Ledger, operator: int, amount_fen: int) -> None:

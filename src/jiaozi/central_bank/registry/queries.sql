@@ -7,12 +7,12 @@ SELECT number, kind, operator, wallet_class, holder, suite, key, group_id, head,
 FROM account WHERE number = ANY ($1::bigint[]);
 
 -- name: group_heads
--- The accounts that carry the totals of these groups, with the same fields.
+-- The wallets that carry the totals of these groups, with the same fields.
 SELECT number, kind, operator, wallet_class, holder, suite, key, group_id, head, parent, closed,
        freezes, balance_cap_fen, single_limit_fen, day_limit_fen, year_limit_fen,
        second_factor_above_fen, balance_fen, spent_on, day_spent_fen, year_spent_fen,
        group_balance_fen, group_spent_on, group_day_spent_fen, group_year_spent_fen
-FROM account WHERE number = head AND group_id = ANY ($1::bytea[]);
+FROM account WHERE number = head AND kind = 5 AND group_id = ANY ($1::bytea[]);
 
 -- name: prepare_changes
 -- Where a batch puts what it changes of accounts before one statement writes it: copying rows is
@@ -89,13 +89,23 @@ SELECT height, header, body FROM block WHERE height >= $1 ORDER BY height LIMIT 
 SELECT height, header, order_count, body FROM block WHERE height = $1;
 
 -- name: reserve_total
--- What operators hold in reserve: minus the balance of settlement.
-SELECT -balance_fen AS reserve_fen FROM account WHERE kind = 2;
+-- What operators hold in reserve: minus the balance of settlement, whose number is given.
+SELECT -balance_fen AS reserve_fen FROM account WHERE number = $1;
 
 -- name: feed_heads
--- Where each operator's feed stands.
-SELECT DISTINCT ON (operator) operator, last_sequence, running_hash
-FROM feed_block ORDER BY operator, height DESC;
+-- Where each operator's feed stands: one step in the index for each, however long the feeds are.
+WITH RECURSIVE head AS (
+    (SELECT operator, last_sequence, running_hash
+     FROM feed_block ORDER BY operator DESC, height DESC LIMIT 1)
+    UNION ALL
+    SELECT next.operator, next.last_sequence, next.running_hash
+    FROM head CROSS JOIN LATERAL (
+        SELECT operator, last_sequence, running_hash
+        FROM feed_block WHERE feed_block.operator < head.operator
+        ORDER BY operator DESC, height DESC LIMIT 1
+    ) AS next
+)
+SELECT operator, last_sequence, running_hash FROM head;
 
 -- name: feed_page
 -- The blocks of an operator's feed after a height.

@@ -80,7 +80,9 @@ async def read_feed(connection: Connection, operator: int, after: int, limit: in
         encoded.append(
             feed.encode_block(row["header"], row["first_sequence"], entries, (index, size, path))
         )
-    return FeedPage(tuple(encoded), rows[-1]["height"] if len(rows) == limit else tip)
+    last = rows[-1]["height"] if rows else 0
+    # A block may have come between the two statements.
+    return FeedPage(tuple(encoded), last if len(rows) == limit else max(tip, last))
 
 
 async def make_receipt(

@@ -36,8 +36,9 @@ CREATE TABLE account (
     CONSTRAINT contra_not_above_zero CHECK (balance_fen <= 0 OR kind NOT IN (1, 2))
 ) WITH (fillfactor = 70);
 
--- A holder's group at an operator is found when a further wallet is opened in it.
-CREATE UNIQUE INDEX account_group ON account (group_id, operator) WHERE number = head;
+-- A holder's group at an operator is found when a further wallet is opened in it. An institution's
+-- accounts are in no group: an operator could name one as a wallet's otherwise.
+CREATE UNIQUE INDEX account_group ON account (group_id, operator) WHERE number = head AND kind = 5;
 
 CREATE TABLE block (
     height        bigint  PRIMARY KEY,
