@@ -34,11 +34,17 @@ async def serve_operator(settings: OperatorSettings) -> AsyncIterator[AsgiApp]:
         StorageError: The database cannot be used.
         OtherNetwork: It belongs to another network than the registry.
     """
-    async with open_operator(settings) as operator:
-        access = Access(operator.database, operator.joined.network.id, operator.now_ms)
-        tasks = (operator.resolver.run(), operator.follow_feed.run(), _forget(access))
-        async with working(*tasks) as all_work:
-            yield _application(operator, access, all_work)
+    async with open_operator(settings) as operator, at_work(operator) as app:
+        yield app
+
+
+@asynccontextmanager
+async def at_work(operator: Operator) -> AsyncIterator[AsgiApp]:
+    """Run an operator's background work and yield its application."""
+    access = Access(operator.database, operator.joined.network.id, operator.now_ms)
+    tasks = (operator.resolver.run(), operator.follow_feed.run(), _forget(access))
+    async with working(*tasks) as all_work:
+        yield _application(operator, access, all_work)
 
 
 async def _forget(access: Access) -> None:

@@ -18,8 +18,8 @@ CREATE TABLE exchange (
     -- Once the deposit is held there is an order, stored before it is sent; never before.
     CHECK ((state IN ('opened', 'rejected')) = (submission IS NULL)),
     CHECK (num_nulls(order_id, submission, identity, expires_ms) IN (0, 4)),
-    CHECK (state NOT IN ('settled', 'captured') OR outcome = '{0}'),
-    CHECK (state NOT IN ('rejected', 'refused') OR outcome[1] > 0),
+    CHECK (state NOT IN ('settled', 'captured') OR outcome IS NOT DISTINCT FROM '{0}'),
+    CHECK (state NOT IN ('rejected', 'refused') OR coalesce(outcome[1] > 0, false)),
     CHECK (state NOT IN ('opened', 'held', 'dead') OR outcome IS NULL)
 );
 CREATE INDEX exchange_to_resume ON exchange (next_try_ms)
@@ -39,8 +39,8 @@ CREATE TABLE redemption (
     created_ms  bigint   NOT NULL,
     next_try_ms bigint   NOT NULL,
     PRIMARY KEY (wallet, order_id),
-    CHECK (state NOT IN ('settled', 'credited') OR outcome = '{0}'),
-    CHECK (state <> 'refused' OR outcome[1] > 0),
+    CHECK (state NOT IN ('settled', 'credited') OR outcome IS NOT DISTINCT FROM '{0}'),
+    CHECK (state <> 'refused' OR coalesce(outcome[1] > 0, false)),
     CHECK (state NOT IN ('stored', 'dead') OR outcome IS NULL)
 );
 CREATE INDEX redemption_to_resume ON redemption (next_try_ms) WHERE state IN ('stored', 'settled');
