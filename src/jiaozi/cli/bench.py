@@ -1,0 +1,45 @@
+"""``jiaozi bench``: measure on this machine."""
+
+import asyncio
+import json
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from jiaozi.bench import registry
+
+app = typer.Typer(help="Measure on this machine.", no_args_is_help=True)
+_stderr = Console(stderr=True)
+
+
+@app.command("registry")
+def bench_registry(
+    wallets: Annotated[int, typer.Option(min=10, help="Wallets to pay between.")] = 100_000,
+    seconds: Annotated[float, typer.Option(min=1, help="Length of full load.")] = 30,
+    used_ids: Annotated[
+        int, typer.Option(min=0, help="Order ids that the registry remembers beforehand.")
+    ] = 10_000_000,
+    *,
+    to_merchant: Annotated[
+        bool, typer.Option("--to-merchant", help="One wallet receives every payment.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+) -> None:
+    """Signed orders, prepared beforehand, submitted to a registry as operators do."""
+    bench = registry.RegistryBench(
+        wallets=wallets, seconds=seconds, used_ids=used_ids, to_merchant=to_merchant
+    )
+    _show(asyncio.run(registry.run(bench, _progress)), as_json=as_json)
+
+
+def _progress(doing: str) -> None:
+    _stderr.print(f"[dim]{doing} …[/dim]")
+
+
+def _show(figures: dict[str, object], *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(figures))
+        return
+    for name, value in figures.items():
+        typer.echo(f"{name:34} {value}")
