@@ -10,7 +10,7 @@
 
 `world.orders` signs orders without sending them; `world.submit` sends any bytes and returns the
 answers; `world.settle` sends orders that must settle. Nothing in it is random or depends on the
-time of day: the same calls give the same bytes.
+time of day: the same calls give the same bytes. Tests that share a database take a `series` each.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ from jiaozi.central_bank.registry.intake import Intake
 from jiaozi.central_bank.registry.model import Account
 from jiaozi.central_bank.registry.store import load_accounts
 from jiaozi.central_bank.registry.verifiers import Verifiers
-from jiaozi.central_bank.registry.writer import Writer
+from jiaozi.central_bank.registry.writer import InvariantBroken, Writer
 from jiaozi.central_bank.rulebook.model import ClassLimits, Rulebook
 from jiaozi.protocol import numbers
 from jiaozi.protocol.certificates import Certified, Use, certify
@@ -45,6 +45,7 @@ START_MS = 1_780_000_000_000
 LIFETIME_MS = 3_600_000
 QUOTA_FEN = 10**15
 OPERATORS = (1001, 1002)
+_SERIES_WALLETS = 100_000
 NO_IDLE_BLOCKS_S = 3600.0
 """So that a test knows which order stands at which height."""
 
@@ -184,6 +185,7 @@ class Orders:
     keys: Keys
     network: NetworkId
     now_ms: Callable[[], int]
+    series: int = 0
     _count: int = 0
 
     def new_id(self) -> OrderId:
@@ -280,7 +282,7 @@ class Orders:
 
     def _fresh(self, length: int) -> bytes:
         self._count += 1
-        return sha256(b"fresh %d" % self._count).digest()[:length]
+        return sha256(b"fresh %d %d" % (self.series, self._count)).digest()[:length]
 
 
 @dataclass(slots=True)
@@ -297,6 +299,7 @@ class RegistryWorld:
     intake: Intake
     orders: Orders
     running: "asyncio.Task[None]"
+    genesis_control: Control
     wallets: list[Wallet] = field(default_factory=list)
 
     @property
@@ -312,6 +315,12 @@ class RegistryWorld:
     def transport(self, operator: int) -> Certified:
         """The certified key with which an operator brings orders."""
         return self.control.keys[self.keys.transport(operator).public_key].certified
+
+    async def restart(self) -> None:
+        """Let the writer end as in a shutdown, and another one take over."""
+        await _end(self.running)
+        self.writer, self.running = await _lead(self.database, self.genesis_control, self.clock)
+        self.intake = Intake(self.writer, Verifiers(0), self.network.id)
 
     async def submit(self, *submissions: bytes, operator: int = OPERATORS[0]) -> list[Answer]:
         """Send orders as one request of an operator and return the answers."""
@@ -355,7 +364,7 @@ class RegistryWorld:
         **body: int | None,
     ) -> list[Wallet]:
         """Open wallets in one block, and exchange a balance into each in a second one."""
-        first = len(self.wallets)
+        first = self.orders.series * _SERIES_WALLETS + len(self.wallets)
         opened = [new_wallet(operator, serial) for serial in range(first, first + count)]
         self.wallets += opened
         orders: Iterable[bytes] = (self.orders.open_account(each, **body) for each in opened)  # type: ignore[arg-type]
@@ -398,43 +407,54 @@ async def registry_world(
     rulebooks: Sequence[Rulebook] = (UNLIMITED,),
     quota_fen: int = QUOTA_FEN,
     officers: int = 3,
+    series: int = 0,
 ) -> AsyncIterator[RegistryWorld]:
-    """Found a network in an empty database and run its registry; the first rulebook is in force."""
+    """Run a registry, founded in an empty database; the first rulebook is in force."""
     keys, clock = Keys(officers), Clock()
     genesis = make_genesis(keys, operators=operators, rulebook=rulebooks[0], quota_fen=quota_fen)
     library: Mapping[bytes, Rulebook] = {each.hash: each for each in rulebooks}
     network = read_genesis(genesis)
     async with await Database.open(dsn, pool_size=4) as database:
         control = await found(database, genesis, block_signer=keys.block, library=library)
-        writer = Writer(
-            database,
-            genesis=control,
-            block_signer=keys.block,
-            clock_ms=clock,
-            idle_block_s=NO_IDLE_BLOCKS_S,
+        writer, running = await _lead(database, control, clock)
+        clock.now_ms = max(clock.now_ms, writer.tip.time_ms)
+        world = RegistryWorld(
+            dsn=dsn,
+            database=database,
+            keys=keys,
+            clock=clock,
+            genesis=genesis,
+            network=network,
+            writer=writer,
+            intake=Intake(writer, Verifiers(0), network.id),
+            orders=Orders(keys, network.id, clock, series),
+            running=running,
+            genesis_control=control,
         )
-        running = asyncio.create_task(writer.run())
         try:
-            await _until_leading(writer, running)
-            yield RegistryWorld(
-                dsn=dsn,
-                database=database,
-                keys=keys,
-                clock=clock,
-                genesis=genesis,
-                network=network,
-                writer=writer,
-                intake=Intake(writer, Verifiers(0), network.id),
-                orders=Orders(keys, network.id, clock),
-                running=running,
-            )
+            yield world
         finally:
-            running.cancel()
-            with suppress(asyncio.CancelledError):
-                await running
+            await _end(world.running)
 
 
-async def _until_leading(writer: Writer, running: "asyncio.Task[None]") -> None:
+async def _lead(
+    database: Database, control: Control, clock: Clock
+) -> tuple[Writer, "asyncio.Task[None]"]:
+    writer = Writer(
+        database,
+        genesis=control,
+        block_signer=Keys().block,
+        clock_ms=clock,
+        idle_block_s=NO_IDLE_BLOCKS_S,
+    )
+    running = asyncio.create_task(writer.run())
     while not writer.leads:
         assert not running.done(), running.exception()
-        await asyncio.sleep(0.005)
+        await asyncio.sleep(0.002)
+    return writer, running
+
+
+async def _end(running: "asyncio.Task[None]") -> None:
+    running.cancel()
+    with suppress(asyncio.CancelledError, InvariantBroken):
+        await running
