@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 
 from jiaozi.protocol.ids import OrderId
 from jiaozi.protocol.numbers import AccountNumber, format_number
-from jiaozi.protocol.refusals import Refusal, Retry
+from jiaozi.protocol.refusals import Code, Refusal, Retry
 from jiaozi.wallet.answers import (
     NotTaken,
     OrderAnswer,
@@ -127,10 +127,17 @@ class OperatorClient:
             NoAnswer: Nothing definite before the deadline.
             AnswerMalformed: Neither an answer nor a refusal that is known here.
         """
-        answer = await self._transport.send(request, attempts)
-        if not 200 <= answer.status < 300:
-            raise read_problem(answer)
-        return answer
+        attempts = attempts or self._transport.attempts()
+        while True:
+            answer = await self._transport.send(request, attempts)
+            if 200 <= answer.status < 300:
+                return answer
+            refusal = read_problem(answer)
+            # Somebody on the way sent it twice: the first copy may have been taken.
+            if refusal.code is not Code.REQUEST_REPLAYED:
+                raise refusal
+            if not await attempts.pause():
+                raise NoAnswer(detail="Every copy of the request came too late")
 
 
 class WalletClient(OperatorClient):
