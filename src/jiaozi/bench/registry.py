@@ -24,7 +24,7 @@ from jiaozi.bench.network import (
     seed_wallets,
     signer,
 )
-from jiaozi.bench.site import Progress, Site, registry_process, table_bytes
+from jiaozi.bench.site import Measured, Progress, Site, registry_process, table_bytes
 from jiaozi.central_bank.registry.found import found
 from jiaozi.central_bank.rulebook.load import shipped
 from jiaozi.storage.database import Database
@@ -85,21 +85,21 @@ async def _measure(
     generators = [Generator(RegistryLoad, each, network.id) for each in OPERATORS]
     try:
         await _prepare(bench, network, generators, rate, progress)
-        started = time.perf_counter()
-        with registry_process(site) as running:
-            await generators[0].call(RegistryLoad.first_order, running.url)
+        started, measured = time.perf_counter(), Measured(site)
+        with registry_process(site, measured) as url:
+            await generators[0].call(RegistryLoad.first_order, url)
             first_order_s = time.perf_counter() - started
-            await _flood(generators, running.url, WARM_UP_S)
+            await _flood(generators, url, WARM_UP_S)
             before = await table_bytes(database)
-            used = running.cpu_s()
+            used = measured.cpu_s()
             progress(f"full load for {bench.seconds:g} s")
-            full = await _flood(generators, running.url, bench.seconds)
-            cpu = {name: seconds - used[name] for name, seconds in running.cpu_s().items()}
+            full = await _flood(generators, url, bench.seconds)
+            cpu = measured.cpu_since(used)
             after = await table_bytes(database)
             throughput = full.final / full.elapsed_s
             progress(f"half load for {HALF_LOAD_S:g} s")
-            half = await _pace(generators, running.url, throughput / 2)
-            rss_mb = running.registry.memory_info().rss / 2**20
+            half = await _pace(generators, url, throughput / 2)
+            rss_mb = measured.rss_mb("registry")
     finally:
         for each in generators:
             each.stop()
@@ -115,12 +115,12 @@ async def _measure(
         "wallets": bench.wallets,
         "used_ids": bench.used_ids,
         "to_merchant": bench.to_merchant,
-        "fsync": await _fsync(database),
+        "fsync": await fsync_is_on(database),
         "orders": full.final,
         "seconds": round(full.elapsed_s, 1),
         "refused": full.outcomes["refused"],
         "outcomes": dict(full.outcomes),
-        "rss_mb_registry": round(rss_mb),
+        "rss_mb_registry": rss_mb,
         "cpu_us_per_order": {
             name: round(seconds / full.final * 1e6, 1) for name, seconds in cpu.items()
         },
@@ -174,6 +174,7 @@ async def _pace(generators: list[Generator], url: str, orders_per_s: float) -> T
     return total(await asyncio.gather(*calls))
 
 
-async def _fsync(database: Database) -> bool:
+async def fsync_is_on(database: Database) -> bool:
+    """Say whether PostgreSQL waits for the disk."""
     async with database.connection() as connection:
         return bool(await connection.fetchval("SHOW fsync") == "on")

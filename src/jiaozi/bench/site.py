@@ -28,37 +28,61 @@ class Site:
     postgres_pid: int
 
 
-class RunningRegistry:
-    """A registry process that takes requests."""
+class Measured:
+    """Processes under measurement, by what they are, with their children."""
 
-    def __init__(self, process: psutil.Process, postgres: psutil.Process, url: str) -> None:
-        self.registry = process
-        self.url = url
-        self._postgres = postgres
+    def __init__(self, site: Site) -> None:
+        self._roots = {"postgres": psutil.Process(site.postgres_pid)}
+
+    def add(self, name: str, process_id: int) -> None:
+        """Add a process."""
+        self._roots[name] = psutil.Process(process_id)
 
     def cpu_s(self) -> dict[str, float]:
-        """Return the CPU seconds used so far, by kind of process."""
-        postgres = [self._postgres, *self._postgres.children(recursive=True)]
-        verifiers = self.registry.children(recursive=True)
-        return {
-            "registry": cpu_s([self.registry]),
-            "verifiers": cpu_s(verifiers),
-            "postgres": cpu_s(postgres),
-        }
+        """Return the CPU seconds used so far; a registry's verifiers stand apart."""
+        used = {}
+        for name, root in self._roots.items():
+            children = root.children(recursive=True)
+            if name == "registry":
+                used["verifiers"] = cpu_s(children)
+                children = []
+            used[name] = cpu_s([root, *children])
+        return used
+
+    def cpu_since(self, before: dict[str, float]) -> dict[str, float]:
+        """Return the CPU seconds used since an earlier reading."""
+        return {name: seconds - before[name] for name, seconds in self.cpu_s().items()}
+
+    def rss_mb(self, name: str) -> int:
+        """Return the memory of one process in MiB, without its children."""
+        return int(self._roots[name].memory_info().rss / 2**20)
 
 
 @contextmanager
-def registry_process(site: Site) -> Iterator[RunningRegistry]:
-    """Run a registry until the end of the context."""
-    command = [sys.executable, "-m", "jiaozi.bench.registry_process", site.dsn, str(site.genesis)]
+def registry_process(site: Site, measured: Measured) -> Iterator[str]:
+    """Run a registry until the end of the context; yields its address."""
+    with _process("jiaozi.bench.registry_process", site.dsn, str(site.genesis)) as (pid, url):
+        measured.add("registry", pid)
+        yield url
+
+
+@contextmanager
+def operator_process(code: int, dsn: str, registry_url: str, measured: Measured) -> Iterator[str]:
+    """Run an operator until the end of the context; yields its address."""
+    with _process("jiaozi.bench.operator_process", str(code), dsn, registry_url) as (pid, url):
+        measured.add("operator", pid)
+        yield url
+
+
+@contextmanager
+def _process(module: str, *arguments: str) -> Iterator[tuple[int, str]]:
+    command = [sys.executable, "-m", module, *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
             url = process.stdout.readline().strip()
-            assert url, "the registry did not start; see its log above"
-            yield RunningRegistry(
-                psutil.Process(process.pid), psutil.Process(site.postgres_pid), url
-            )
+            assert url, f"{module} did not start; see its log above"
+            yield process.pid, url
         finally:
             process.terminate()
             process.wait(_STOP_TIMEOUT_S)

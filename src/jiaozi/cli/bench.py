@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from jiaozi.bench import registry
+from jiaozi.bench import gateway, registry
 
 app = typer.Typer(help="Measure on this machine.", no_args_is_help=True)
 _stderr = Console(stderr=True)
@@ -31,6 +31,24 @@ def bench_registry(
         wallets=wallets, seconds=seconds, used_ids=used_ids, to_merchant=to_merchant
     )
     _show(asyncio.run(registry.run(bench, _progress)), as_json=as_json)
+
+
+@app.command("gateway")
+def bench_gateway(
+    connections: Annotated[int, typer.Option(min=1, help="Connections in use at once.")] = 256,
+    seconds: Annotated[float, typer.Option(min=1, help="Length of the load.")] = 20,
+    wallets: Annotated[int, typer.Option(min=10, help="Wallets to pay between.")] = 100_000,
+    used_ids: Annotated[
+        int, typer.Option(min=0, help="Order ids that the registry remembers beforehand.")
+    ] = 1_000_000,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+) -> None:
+    """One signed order per HTTP request to an operator's gateway."""
+    bench = gateway.GatewayBench(
+        connections=connections, seconds=seconds, wallets=wallets, used_ids=used_ids
+    )
+    _show(asyncio.run(gateway.run(bench, _progress)), as_json=as_json)
 
 
 def _progress(doing: str) -> None:
