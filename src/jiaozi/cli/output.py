@@ -19,7 +19,9 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from jiaozi.protocol.money import format_yuan
 from jiaozi.protocol.refusals import Refusal, Retry
@@ -58,7 +60,7 @@ def print_table(
     for column in columns:
         table.add_column(column, justify="right" if column in amounts else "left", overflow="fold")
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(Text, row))
     stdout.print(table)
 
 
@@ -67,7 +69,7 @@ def print_facts(facts: Mapping[str, str | None]) -> None:
     grid = Table.grid(padding=(0, 2))
     for name, value in facts.items():
         if value is not None:
-            grid.add_row(f"[dim]{name}[/dim]", value)
+            grid.add_row(Text(name, style="dim"), Text(value))
     stdout.print(grid)
 
 
@@ -94,7 +96,7 @@ def fail_refused(refusal: Refusal, *, as_json: bool) -> NoReturn:
     if as_json:
         print_json({"error": refusal_document(refusal)})
     else:
-        stderr.print(f"[bold red]Refused.[/bold red] {refusal_sentence(refusal)}")
+        stderr.print(f"[bold red]Refused.[/bold red] {escape(refusal_sentence(refusal))}")
         stderr.print(_WHAT_HELPS[refusal.entry.retry])
     raise typer.Exit(ExitCode.UNKNOWN if is_unknown else ExitCode.REFUSED)
 
@@ -104,7 +106,7 @@ def fail(code: str, detail: str, advice: str, *, exit_code: ExitCode, as_json: b
     if as_json:
         print_json({"error": {"name": code, "detail": detail, "advice": advice}})
     else:
-        stderr.print(f"[bold red]{detail}.[/bold red]", markup=True)
+        stderr.print(f"[bold red]{escape(detail)}.[/bold red]")
         stderr.print(f"{advice}.", markup=False)
     raise typer.Exit(exit_code)
 

@@ -53,10 +53,34 @@ def server_account(data: Path) -> Account:
 
 
 def command_prefix(account: Account, *, death_signal: str) -> list[str]:
-    """Build the command line that runs what follows it as `account`.
+    """Build the command line that runs what follows it as `account`, and no longer than we run.
 
-    The program receives `death_signal` when the thread that started it ends, however it ends.
-    `setpriv` asks for that signal after the change of user, which would clear it.
+    Raises:
+        EmbeddedServerError: `setpriv` is not installed.
+    """
+    options = []
+    if os.geteuid() == 0:
+        capabilities = ",".join(["-all", *(f"+{name}" for name in _handed_on())])
+        options = [
+            f"--reuid={account.uid}",
+            f"--regid={account.gid}",
+            "--clear-groups",
+            f"--inh-caps={capabilities}",
+            f"--ambient-caps={capabilities}",
+            f"--bounding-set={capabilities}",
+        ]
+    return dying_with_us(death_signal, *options)
+
+
+def dying_with_us(death_signal: str, *options: str) -> list[str]:
+    """Build the command line that runs what follows it no longer than the thread that starts it.
+
+    The program receives `death_signal` when that thread ends, however it ends. `setpriv` asks for
+    the signal after a change of user, which would clear it.
+
+    Args:
+        death_signal: Such as ``KILL``.
+        options: More options of `setpriv`.
 
     Raises:
         EmbeddedServerError: `setpriv` is not installed.
@@ -67,17 +91,7 @@ def command_prefix(account: Account, *, death_signal: str) -> list[str]:
             happened="The program setpriv, of the package util-linux, was not found.",
             remedy="Install util-linux, or give a PostgreSQL by DSN.",
         )
-    prefix = [setpriv, "--no-new-privs", "--pdeathsig", death_signal]
-    if os.geteuid() == 0:
-        capabilities = ",".join(["-all", *(f"+{name}" for name in _handed_on())])
-        prefix += [
-            f"--reuid={account.uid}",
-            f"--regid={account.gid}",
-            "--clear-groups",
-            f"--inh-caps={capabilities}",
-            f"--ambient-caps={capabilities}",
-            f"--bounding-set={capabilities}",
-        ]
+    prefix = [setpriv, "--no-new-privs", "--pdeathsig", death_signal, *options]
     return [*prefix, "/bin/sh", "-c", _UNLESS_ORPHANED, str(os.getpid())]
 
 

@@ -1,0 +1,114 @@
+"""`jiaozi central-bank ceremony`: make a network's keys, certificates and genesis."""
+
+import json
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from jiaozi.central_bank.certification.ceremony import (
+    CeremonyPlan,
+    CeremonyRefused,
+    OperatorKeys,
+    OperatorPlan,
+    hold_ceremony,
+)
+from jiaozi.cli.central_bank_orders import rulebook_hash
+from jiaozi.cli.failures import PassphraseFile, failures_told, passphrase
+from jiaozi.cli.output import AsJson, ExitCode, fail, print_facts, print_json, stdout
+from jiaozi.protocol.money import parse_yuan
+from jiaozi.service.keys import FileKeyStore
+
+_Option = typer.Option
+
+
+def ceremony_command(
+    directory: Annotated[Path, typer.Argument(help="Where everything is put; must be new.")],
+    name: Annotated[str, _Option(help="Of the network.")],
+    operators: Annotated[
+        list[int] | None,
+        _Option("--operator", help="Code of one whose keys are made here."),
+    ] = None,
+    operator_keys: Annotated[
+        list[Path] | None,
+        _Option(
+            "--operator-keys",
+            help="Public keys that an operator made: JSON of `operator`, "
+            "`certify`, `vault` and `transport`.",
+        ),
+    ] = None,
+    officers: Annotated[
+        list[str] | None,
+        _Option("--officer", help="LABEL, or LABEL=PUBLIC_KEY for a key made elsewhere."),
+    ] = None,
+    quota: Annotated[str, _Option(help="Yuan that each vault may hold.")] = "1000000000",
+    rulebook: Annotated[
+        str, _Option(help="In force from the start: a shipped name, or a file.")
+    ] = "2026-01",
+    passphrase_file: PassphraseFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a network: keys, certificates and genesis. Once, on a machine that is offline.
+
+    Every key store made here gets one and the same passphrase if it is given by file or
+    environment; at a terminal you are asked for one for each holder.
+    """
+    with failures_told(as_json=as_json):
+        plan = CeremonyPlan(
+            name=name,
+            created_ms=time.time_ns() // 1_000_000,
+            rulebook_hash=rulebook_hash(rulebook),
+            officers=dict(map(_officer, officers or ["officer-1", "officer-2", "officer-3"])),
+            operators=_operators(operators or [], operator_keys or [], parse_yuan(quota)),
+        )
+
+        def open_store(path: Path) -> FileKeyStore:
+            holder = "/".join(path.parts[len(directory.parts) :])
+            asked = passphrase(passphrase_file, prompt=f"Passphrase for {holder}", is_new=True)
+            return FileKeyStore(path, asked)
+
+        try:
+            network = hold_ceremony(plan, directory, open_store=open_store)
+        except CeremonyRefused as error:
+            fail(
+                "ceremony_refused",
+                error.detail.rstrip("."),
+                "Nothing was made",
+                exit_code=ExitCode.USAGE,
+                as_json=as_json,
+            )
+    if as_json:
+        print_json({"network_id": network.id.hex(), "directory": str(directory)})
+        return
+    stdout.print("[bold green]The network is founded.[/bold green]")
+    print_facts({"Network": network.id.hex(), "Directory": str(directory)})
+    stdout.print(
+        f"Take {directory}/root offline now, and hand each officer and operator their directory."
+    )
+
+
+def _officer(text: str) -> tuple[str, bytes | None]:
+    label, given, key = text.partition("=")
+    try:
+        return label, bytes.fromhex(key) if given else None
+    except ValueError:
+        raise typer.BadParameter("a public key is hexadecimal", param_hint="--officer") from None
+
+
+def _operators(codes: list[int], files: list[Path], quota_fen: int) -> dict[int, OperatorPlan]:
+    operators = {code: OperatorPlan(quota_fen=quota_fen) for code in codes}
+    for file in files:
+        try:
+            document = json.loads(file.read_bytes())
+            names = ("certify", "vault", "transport")
+            keys = OperatorKeys(**{name: bytes.fromhex(document[name]) for name in names})
+            code = int(document["operator"])
+        except (KeyError, TypeError, ValueError):
+            raise typer.BadParameter(
+                f"{file} does not hold an operator's public keys", param_hint="--operator-keys"
+            ) from None
+        operators[code] = OperatorPlan(quota_fen=quota_fen, keys=keys)
+    if not operators:
+        raise typer.BadParameter("a network needs an operator", param_hint="--operator")
+    return operators
