@@ -35,12 +35,13 @@ def server_process(home: Path, *prefix: str) -> Iterator[tuple[subprocess.Popen[
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as it:
         assert it.stdout is not None
         assert it.stderr is not None
+        line = it.stdout.readline()
+        assert line, it.stderr.read()
         try:
-            line = it.stdout.readline()
-            assert line, it.stderr.read()
             yield it, int(line)
         finally:
             it.kill()
+            wait_until_gone(int(line))
 
 
 def wait_until_gone(pid: int, *, timeout_s: float = 10) -> None:

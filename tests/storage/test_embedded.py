@@ -129,8 +129,8 @@ async def test_an_orphan_that_hangs_in_its_shutdown_is_ended_by_the_next_start(h
         hang(pid)
         parent.kill()
         parent.wait()
-    async with EmbeddedPostgres(home, settings=SMALL) as server:
-        assert await read(server) == [1]
+        async with EmbeddedPostgres(home, settings=SMALL) as server:
+            assert await read(server) == [1]
 
 
 async def test_watching_ends_with_the_server(home: Path) -> None:

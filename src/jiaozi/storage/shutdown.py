@@ -15,7 +15,7 @@ _POLL_S = 0.005
 # The fast shutdown writes at most shared_buffers. It never ends when it meets the recovery from a
 # crash of one of the server's own processes (seen with 18.6); the immediate one does, and after
 # five seconds kills what is left.
-STEPS: tuple[tuple[Signals, float], ...] = ((SIGINT, 20.0), (SIGQUIT, 10.0), (SIGKILL, 5.0))
+STEPS: tuple[tuple[Signals, float], ...] = ((SIGINT, 10.0), (SIGQUIT, 10.0), (SIGKILL, 5.0))
 
 
 async def shut_down(send: Callable[[Signals], None], has_ended: Callable[[], bool]) -> None:
