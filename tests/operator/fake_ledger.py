@@ -155,9 +155,17 @@ class FakeLedger:
         header = self.headers[used.height].encoded
         return encode_receipt(items[used.position], shown, used.position, path, header)
 
+    def hide_from_feed(self, operator: int, height: int) -> None:
+        """Leave a block out of an operator's feed, as no honest registry does."""
+        self._feeds[operator] = [each for each in self._feeds[operator] if each[0] != height]
+
     def forget(self, account: int, order_id: bytes) -> None:
         """Forget an id, as a registry does when its last day is over."""
         del self.used[account, order_id]
+
+    def wallets(self) -> int:
+        """Return how many wallets were opened."""
+        return len(self.accounts) - len(self._heads)
 
     def settled_fen(self, order_type: OrderType) -> int:
         """Return what all settled orders of a type moved."""

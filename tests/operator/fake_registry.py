@@ -92,6 +92,8 @@ class FakeRegistry:
         try:
             while not self.is_down:
                 request = await _read(reader)
+                if self.is_down:
+                    raise _Drop
                 try:
                     answer = await self._answer(request)
                 except Refusal as refusal:

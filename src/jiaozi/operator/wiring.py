@@ -15,7 +15,7 @@ from jiaozi.operator.customers.identify import IdentifyHolder
 from jiaozi.operator.customers.privacy import Privacy
 from jiaozi.operator.customers.prove_phone import ProvePhone
 from jiaozi.operator.customers.request_code import RequestCode
-from jiaozi.operator.customers.sms import HttpSms, NoSms
+from jiaozi.operator.customers.sms import NoSms, Sms
 from jiaozi.operator.deposits.ledger import LedgerCore
 from jiaozi.operator.deposits.model import CoreBanking, Deposit
 from jiaozi.operator.exchange.exchange import ExchangeDeposit
@@ -45,7 +45,7 @@ class OperatorSettings:
 
     Attributes:
         network_id: Of the network it belongs to; without it the registry is trusted once.
-        sms_url: Where codes are posted to; needed unless ``demo``.
+        sms: Sends codes; needed unless ``demo``.
         demo: Codes stand in the answers, and deposits can be funded by anyone.
         core: A bank's core; by default the built-in one.
     """
@@ -55,7 +55,7 @@ class OperatorSettings:
     registry_url: str
     keys: OperatorKeys
     network_id: NetworkId | None = None
-    sms_url: str | None = None
+    sms: Sms | None = None
     demo: bool = False
     core: CoreBanking | None = None
     batch_limits: BatchLimits = field(default_factory=BatchLimits)
@@ -218,9 +218,9 @@ def _put_together(
     )
 
 
-def _sms(settings: OperatorSettings) -> HttpSms | NoSms:
+def _sms(settings: OperatorSettings) -> Sms:
+    if settings.sms is not None:
+        return settings.sms
     if settings.demo:
         return NoSms()
-    if settings.sms_url is None:
-        raise ValueError("outside demo mode codes need an SMS gateway: give its address")
-    return HttpSms(settings.sms_url)
+    raise ValueError("outside demo mode an operator needs a way to send codes: an SMS gateway")

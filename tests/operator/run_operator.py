@@ -1,0 +1,88 @@
+"""An operator in a process of its own that dies where it is told to.
+
+::
+
+    run_operator.py DSN REGISTRY_URL DEATH
+
+``DEATH`` is a file. While it holds the name of a step, such as ``LedgerCore.hold``, the process is
+killed by SIGKILL right after that step, before anything that follows from it. Prints its URL once
+it serves.
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+from jiaozi.operator.deposits.ledger import LedgerCore
+from jiaozi.operator.exchange.store import ExchangeStore
+from jiaozi.operator.http.serve import serve_operator
+from jiaozi.operator.registry.client import RegistryClient
+from jiaozi.operator.wallets import store as wallets
+from jiaozi.operator.wallets.open import OpenWallet
+from jiaozi.operator.wiring import OperatorSettings
+from jiaozi.service.logs import configure_logs
+from jiaozi.service.server import run_party
+from tests.operator.builders import OPERATOR, operator_keys
+from tests.registry.builders import Keys
+
+OPENING_STEPS = ("OpenWallet._store", "RegistryClient.submit", "store.finish_opening")
+EXCHANGE_STEPS = (
+    "ExchangeStore.add_exchange",
+    "LedgerCore.hold",
+    "ExchangeStore.keep_exchange_order",
+    "RegistryClient.submit",
+    "ExchangeStore.decide_exchange",
+    "LedgerCore.capture",
+    "ExchangeStore.close_exchange",
+)
+GIVING_BACK_STEPS = ("ExchangeStore.decide_exchange", "LedgerCore.release")
+REDEEM_STEPS = (
+    "ExchangeStore.add_redemption",
+    "RegistryClient.submit",
+    "ExchangeStore.decide_redemption",
+    "LedgerCore.credit",
+    "ExchangeStore.close_redemption",
+)
+_PLACES: dict[str, Any] = {
+    "LedgerCore": LedgerCore,
+    "ExchangeStore": ExchangeStore,
+    "RegistryClient": RegistryClient,
+    "OpenWallet": OpenWallet,
+    "store": wallets,
+}
+
+
+def main(dsn: str, registry_url: str, death: Path) -> None:
+    """Serve until killed."""
+    for name in {*OPENING_STEPS, *EXCHANGE_STEPS, *GIVING_BACK_STEPS, *REDEEM_STEPS}:
+        place, _, step = name.partition(".")
+        setattr(_PLACES[place], step, _deadly(getattr(_PLACES[place], step), name, death))
+    settings = OperatorSettings(
+        code=OPERATOR, dsn=dsn, registry_url=registry_url, keys=operator_keys(Keys()), demo=True
+    )
+    configure_logs("operator-1001", level="WARNING")
+    run_party(
+        lambda: serve_operator(settings),
+        host="127.0.0.1",
+        port=0,
+        on_ready=lambda url: print(url, flush=True),
+    )
+
+
+def _deadly(step: Callable[..., Any], name: str, death: Path) -> Callable[..., Any]:
+    @wraps(step)
+    async def then_die(*arguments: object, **named: object) -> object:
+        result = await step(*arguments, **named)
+        if death.exists() and death.read_text() == name:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return result
+
+    return then_die
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], Path(sys.argv[3]))
