@@ -20,6 +20,7 @@ the blocks compares it with their own.
 """
 
 from collections.abc import Iterable
+from enum import IntEnum
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -29,6 +30,19 @@ from jiaozi.protocol.certificates import Certified
 _DOMAIN = b"jiaozi/state/1"
 _HEIGHT_LENGTH = 8
 _ACCOUNT, _KEY, _QUOTA, _RULEBOOK, _TOTALS = range(1, 6)
+
+
+class AccountKind(IntEnum):
+    """What an account is, by its number in the record."""
+
+    ISSUANCE = 1
+    SETTLEMENT = 2
+    VAULT = 3
+    RESERVE = 4
+    WALLET = 5
+    ESCROW = 6
+    OFFLINE = 7
+    GUARANTEE = 8
 
 
 class AccountRecord(NamedTuple):

@@ -1,0 +1,192 @@
+"""What a settled order did: the audit's own reading of each order type.
+
+An effect is applied as the registry claims it wherever that is possible, even if it breaks a rule,
+so that one false order is reported once and not again with every order after it.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from jiaozi.central_bank.audit.model import CheckedOrder, Rule
+from jiaozi.central_bank.audit.state import Account, Key, State, Terms
+from jiaozi.protocol.certificates import Use, read_certificate
+from jiaozi.protocol.genesis import OFFICERS_MIN, Network
+from jiaozi.protocol.numbers import (
+    SETTLEMENT,
+    format_number,
+    operator_of,
+    reserve_of,
+    vault_of,
+)
+from jiaozi.protocol.order_types import OrderType
+from jiaozi.protocol.refusals import Refusal
+from jiaozi.protocol.state import AccountKind
+
+Leg = tuple[int, int, int]
+
+
+@dataclass(kw_only=True, eq=False)
+class Differs(Exception):
+    """The registry settled what it should have refused."""
+
+    rule: Rule
+    detail: str
+
+    def __str__(self) -> str:
+        return self.detail
+
+
+def apply(order: CheckedOrder, state: State, network: Network, time_ms: int) -> None:
+    """Apply a settled order to the state.
+
+    Raises:
+        Differs: It could not have settled; applied all the same where accounts and keys allow.
+    """
+    _EFFECTS[order.type](order, state, network, time_ms)
+
+
+def _pay(order: CheckedOrder, state: State, network: Network, time_ms: int) -> None:
+    _move(order.legs, state)
+
+
+def _redeem(order: CheckedOrder, state: State, network: Network, time_ms: int) -> None:
+    [(debit, credit, _)] = order.legs
+    _move(order.legs, state)
+    if credit != vault_of(state.accounts[debit].terms.operator):
+        raise _effect("redeemed into another operator's vault")
+
+
+def _exchange(order: CheckedOrder, state: State, network: Network, time_ms: int) -> None:
+    [(debit, credit, _)] = order.legs
+    _move(order.legs, state)
+    if state.accounts[credit].terms.operator != state.accounts[debit].terms.operator:
+        raise _effect("exchanged into another operator's wallet")
+
+
+def _issue(order: CheckedOrder, state: State, network: Network, time_ms: int) -> None:
+    [(_, vault, amount)] = order.legs
+    operator = int(operator_of(vault))
+    _check_known(order.legs, state)
+    state.issued_fen += amount
+    _move([*order.legs, (reserve_of(operator), SETTLEMENT, amount)], state)
+    if state.accounts[vault].balance_fen > state.quotas_fen.get(operator, 0):
+        raise _effect(f"the vault of operator {operator:04d} holds more than its quota")
+
+
+def _destroy(order: CheckedOrder, state: State, network: Network, time_ms: int) -> None:
+    [(vault, _, amount)] = order.legs
+    _check_known(order.legs, state)
+    state.destroyed_fen += amount
+    _move([*order.legs, (SETTLEMENT, reserve_of(operator_of(vault)), amount)], state)
+
+
+def _open_account(order: CheckedOrder, state: State, network: Network, time_ms: int) -> None:
+    body = order.body
+    number, operator = body["number"], int(operator_of(body["number"]))
+    if number in state.accounts:
+        raise _effect(f"opened {format_number(number)}, which exists")
+    parent = body.get("parent")
+    terms = Terms(
+        int(AccountKind.WALLET), operator, body["suite"], body["wallet_class"], body["holder"],
+        balance_cap_fen=body.get("balance_cap_fen"),
+        single_limit_fen=body.get("single_limit_fen"),
+        day_limit_fen=body.get("day_limit_fen"),
+        year_limit_fen=body.get("year_limit_fen"),
+        second_factor_above_fen=body.get("second_factor_above_fen"),
+    )  # fmt: skip
+    state.open(number, Account(terms, body["key"], body["group"], parent))
+    if parent is not None:
+        above = state.accounts.get(parent)
+        if above is None or (above.group_id, above.terms.operator) != (body["group"], operator):
+            raise _effect(f"opened {format_number(number)} under a parent of another holder")
+
+
+def _rulebook(order: CheckedOrder, state: State, network: Network, time_ms: int) -> None:
+    starts_at_ms = order.body["starts_at_ms"]
+    state.rulebooks[starts_at_ms] = order.body["rulebook_hash"]
+    if starts_at_ms <= time_ms:
+        raise _effect("put a rulebook in force for the past")
+
+
+def _quota(order: CheckedOrder, state: State, network: Network, time_ms: int) -> None:
+    operator = order.body["operator"]
+    is_known = operator in state.quotas_fen
+    state.quotas_fen[operator] = order.body["quota_fen"]
+    if not is_known:
+        raise _effect(f"set the quota of operator {operator:04d}, which is unknown")
+
+
+def _certify(order: CheckedOrder, state: State, network: Network, time_ms: int) -> None:
+    try:
+        certified = read_certificate(
+            order.body["certificate"], root_key=network.root_key, network=network.id
+        )
+    except Refusal as refusal:
+        raise _effect(f"took a certificate that is not the root's: {refusal}") from None
+    if certified.key in state.keys:
+        raise _effect("certified a key that is known")
+    state.keys[certified.key] = Key(certified)
+    operator = certified.operator
+    if operator:
+        state.quotas_fen.setdefault(operator, 0)
+    if certified.use is not Use.OPERATOR_VAULT:
+        return
+    vault = state.accounts.get(vault_of(operator))
+    if vault is None:
+        state.open_operator(certified)
+    else:
+        vault.terms = vault.terms._replace(suite=int(certified.suite))
+        vault.key = certified.key
+
+
+def _revoke(order: CheckedOrder, state: State, network: Network, time_ms: int) -> None:
+    key = order.body["key"]
+    known = state.keys.get(key)
+    if known is None:
+        raise _effect("revoked a key that is not certified")
+    state.keys[key] = known._replace(revoked=True)
+    if known.certified.use is not Use.OFFICER:
+        return
+    left = {
+        each.certified.person
+        for each in state.keys.values()
+        if each.certified.use is Use.OFFICER
+        and not each.revoked
+        and time_ms < each.certified.not_after_ms
+    }
+    if len(left) < OFFICERS_MIN:
+        raise _effect("revoked one of the last two officers")
+
+
+def _move(legs: tuple[Leg, ...] | list[Leg], state: State) -> None:
+    _check_known(legs, state)
+    below = state.move(legs)
+    if below:
+        named = ", ".join(map(format_number, below))
+        raise Differs(rule=Rule.BALANCE, detail=f"debited below zero: {named}")
+
+
+def _check_known(legs: tuple[Leg, ...] | list[Leg], state: State) -> None:
+    for debit, credit, _ in legs:
+        for number in (debit, credit):
+            if number not in state.accounts:
+                raise _effect(f"moved money of {format_number(number)}, which does not exist")
+
+
+def _effect(detail: str) -> Differs:
+    return Differs(rule=Rule.EFFECT, detail=detail)
+
+
+_EFFECTS: Mapping[OrderType, Callable[[CheckedOrder, State, Network, int], None]] = {
+    OrderType.OPEN_ACCOUNT: _open_account,
+    OrderType.PAYMENT: _pay,
+    OrderType.REDEEM: _redeem,
+    OrderType.EXCHANGE: _exchange,
+    OrderType.ISSUE: _issue,
+    OrderType.DESTROY: _destroy,
+    OrderType.FUND_RESERVE: _pay,
+    OrderType.RULEBOOK: _rulebook,
+    OrderType.QUOTA: _quota,
+    OrderType.CERTIFY: _certify,
+    OrderType.REVOKE: _revoke,
+}

@@ -1,0 +1,143 @@
+"""Who had to sign: the audit's own reading of the order table (rules.md §A).
+
+Whether the signatures hold was checked by `check`. Here the keys that made them are compared with
+the rebuilt accounts and the certified keys, as they stood at the moment of the order.
+"""
+
+from collections.abc import Iterable
+
+from jiaozi.central_bank.audit.model import CheckedOrder
+from jiaozi.central_bank.audit.state import Account, State
+from jiaozi.protocol.certificates import Use
+from jiaozi.protocol.numbers import format_number, operator_of
+from jiaozi.protocol.order_types import ORDER_TYPES, OrderType, Role
+
+OFFICERS_NEEDED = 2
+"""Persons, each with a key of their own."""
+
+_USES = {
+    Role.CERTIFY: Use.OPERATOR_CERTIFY,
+    Role.VAULT: Use.OPERATOR_VAULT,
+    Role.OFFICERS: Use.OFFICER,
+}
+
+
+def signers_fault(order: CheckedOrder, state: State, time_ms: int) -> str | None:
+    """Say what is wrong with the signers of an order, or None."""
+    roles = ORDER_TYPES[order.type].signers
+    if roles == (Role.DEBITED,):
+        return _owners_fault(order, state, time_ms)
+    if order.type is OrderType.EXCHANGE:
+        return _owners_fault(order, state, time_ms) or certified_fault(
+            state, order.signers[0][1], Use.OPERATOR_VAULT, time_ms
+        )
+    return _roles_fault(order, roles, state, time_ms)
+
+
+def certified_fault(state: State, key: bytes, use: Use, time_ms: int) -> str | None:
+    """Say why a key may not be used for something at a time, or None."""
+    known = state.keys.get(key)
+    if known is None:
+        return f"the key {_short(key)} is not certified"
+    certified = known.certified
+    if certified.use is not use:
+        return f"the key {_short(key)} is certified for {certified.use.name}, not for {use.name}"
+    if known.revoked:
+        return f"the key {_short(key)} was revoked before"
+    if not certified.not_before_ms <= time_ms < certified.not_after_ms:
+        return f"the certificate of the key {_short(key)} is not valid at block time"
+    return None
+
+
+def _owners_fault(order: CheckedOrder, state: State, time_ms: int) -> str | None:
+    """Check that each debited account's own key signed, and beside them their operators at most."""
+    owners: dict[int, Account] = {}
+    for debit, _, _ in order.legs:
+        account = state.accounts.get(debit)
+        if account is None:
+            return f"the debited account {format_number(debit)} does not exist"
+        owners[debit] = account
+    needed = {(each.terms.suite, each.key) for each in owners.values()}
+    signed = set(order.signers)
+    for number, account in owners.items():
+        if (account.terms.suite, account.key) not in signed:
+            return f"not signed with the key of the debited account {format_number(number)}"
+    if len(signed) == len(needed) and not _asks_for_second_factor(order, owners):
+        return None
+    return _second_factor_fault(order, owners, signed - needed, state, time_ms)
+
+
+def _asks_for_second_factor(order: CheckedOrder, owners: dict[int, Account]) -> bool:
+    return order.type is OrderType.PAYMENT and any(
+        each.terms.second_factor_above_fen is not None for each in owners.values()
+    )
+
+
+def _second_factor_fault(
+    order: CheckedOrder,
+    owners: dict[int, Account],
+    others: Iterable[tuple[int, bytes]],
+    state: State,
+    time_ms: int,
+) -> str | None:
+    """Check that whoever else signed is an owner's operator, and that it did where it had to."""
+    countersigned = set()
+    for _, key in others:
+        fault = certified_fault(state, key, Use.OPERATOR_CERTIFY, time_ms)
+        if fault is not None:
+            return fault
+        operator = state.keys[key].certified.operator
+        if operator not in {each.terms.operator for each in owners.values()}:
+            return f"the key {_short(key)} is of an operator that carries no debited account"
+        countersigned.add(operator)
+    if order.type is not OrderType.PAYMENT or not order.settled:
+        return None
+    for number, account in owners.items():
+        above = account.terms.second_factor_above_fen
+        debited = sum(amount for debit, _, amount in order.legs if debit == number)
+        if above is not None and debited > above and account.terms.operator not in countersigned:
+            return f"without the second factor of the debited account {format_number(number)}"
+    return None
+
+
+def _roles_fault(
+    order: CheckedOrder, roles: Iterable[Role], state: State, time_ms: int
+) -> str | None:
+    """Check an order that certified keys sign: an operator's, officers', or both."""
+    operator = _operator_of(order)
+    signed: dict[Use, set[bytes]] = {_USES[role]: set() for role in roles}
+    for suite, key in order.signers:
+        known = state.keys.get(key)
+        if known is None or known.certified.use not in signed:
+            return f"the key {_short(key)} signs no such orders"
+        certified = known.certified
+        fault = certified_fault(state, key, certified.use, time_ms)
+        if fault is not None:
+            return fault
+        if certified.suite != suite:
+            return f"the key {_short(key)} is of another suite"
+        if certified.use is not Use.OFFICER and certified.operator != operator:
+            return f"the key {_short(key)} is of operator {certified.operator:04d}"
+        signed[certified.use].add(certified.person or key)
+    for use, persons in signed.items():
+        needed = OFFICERS_NEEDED if use is Use.OFFICER else 1
+        if len(persons) < needed:
+            return f"signed by {len(persons)} of {needed} {use.name} needed"
+    return None
+
+
+def _operator_of(order: CheckedOrder) -> int:
+    """Return the operator whose account an order acts on; 0 for the central bank's own orders."""
+    match order.type:
+        case OrderType.OPEN_ACCOUNT:
+            return int(operator_of(order.body["number"]))
+        case OrderType.ISSUE:
+            return int(operator_of(order.legs[0][1]))
+        case OrderType.DESTROY:
+            return int(operator_of(order.legs[0][0]))
+        case _:
+            return 0
+
+
+def _short(key: bytes) -> str:
+    return f"{key.hex()[:16]}…"

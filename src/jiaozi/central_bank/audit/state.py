@@ -1,0 +1,204 @@
+"""The state that blocks determine, as an audit rebuilds it: accounts of both ledgers and control.
+
+A million accounts take some 350 MB: what is alike in many of them is kept once.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+from jiaozi.protocol.certificates import Certified, Use
+from jiaozi.protocol.genesis import Genesis
+from jiaozi.protocol.numbers import (
+    ISSUANCE,
+    OFFLINE,
+    SETTLEMENT,
+    guarantee_of,
+    reserve_of,
+    vault_of,
+)
+from jiaozi.protocol.state import (
+    AccountKind,
+    AccountRecord,
+    key_record,
+    quota_record,
+    rulebook_record,
+    totals_record,
+)
+
+CONTRA_KINDS = frozenset((AccountKind.ISSUANCE, AccountKind.SETTLEMENT))
+"""The two that stand below zero, so that each ledger sums to nothing."""
+RESERVE_KINDS = frozenset((AccountKind.SETTLEMENT, AccountKind.RESERVE))
+
+
+class Terms(NamedTuple):
+    """What many accounts have in common."""
+
+    kind: int
+    operator: int
+    suite: int
+    wallet_class: int = 0
+    holder: int = 0
+    closed: bool = False
+    freezes: int = 0
+    balance_cap_fen: int | None = None
+    single_limit_fen: int | None = None
+    day_limit_fen: int | None = None
+    year_limit_fen: int | None = None
+    second_factor_above_fen: int | None = None
+
+
+class Account:
+    """One account; its number is the key under which the state holds it."""
+
+    __slots__ = ("balance_fen", "group_id", "key", "parent", "terms")
+
+    def __init__(
+        self,
+        terms: Terms,
+        key: bytes,
+        group_id: bytes,
+        parent: int | None = None,
+        balance_fen: int = 0,
+    ) -> None:
+        self.terms = terms
+        self.key = key
+        self.group_id = group_id
+        self.parent = parent
+        self.balance_fen = balance_fen
+
+    def record(self, number: int) -> AccountRecord:
+        """Return the account as it is hashed and compared."""
+        terms = self.terms
+        return AccountRecord(
+            number, terms.kind, terms.operator, terms.wallet_class, terms.holder, terms.suite,
+            self.key, self.group_id, self.parent, *terms[5:], self.balance_fen,
+        )  # fmt: skip
+
+
+class Key(NamedTuple):
+    """A certified key, and whether it was revoked."""
+
+    certified: Certified
+    revoked: bool = False
+
+
+class State:
+    """Accounts by number, keys by public key, quotas by operator, rulebooks by start."""
+
+    def __init__(self) -> None:
+        self.accounts: dict[int, Account] = {}
+        self.keys: dict[bytes, Key] = {}
+        self.quotas_fen: dict[int, int] = {}
+        self.rulebooks: dict[int, bytes] = {}
+        self.issued_fen = 0
+        self.destroyed_fen = 0
+        self.sums_fen: list[int] = [0] * (max(AccountKind) + 1)
+        """The sum of all balances of each kind of account."""
+        self._terms: dict[Terms, Terms] = {}
+
+    @classmethod
+    def from_genesis(cls, genesis: Genesis) -> "State":
+        """Return the state after block 0."""
+        state = cls()
+        state.quotas_fen = dict(genesis.quotas_fen)
+        state.rulebooks = {0: genesis.rulebook_hash}
+        state.open_institution(ISSUANCE, AccountKind.ISSUANCE)
+        state.open_institution(SETTLEMENT, AccountKind.SETTLEMENT)
+        state.open_institution(OFFLINE, AccountKind.OFFLINE)
+        for each in genesis.keys:
+            state.keys[each.key] = Key(each)
+            if each.use is Use.OPERATOR_VAULT:
+                state.open_operator(each)
+        return state
+
+    def open_operator(self, vault_key: Certified) -> None:
+        """Open the accounts of an operator: vault, reserve and guarantee."""
+        operator = vault_key.operator
+        self.open_institution(vault_of(operator), AccountKind.VAULT, vault_key)
+        self.open_institution(reserve_of(operator), AccountKind.RESERVE, vault_key)
+        self.open_institution(guarantee_of(operator), AccountKind.GUARANTEE, vault_key)
+
+    def open_institution(
+        self, number: int, kind: AccountKind, certified: Certified | None = None
+    ) -> None:
+        """Open an account of an institution; those of the central bank have no key."""
+        terms = Terms(int(kind), 0, 0)
+        if certified is not None:
+            terms = Terms(int(kind), certified.operator, int(certified.suite))
+        key = certified.key if certified else b""
+        self.open(number, Account(terms, key, number.to_bytes(16, "big")))
+
+    def open(self, number: int, account: Account) -> None:
+        """Add an account."""
+        account.terms = self._terms.setdefault(account.terms, account.terms)
+        self.accounts[number] = account
+        self.sums_fen[account.terms.kind] += account.balance_fen
+
+    def move(self, legs: Iterable[tuple[int, int, int]]) -> list[int]:
+        """Move money between accounts that exist, debits before credits.
+
+        Returns:
+            The debited accounts that were below zero before anything was credited, contra
+            accounts aside.
+        """
+        accounts, sums = self.accounts, self.sums_fen
+        below = []
+        for debit, _, amount in legs:
+            account = accounts[debit]
+            kind = account.terms.kind
+            account.balance_fen -= amount
+            sums[kind] -= amount
+            if account.balance_fen < 0 and kind not in CONTRA_KINDS:
+                below.append(debit)
+        for _, credit, amount in legs:
+            account = accounts[credit]
+            account.balance_fen += amount
+            sums[account.terms.kind] += amount
+        return below
+
+    def records(self) -> Iterator[bytes]:
+        """Yield the state in the records whose hash a header names."""
+        accounts = self.accounts
+        for number in sorted(accounts):
+            yield accounts[number].record(number).encoded()
+        for _, key in sorted(self.keys.items()):
+            yield key_record(key.certified, revoked=key.revoked)
+        for operator, quota_fen in sorted(self.quotas_fen.items()):
+            yield quota_record(operator, quota_fen)
+        for starts_at_ms, rulebook_hash in sorted(self.rulebooks.items()):
+            yield rulebook_record(starts_at_ms, rulebook_hash)
+        yield totals_record(self.issued_fen, self.destroyed_fen)
+
+    def take_record(self, record: list[Any]) -> None:
+        """Take in one record of a state whose hash was compared."""
+        kind, *items = record
+        match kind:
+            case 1:
+                account = AccountRecord(*items)
+                terms = Terms(
+                    account.kind, account.operator, account.suite, account.wallet_class,
+                    account.holder, *account[9:16],
+                )  # fmt: skip
+                self.open(
+                    account.number,
+                    Account(
+                        terms,
+                        account.key,
+                        account.group_id,
+                        account.parent,
+                        account.balance_fen,
+                    ),
+                )
+            case 2:
+                key, suite, use, operator, person, not_before_ms, not_after_ms, revoked = items
+                certified = Certified(
+                    use=Use(use), operator=operator, suite=suite, key=key, person=person,
+                    not_before_ms=not_before_ms, not_after_ms=not_after_ms,
+                )  # fmt: skip
+                self.keys[key] = Key(certified, revoked)
+            case 3:
+                self.quotas_fen[items[0]] = items[1]
+            case 4:
+                self.rulebooks[items[0]] = items[1]
+            case _:
+                self.issued_fen, self.destroyed_fen = items

@@ -1,0 +1,97 @@
+"""The ids that orders used up, on disk: each is unique within its account (rules.md §C.1).
+
+A table of SQLite beside the saved state, ordered by id, and so by the time in it: adding is quick
+and forgetting is one range. An id is forgotten when no order under it can be alive any more; that
+every order was alive at block time is checked apart.
+"""
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple, Self
+
+from jiaozi.protocol.ids import LIFETIME_MAX_MS
+
+_CREATE = """
+CREATE TABLE IF NOT EXISTS used_id (
+    id BLOB, account INTEGER, height INTEGER, position INTEGER, PRIMARY KEY (id, account)
+) WITHOUT ROWID
+"""
+_ADD = "INSERT OR IGNORE INTO used_id (id, account, height, position) VALUES (?, ?, ?, ?)"
+_FIND = "SELECT height, position FROM used_id WHERE id = ? AND account = ?"
+
+
+class Use(NamedTuple):
+    """An id, the account within which it is unique, and the place of its order."""
+
+    id: bytes
+    account: int
+    height: int
+    position: int
+
+
+@dataclass(kw_only=True, eq=False)
+class UsedIdsUnusable(Exception):
+    """The file is in use by another audit, or damaged."""
+
+    reason: str
+
+    def __str__(self) -> str:
+        return self.reason
+
+
+class UsedIds:
+    """The ids of one chain; without a path they are in a temporary file.
+
+    Raises:
+        UsedIdsUnusable: Another audit has the file, or it is none of ours.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self._database = sqlite3.connect("" if path is None else path, timeout=0)
+        try:
+            self._database.execute("PRAGMA locking_mode = EXCLUSIVE")
+            self._database.execute("BEGIN EXCLUSIVE")
+            self._database.execute(_CREATE)
+        except sqlite3.Error as error:
+            self._database.close()
+            raise UsedIdsUnusable(reason=f"{path} cannot be used: {error}") from None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._database.close()
+
+    @property
+    def saved_height(self) -> int:
+        """The height of the state that these ids were saved with; 0 without one."""
+        return int(self._database.execute("PRAGMA user_version").fetchone()[0])
+
+    def use(self, uses: Sequence[Use]) -> list[tuple[Use, int, int]]:
+        """Take in the ids of a block; return those that were used before, and where."""
+        added = self._database.executemany(_ADD, uses).rowcount
+        if added == len(uses):
+            return []
+        again = []
+        for use in uses:
+            height, position = self._database.execute(_FIND, use[:2]).fetchone()
+            if (height, position) != (use.height, use.position):
+                again.append((use, height, position))
+        return again
+
+    def forget(self, time_ms: int) -> None:
+        """Forget the ids of which no order can be alive at a block time."""
+        first_alive_ms = max(time_ms - LIFETIME_MAX_MS, 0)
+        bound = first_alive_ms.to_bytes(6, "big")
+        self._database.execute("DELETE FROM used_id WHERE id < ?", (bound,))
+
+    def go_back_to(self, height: int) -> None:
+        """Drop the ids of later blocks."""
+        self._database.execute("DELETE FROM used_id WHERE height > ?", (height,))
+
+    def save(self, height: int) -> None:
+        """Make durable what is here: all ids up to the height of a state, and maybe later ones."""
+        self._database.execute(f"PRAGMA user_version = {height:d}")
+        self._database.commit()
