@@ -14,7 +14,7 @@ whose root stands in every header; the leaf is shown with its path to that opera
 hash takes in the height, because a later header proves the same head as long as nothing is added.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import pairwise
@@ -110,10 +110,10 @@ def read_block(
         Refusal: ``malformed`` for other bytes; ``signature_invalid`` when the header is not the
             registry's or entries were left out, changed or reordered.
     """
-    proof, rows = _items(data)
-    header_bytes, first, index, size, path = _read_proof(proof)
+    items = _items(data)
+    header_bytes, first, index, size, path = _read_proof(next(items, None))
     header = blocks.read_header(header_bytes, block_key=block_key, network=network)
-    entries = tuple(map(_read_entry, rows))
+    entries = tuple(map(_read_entry, items))
     if any(one.position >= next_one.position for one, next_one in pairwise(entries)):
         raise refuse(Code.MALFORMED, "feed.position")
     head = advance(before, header.header.height, [_digest_of(entry) for entry in entries])
@@ -133,17 +133,16 @@ def _digest_of(entry: Entry) -> bytes:
     return digest(entry.position, leaf, visible_mask(entry.legs), entry.cause or 0)
 
 
-def _items(data: bytes) -> tuple[object, list[object]]:
-    """Take the items out of a feed block: header with proof, then the entries."""
+def _items(data: bytes) -> Iterator[object]:
+    """Yield what a feed block holds: its header with the proof, then the entries."""
     try:
         [(held, _)] = cbor.decode_sequence(data, items_max=1, item_size_max=FEED_BLOCK_BYTES_MAX)
         if type(held) is not bytes:
             raise refuse(Code.MALFORMED, "feed")
-        items = cbor.decode_sequence(
+        for value, _ in cbor.decode_sequence(
             held, items_max=1 + blocks.ORDERS_MAX, item_size_max=ENTRY_BYTES_MAX
-        )
-        (proof, _), *rows = items
-        return proof, [value for value, _ in rows]
+        ):
+            yield value
     except ValueError:
         raise refuse(Code.MALFORMED, "feed") from None
 
