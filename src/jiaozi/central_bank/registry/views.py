@@ -4,8 +4,11 @@ An operator reads headers, the orders of its own wallets and the legs that credi
 more. What is shown here is cut for one operator; whole blocks are for the auditor.
 """
 
+import asyncio
 from dataclasses import dataclass
 from typing import NamedTuple
+
+from asyncpg import Record
 
 from jiaozi.central_bank.registry import store
 from jiaozi.central_bank.registry.batch import outcome_of
@@ -18,6 +21,10 @@ from jiaozi.protocol.orders import parse_view
 from jiaozi.protocol.receipts import encode_receipt
 from jiaozi.protocol.refusals import Code, Outcome, PayeeCause, refuse
 from jiaozi.storage.database import Connection
+
+FEED_PAGE_BYTES = 4 << 20
+"""A page of a feed ends with the block that brings it to this size."""
+_FEED_BLOCKS_AT_ONCE = 4
 
 
 class Found(NamedTuple):
@@ -66,23 +73,33 @@ async def find_outcome(
 
 
 async def read_feed(connection: Connection, operator: int, after: int, limit: int) -> FeedPage:
-    """Return the next blocks of an operator's feed."""
+    """Return the next blocks of an operator's feed, fewer than asked for when they are large."""
     tip = await connection.fetchval(store.SQL.tip_height)
-    rows = await connection.fetch(store.SQL.feed_page, operator, after, limit)
-    encoded = []
-    for row in rows:
-        items = list(blocks.read_body(row["body"], row["order_count"]))
-        entries = [
-            _entry(items[position], position, visible, cause)
-            for position, visible, cause in ENTRY.iter_unpack(row["entries"])
-        ]
-        index, size, path = _decode_proof(row["proof"])
-        encoded.append(
-            feed.encode_block(row["header"], row["first_sequence"], entries, (index, size, path))
-        )
-    last = rows[-1]["height"] if rows else 0
-    # A block may have come between the two statements.
-    return FeedPage(tuple(encoded), last if len(rows) == limit else max(tip, last))
+    encoded: list[bytes] = []
+    size, last = 0, after
+    while len(encoded) < limit and size < FEED_PAGE_BYTES:
+        wanted = min(_FEED_BLOCKS_AT_ONCE, limit - len(encoded))
+        rows = await connection.fetch(store.SQL.feed_page, operator, last, wanted)
+        for row in rows:
+            encoded.append(_feed_block(row))
+            size, last = size + len(encoded[-1]), row["height"]
+            # The writer gets its turn between two blocks.
+            await asyncio.sleep(0)
+        if len(rows) < wanted:
+            # A block may have come since the tip was read.
+            return FeedPage(tuple(encoded), max(tip, last))
+    return FeedPage(tuple(encoded), last)
+
+
+def _feed_block(row: Record) -> bytes:
+    items = list(blocks.read_body(row["body"], row["order_count"]))
+    entries = [
+        _entry(items[position], position, visible, cause)
+        for position, visible, cause in ENTRY.iter_unpack(row["entries"])
+    ]
+    return feed.encode_block(
+        row["header"], row["first_sequence"], entries, _decode_proof(row["proof"])
+    )
 
 
 async def make_receipt(
