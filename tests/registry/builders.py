@@ -211,13 +211,13 @@ class Orders:
         """Any order, signed by anyone."""
         return sign_order(head, signers, self.network, legs=legs, **body)
 
-    def open_account(self, wallet: Wallet, *, wallet_class: int = 2, **body: int | None) -> bytes:
-        """Opens a wallet; `body` may set limits, a parent, a second factor."""
+    def open_account(self, wallet: Wallet, **body: int | bytes | None) -> bytes:
+        """Opens a wallet of class II; `body` may set another, limits, a parent, a second factor."""
         fields: dict[str, int | bytes | None] = {
             "number": wallet.number,
             "suite": wallet.signer.suite,
             "key": wallet.signer.public_key,
-            "wallet_class": wallet_class,
+            "wallet_class": 2,
             "holder": Holder.PERSONAL,
             "group": wallet.group,
             **body,
@@ -350,7 +350,7 @@ class RegistryWorld:
         return (await self.settle(self.orders.destroy(operator, amount_fen)))[0]
 
     async def open_wallet(
-        self, operator: int = OPERATORS[0], *, balance_fen: int = 0, **body: int | None
+        self, operator: int = OPERATORS[0], *, balance_fen: int = 0, **body: int | bytes | None
     ) -> Wallet:
         """Open a wallet of class II, and exchange a balance into it."""
         return (await self.open_wallets(1, operator, balance_fen=balance_fen, **body))[0]
@@ -361,13 +361,13 @@ class RegistryWorld:
         operator: int = OPERATORS[0],
         *,
         balance_fen: int = 0,
-        **body: int | None,
+        **body: int | bytes | None,
     ) -> list[Wallet]:
         """Open wallets in one block, and exchange a balance into each in a second one."""
         first = self.orders.series * _SERIES_WALLETS + len(self.wallets)
         opened = [new_wallet(operator, serial) for serial in range(first, first + count)]
         self.wallets += opened
-        orders: Iterable[bytes] = (self.orders.open_account(each, **body) for each in opened)  # type: ignore[arg-type]
+        orders: Iterable[bytes] = (self.orders.open_account(each, **body) for each in opened)
         await self.settle(*orders, operator=operator)
         if balance_fen:
             orders = (self.orders.exchange(each, balance_fen) for each in opened)

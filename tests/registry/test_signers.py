@@ -98,11 +98,10 @@ async def test_wallets_are_opened_by_the_certify_key_of_their_operator(
     world: RegistryWorld, signer: str
 ) -> None:
     wallet = new_wallet(ONE, 10**8 + world.orders.series)
-    fields = {
-        "number": wallet.number, "suite": -8, "key": wallet.signer.public_key, "wallet_class": 1,
-        "holder": 1, "group": wallet.group,
-    }  # fmt: skip
-    order = world.orders.sign(world.orders.head(OrderType.OPEN_ACCOUNT), [key(signer)], **fields)
+    order = world.orders.sign(
+        world.orders.head(OrderType.OPEN_ACCOUNT), [key(signer)], number=wallet.number, suite=-8,
+        key=wallet.signer.public_key, wallet_class=1, holder=1, group=wallet.group,
+    )  # fmt: skip
     code = Code.SIGNER_FOREIGN if signer == "certify 1002" else Code.CERTIFICATE_OTHER_USE
     await refused(world, order, code)
 
