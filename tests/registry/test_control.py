@@ -190,14 +190,15 @@ async def test_two_officers_always_remain(own_world: RegistryWorld) -> None:
     assert not world.control.keys[bob.public_key].revoked
 
 
-async def test_officer_whose_certificate_has_expired_does_not_count(
-    database_dsn: str,
+@pytest.mark.parametrize(("first_ms", "last_ms"), [(0, START_MS + 1), (START_MS + 2, 2**47)])
+async def test_officer_whose_certificate_is_not_valid_now_does_not_count(
+    database_dsn: str, first_ms: int, last_ms: int
 ) -> None:
     async with registry_world(database_dsn, officers=2) as world:
-        short = certified(
-            Use.OFFICER, key("short"), person=person(9), not_after_ms=START_MS + DAY_MS
+        other = certified(
+            Use.OFFICER, key("x"), person=person(9), not_before_ms=first_ms, not_after_ms=last_ms
         )
-        await world.settle(world.orders.certify(short))
-        world.clock.advance(DAY_MS)
+        await world.settle(world.orders.certify(other))
+        world.clock.advance(1)
         order = world.orders.revoke(world.keys.officers[0].public_key)
         await refused(world, order, Code.LAST_OFFICERS)

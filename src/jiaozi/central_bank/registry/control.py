@@ -89,7 +89,7 @@ class Control:
             for each in keys.values()
             if each.certified.use is Use.OFFICER
             and not each.revoked
-            and time_ms < each.certified.not_after_ms
+            and each.certified.not_before_ms <= time_ms < each.certified.not_after_ms
         }
         if record.certified.use is Use.OFFICER and len(persons) < OFFICERS_MIN:
             raise refuse(Code.LAST_OFFICERS)

@@ -32,8 +32,8 @@ class Intake:
         """Take a CBOR sequence of submissions and return an answer for each, in order.
 
         Raises:
-            Refusal: For the request as a whole: ``not_canonical``, ``malformed``, ``busy``,
-                ``unavailable``; or ``unknown`` when the answer takes too long.
+            Refusal: For the request as a whole: ``not_canonical``, ``too_large``, ``malformed``,
+                ``busy``, ``unavailable``; or ``unknown`` when the answer takes too long.
         """
         orders = _read(body)
         answers: list[Answer | None] = [
@@ -91,8 +91,10 @@ def _read(body: bytes) -> list[Order | Refusal]:
     orders: list[Order | Refusal] = []
     try:
         for item in cbor.decode_sequence(
-            body, items_max=ORDERS_PER_REQUEST_MAX, item_size_max=SUBMISSION_BYTES_MAX
+            body, items_max=ORDERS_PER_REQUEST_MAX + 1, item_size_max=SUBMISSION_BYTES_MAX
         ):
+            if len(orders) == ORDERS_PER_REQUEST_MAX:
+                raise refuse(Code.TOO_LARGE, "orders", ORDERS_PER_REQUEST_MAX)
             try:
                 orders.append(parse_item(item))
             except Refusal as refusal:
