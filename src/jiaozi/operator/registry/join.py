@@ -35,8 +35,8 @@ class OtherNetwork(Exception):
 
     def __str__(self) -> str:
         return (
-            f"This operator belongs to network {self.expected.hex()}, and what it found is another "
-            "one. Nothing was changed. Check the registry's address and the database."
+            f"This operator belongs to network {self.expected.hex()}, and the genesis that it has "
+            "or was given is another one's."
         )
 
 

@@ -1,0 +1,109 @@
+"""`jiaozi operator`: make an operator's keys, serve its wallets."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from jiaozi.cli.failures import PassphraseFile, failures_told, passphrase
+from jiaozi.cli.output import AsJson, ExitCode, fail, print_facts, print_json, stdout
+from jiaozi.operator.customers.sms import HttpSms
+from jiaozi.operator.http.serve import serve_operator
+from jiaozi.operator.keys import KEY_NAMES, create_keys, load_keys
+from jiaozi.operator.registry.join import OtherNetwork
+from jiaozi.operator.wiring import OperatorSettings
+from jiaozi.protocol.domains import NetworkId
+from jiaozi.protocol.numbers import OPERATOR_CODE_MAX
+from jiaozi.service.keys import FileKeyStore
+from jiaozi.service.logs import configure_logs
+from jiaozi.service.server import run_party
+
+app = typer.Typer(no_args_is_help=True, help="Make an operator's keys, serve its wallets.")
+
+_NETWORK_ID_LENGTH = 32
+
+
+def _network_id(text: str) -> NetworkId:
+    try:
+        value = bytes.fromhex(text)
+    except ValueError:
+        value = b""
+    if len(value) != _NETWORK_ID_LENGTH:
+        raise typer.BadParameter("a network id is 64 hexadecimal digits")
+    return NetworkId(value)
+
+
+@app.command("keys")
+def keys_command(
+    keys: Annotated[Path, typer.Option(help="The directory to put the keys in.")],
+    passphrase_file: PassphraseFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make an operator's keys; the public ones go to the central bank to be certified.
+
+    Beside the three signing keys are two secrets for personal data. Keep copies of all of them,
+    away from the database and its backups: without wrapping.secret the data cannot be read.
+    """
+    with failures_told(as_json=as_json):
+        store = FileKeyStore(keys, passphrase(passphrase_file, is_new=True))
+        public = {KEY_NAMES[use]: key.hex() for use, key in create_keys(store, keys).items()}
+    if as_json:
+        print_json(public)
+    else:
+        print_facts(public)
+
+
+@app.command()
+def serve(
+    code: Annotated[
+        int, typer.Option(min=1, max=OPERATOR_CODE_MAX, help="The operator's code: its prefix.")
+    ],
+    dsn: Annotated[
+        str, typer.Option(envvar="JIAOZI_DSN", help="The operator's own PostgreSQL database.")
+    ],
+    registry: Annotated[str, typer.Option(help="Where the central bank serves.")],
+    keys: Annotated[Path, typer.Option(help="The directory of `jiaozi operator keys`.")],
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 10241,
+    network_id: Annotated[
+        NetworkId | None,
+        typer.Option(
+            parser=_network_id,
+            metavar="HEX",
+            help="The network's id, learnt by another way; else the registry is trusted once.",
+        ),
+    ] = None,
+    sms_url: Annotated[
+        str | None, typer.Option(help="Takes codes as a POST of {phone, code} in JSON.")
+    ] = None,
+    demo: Annotated[
+        bool,
+        typer.Option("--demo", help="Tell codes in the answer; give deposits to whoever asks."),
+    ] = False,
+    passphrase_file: PassphraseFile = None,
+) -> None:
+    """Serve an operator until SIGTERM or Ctrl-C."""
+    if sms_url is None and not demo:
+        raise typer.BadParameter("codes need --sms-url, or --demo to tell them in the answer")
+    configure_logs(f"operator-{code:04d}")
+    with failures_told():
+        settings = OperatorSettings(
+            code=code,
+            dsn=dsn,
+            registry_url=registry,
+            keys=load_keys(FileKeyStore(keys, passphrase(passphrase_file)), keys),
+            network_id=network_id,
+            sms=None if sms_url is None else HttpSms(sms_url),
+            demo=demo,
+        )
+        try:
+            run_party(
+                lambda: serve_operator(settings),
+                host=host,
+                port=port,
+                on_ready=lambda url: stdout.print(f"Operator {code:04d} serves at {url}"),
+            )
+        except OtherNetwork as error:
+            advice = "Nothing was changed: check --registry, --network-id and --dsn"
+            what = str(error).rstrip(".")
+            fail("other_network", what, advice, exit_code=ExitCode.USAGE, as_json=False)
