@@ -97,7 +97,7 @@ def body_of(order_type: OrderType) -> dict[str, int | bytes]:
                 "number": CAROL, "suite": -8, "key": signer_of(WALLET_SEED).public_key,
                 "wallet_class": 4, "holder": 1, "group": bytes(range(16)), "parent": ALICE,
                 "balance_cap_fen": 1_000_000, "single_limit_fen": 0, "day_limit_fen": 500_000,
-                "year_limit_fen": 2**63 - 1, "second_factor_above_fen": 100_000,
+                "year_limit_fen": 5_000_000, "second_factor_above_fen": 100_000,
             }  # fmt: skip
         case OrderType.RULEBOOK:
             return {"rulebook_hash": bytes(range(32)), "starts_at_ms": NOW_MS + DAY_MS}
