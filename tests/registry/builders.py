@@ -300,6 +300,7 @@ class RegistryWorld:
     orders: Orders
     running: "asyncio.Task[None]"
     genesis_control: Control
+    idle_block_s: float
     wallets: list[Wallet] = field(default_factory=list)
 
     @property
@@ -319,7 +320,9 @@ class RegistryWorld:
     async def restart(self) -> None:
         """Let the writer end as in a shutdown, and another one take over."""
         await _end(self.running)
-        self.writer, self.running = await _lead(self.database, self.genesis_control, self.clock)
+        self.writer, self.running = await _lead(
+            self.database, self.genesis_control, self.clock, self.idle_block_s
+        )
         self.intake = Intake(self.writer, Verifiers(0), self.network.id)
 
     async def submit(self, *submissions: bytes, operator: int = OPERATORS[0]) -> list[Answer]:
@@ -408,6 +411,7 @@ async def registry_world(
     quota_fen: int = QUOTA_FEN,
     officers: int = 3,
     series: int = 0,
+    idle_block_s: float = NO_IDLE_BLOCKS_S,
 ) -> AsyncIterator[RegistryWorld]:
     """Run a registry, founded in an empty database; the first rulebook is in force."""
     keys, clock = Keys(officers), Clock()
@@ -416,7 +420,7 @@ async def registry_world(
     network = read_genesis(genesis)
     async with await Database.open(dsn, pool_size=4) as database:
         control = await found(database, genesis, block_signer=keys.block, library=library)
-        writer, running = await _lead(database, control, clock)
+        writer, running = await _lead(database, control, clock, idle_block_s)
         clock.now_ms = max(clock.now_ms, writer.tip.time_ms)
         world = RegistryWorld(
             dsn=dsn,
@@ -430,6 +434,7 @@ async def registry_world(
             orders=Orders(keys, network.id, clock, series),
             running=running,
             genesis_control=control,
+            idle_block_s=idle_block_s,
         )
         try:
             yield world
@@ -438,14 +443,14 @@ async def registry_world(
 
 
 async def _lead(
-    database: Database, control: Control, clock: Clock
+    database: Database, control: Control, clock: Clock, idle_block_s: float
 ) -> tuple[Writer, "asyncio.Task[None]"]:
     writer = Writer(
         database,
         genesis=control,
         block_signer=Keys().block,
         clock_ms=clock,
-        idle_block_s=NO_IDLE_BLOCKS_S,
+        idle_block_s=idle_block_s,
     )
     running = asyncio.create_task(writer.run())
     while not writer.leads:
