@@ -41,12 +41,14 @@ def wage(index: int, *, amount_fen: int | None = None) -> Payment:
     )
 
 
-def write_payroll(path: Path, payments: Sequence[Payment], *, message_id: str = "MSG-1") -> Path:
-    """Write a payroll that the test wallet is to pay."""
+def write_payroll(
+    path: Path, payments: Sequence[Payment], *, message_id: str = "MSG-1", payer: int = NUMBER
+) -> Path:
+    """Write a payroll that a wallet is to pay, the test wallet unless told otherwise."""
     instruction = PayrollInstruction(
         message_id=message_id,
         created_at=CREATED_AT,
-        payer=NUMBER,
+        payer=AccountNumber(payer),
         payer_name="Company A",
         requested_on=CREATED_AT.date(),
     )

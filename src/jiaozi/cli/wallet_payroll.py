@@ -155,7 +155,7 @@ def _tell(
         paid_before = counts[PaymentStatus.SETTLED] - settled_now
         if paid_before:
             stdout.print(f"{paid_before:,} of the settled ones were paid in an earlier run.")
-        stdout.print(f"Report: {report_path}")
+        stdout.print(f"Report: {report_path}", markup=False)
         if counts[PaymentStatus.PENDING]:
             stdout.print("Some are pending: run the same file again. Nobody is paid twice.")
     raise typer.Exit(_exit_code(summary))
