@@ -17,6 +17,7 @@ from jiaozi.central_bank.http.access import Access
 from jiaozi.central_bank.http.reads import public_routes, reading_routes
 from jiaozi.central_bank.registry.found import found
 from jiaozi.central_bank.registry.intake import Intake, encode_answers
+from jiaozi.central_bank.registry.state_hash import StateHasher
 from jiaozi.central_bank.registry.verifiers import Verifiers
 from jiaozi.central_bank.registry.writer import InvariantBroken, Writer
 from jiaozi.central_bank.rulebook.model import Rulebook
@@ -70,14 +71,15 @@ async def open_central_bank(settings: CentralBankSettings) -> AsyncIterator[Asgi
         writer = Writer(database, genesis=genesis, block_signer=settings.block_signer)
         verifiers = Verifiers(settings.verifier_processes)
         await verifiers.start()
-        running = asyncio.create_task(_run(writer))
+        hasher = StateHasher(writer, settings.dsn)
+        running = [asyncio.create_task(_run(writer)), asyncio.create_task(hasher.run())]
         _collect_garbage_rarely()
         try:
             yield _application(settings, writer, verifiers, database)
         finally:
-            running.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await running
+            for each in running:
+                each.cancel()
+            await asyncio.wait(running)
             await verifiers.stop()
 
 
