@@ -5,6 +5,7 @@ block. From a database it ends with one snapshot: the blocks that came meanwhile
 own tables at that very height.
 """
 
+import gc
 import time
 from collections.abc import Callable, Iterator
 from contextlib import aclosing, contextmanager, suppress
@@ -39,6 +40,7 @@ from jiaozi.protocol.refusals import Refusal
 from jiaozi.service.files import make_directory
 from jiaozi.storage.database import Database
 
+_GARBAGE_THRESHOLD = 100_000
 _STATE = 8  # the key in a header's map
 _BEFORE_GENESIS = CheckedHeader(-1, 0, b"", NO_PREVIOUS, 0, b"", None)
 
@@ -97,7 +99,7 @@ class _Audit:
         self._follower: Follower | None = None
 
     async def run(self, source: BlockSource, database: Database | None) -> AuditReport:
-        with suppress(Enough):
+        with suppress(Enough), _garbage_collected_rarely():
             network = await self._read_genesis(source)
             with self._begin(network) as follower:
                 await self._check_beginning(source, follower)
@@ -238,6 +240,17 @@ class _Audit:
             differences=tuple(self._findings.differences),
             notice=self._notice,
         )
+
+
+@contextmanager
+def _garbage_collected_rarely() -> Iterator[None]:
+    """Look for cycles seldom: a state of a million accounts has none, and each look takes long."""
+    before = gc.get_threshold()
+    gc.set_threshold(_GARBAGE_THRESHOLD, 50, 50)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 def ids_path(state_path: Path) -> Path:

@@ -51,6 +51,14 @@ def certified_fault(state: State, key: bytes, use: Use, time_ms: int) -> str | N
 
 def _owners_fault(order: CheckedOrder, state: State, time_ms: int) -> str | None:
     """Check that each debited account's own key signed, and beside them their operators at most."""
+    if len(order.legs) == 1 and len(order.signers) == 1:
+        account = state.accounts.get(order.legs[0][0])
+        if (
+            account is not None
+            and order.signers[0] == (account.terms.suite, account.key)
+            and account.terms.second_factor_above_fen is None
+        ):
+            return None
     owners: dict[int, Account] = {}
     for debit, _, _ in order.legs:
         account = state.accounts.get(debit)
