@@ -9,6 +9,7 @@ import itertools
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
+import structlog
 
 from jiaozi.central_bank.rulebook.model import ClassLimits, Rulebook
 from jiaozi.protocol.order_types import Holder
@@ -31,6 +32,14 @@ LIMITED = Rulebook(
     },
 )
 PROVIDED_FEN = 10**12
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _plain_logs() -> None:
+    """Keep structlog from drawing tracebacks with all variables: it takes seconds."""
+    structlog.configure(
+        processors=[structlog.processors.format_exc_info, structlog.processors.KeyValueRenderer()]
+    )
 
 
 @pytest.fixture(scope="session")
