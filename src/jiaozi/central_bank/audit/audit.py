@@ -50,14 +50,15 @@ class AuditOptions:
     """How an audit is run.
 
     Attributes:
-        state_path: Of the state file; None saves nothing and begins at genesis.
+        state_directory: Where the state file of each network is; None saves nothing and begins at
+            genesis.
         from_genesis: Begin there although there is a saved state.
         network: The id that genesis must have, learnt by another way.
         processes: That check blocks; with none they are checked in this one.
         show: Called after each few blocks.
     """
 
-    state_path: Path | None = None
+    state_directory: Path | None = None
     from_genesis: bool = False
     network: NetworkId | None = None
     processes: int = field(default_factory=cores)
@@ -128,7 +129,7 @@ class _Audit:
     @contextmanager
     def _begin(self, network: Network) -> Iterator[Follower]:
         """Set up the state to begin with: the saved one, or that of genesis."""
-        path = self._options.state_path
+        path = self._state_path(network)
         if path is not None:
             make_directory(path.parent)
             saved_state.discard_candidates(path)
@@ -147,6 +148,10 @@ class _Audit:
                 if path is not None:
                     saved_state.discard_candidates(path)
 
+    def _state_path(self, network: Network) -> Path | None:
+        directory = self._options.state_directory
+        return None if directory is None else directory / f"{network.id.hex()}.state"
+
     def _load(self, path: Path, network: Network) -> Saved | None:
         try:
             saved = saved_state.read_saved(path)
@@ -159,14 +164,14 @@ class _Audit:
         return saved
 
     def _new_follower(self, network: Network, saved: Saved | None, used_ids: UsedIds) -> Follower:
+        path = self._state_path(network)
+
         def hash_state(raw: RawBlock) -> bytes:
-            path = self._options.state_path
             if path is None:
                 return saved_state.hash_state(follower.state, raw.height)
             return saved_state.write_candidate(path, network.id, raw, follower.state)
 
         def save(height: int, raw: RawBlock) -> None:
-            path = self._options.state_path
             if path is not None and saved_state.promote(path, height, raw.header):
                 used_ids.save(height)
 

@@ -16,6 +16,7 @@ from typing import Any, Self
 
 from jiaozi.central_bank.audit.check import LENGTH, check_block
 from jiaozi.central_bank.audit.model import (
+    AuditStopped,
     CheckedBlock,
     CheckedHeader,
     CheckedOrder,
@@ -30,11 +31,8 @@ _JOB_BYTES = 1 << 19
 _JOB_BLOCKS_MAX = 256
 
 
-class CheckerLost(Exception):
+class CheckerLost(AuditStopped):
     """A checking process ended; the audit has to be started again."""
-
-    def __str__(self) -> str:
-        return "a checking process ended unexpectedly; start the audit again"
 
 
 def cores() -> int:
@@ -154,7 +152,7 @@ class _Process:
     async def check(self, blocks: Sequence[RawBlock]) -> list[CheckedBlock]:
         process = self._process
         if process is None or process.returncode is not None or process.stdin is None:
-            raise CheckerLost
+            raise _lost()
         frame = marshal.dumps([(each.header, each.body) for each in blocks])
         future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         self._waiting.append((len(frame), future))
@@ -163,7 +161,7 @@ class _Process:
             process.stdin.write(LENGTH.pack(len(frame)) + frame)
             await process.stdin.drain()
         except OSError:
-            raise CheckerLost from None
+            raise _lost() from None
         answer = await future
         return [_decode(each) for each in marshal.loads(answer)]  # noqa: S302 - our own child
 
@@ -180,7 +178,11 @@ class _Process:
         except asyncio.IncompleteReadError:
             for _, future in self._waiting:
                 if not future.done():
-                    future.set_exception(CheckerLost())
+                    future.set_exception(_lost())
+
+
+def _lost() -> CheckerLost:
+    return CheckerLost(reason="a checking process ended unexpectedly; start the audit again")
 
 
 def _decode(value: tuple[Any, Any, Any]) -> CheckedBlock:

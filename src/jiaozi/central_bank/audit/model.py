@@ -48,6 +48,16 @@ class Difference:
         return f"{self.rule} at height {self.height}{place}: {self.detail}"
 
 
+@dataclass(kw_only=True, eq=False)
+class AuditStopped(Exception):
+    """The audit could not go on, for a reason that says nothing about the registry's books."""
+
+    reason: str
+
+    def __str__(self) -> str:
+        return self.reason
+
+
 class Enough(Exception):
     """The audit cannot or need not go on; what it found is in its findings."""
 

@@ -1,23 +1,16 @@
 """Where an audit gets blocks from: `from_database` or `from_http`."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Protocol
 
-from jiaozi.central_bank.audit.model import RawBlock
+from jiaozi.central_bank.audit.model import AuditStopped, RawBlock
 
 HEADERS_AT_A_TIME = 1_000
 BLOCKS_AT_A_TIME = 32
 
 
-@dataclass(kw_only=True, eq=False)
-class SourceUnavailable(Exception):
-    """Blocks cannot be had now, or not by this key; what was checked so far stays checked."""
-
-    reason: str
-
-    def __str__(self) -> str:
-        return self.reason
+class SourceUnavailable(AuditStopped):
+    """Blocks cannot be had now, or not by this key."""
 
 
 class BlockSource(Protocol):

@@ -7,10 +7,10 @@ every order was alive at block time is checked apart.
 
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Self
 
+from jiaozi.central_bank.audit.model import AuditStopped
 from jiaozi.protocol.ids import LIFETIME_MAX_MS
 
 _CREATE = """
@@ -31,14 +31,8 @@ class Use(NamedTuple):
     position: int
 
 
-@dataclass(kw_only=True, eq=False)
-class UsedIdsUnusable(Exception):
+class UsedIdsUnusable(AuditStopped):
     """The file is in use by another audit, or damaged."""
-
-    reason: str
-
-    def __str__(self) -> str:
-        return self.reason
 
 
 class UsedIds:
