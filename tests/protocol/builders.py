@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from jiaozi.protocol import blocks, cose, feed, merkle, numbers
 from jiaozi.protocol.blocks import Header, SignedHeader
 from jiaozi.protocol.certificates import Certified, Use, certify
+from jiaozi.protocol.cose import SIGNERS_MAX
 from jiaozi.protocol.domains import Domain, NetworkId, external_aad
 from jiaozi.protocol.genesis import Genesis, sign_genesis
 from jiaozi.protocol.ids import DAY_MS, OrderId, new_order_id
-from jiaozi.protocol.order_types import ORDER_TYPES, OrderType, Role
+from jiaozi.protocol.order_types import LEGS_MAX, ORDER_TYPES, OrderType, Role
 from jiaozi.protocol.orders import Leg, Order, OrderHead, parse, sign_order
 from jiaozi.protocol.receipts import encode_receipt
 from jiaozi.protocol.refusals import SETTLED, Outcome, Refusal
@@ -136,6 +137,14 @@ def submission_of(
         legs=legs,
         **body_of(order_type),
     )
+
+
+def largest_payment() -> bytes:
+    """Sixteen owners and four second factors, every field, amounts of eight bytes."""
+    owners = [numbers.account_number(OPERATOR, 5_000_000 + n) for n in range(LEGS_MAX)]
+    legs = [leg(owner, amount=2**58, salt=n) for n, owner in enumerate(owners)]
+    seeds = range(1, SIGNERS_MAX + 1)
+    return submission_of(legs=legs, seeds=seeds, reference=bytes(32), link=bytes(32))
 
 
 @dataclass(frozen=True)

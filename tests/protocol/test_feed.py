@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 
 from jiaozi.protocol import blocks, feed
 from jiaozi.protocol.domains import NetworkId
-from jiaozi.protocol.order_types import LEGS_MAX
 from jiaozi.protocol.refusals import Code, PayeeCause, Refusal
 from tests.protocol.builders import (
     BLOCK_SIGNER,
@@ -17,6 +16,7 @@ from tests.protocol.builders import (
     ROOT,
     Block,
     block_of,
+    largest_payment,
     leg,
     order_id,
     refusal_of,
@@ -202,9 +202,7 @@ def test_what_is_no_feed_block_is_malformed(data: bytes) -> None:
 
 
 def test_the_largest_entry_fits() -> None:
-    legs = [leg(amount=2**58, salt=n) for n in range(LEGS_MAX)]
-    largest = submission_of(legs=legs, seeds=range(1, 21), reference=bytes(32), link=bytes(32))
-    made = block_of([largest])
+    made = block_of([largest_payment()])
     item = made.items[0]
     row = [blocks.ORDERS_MAX - 1, item.cose, item.legs, [106, 2**63 - 1, 2**63 - 1], 5]
     assert len(cbor2.dumps(row)) < feed.ENTRY_BYTES_MAX

@@ -33,6 +33,7 @@ from tests.protocol.builders import (
     OTHER_WALLET_SEED,
     WALLET_SEED,
     body_of,
+    largest_payment,
     leg,
     order_id,
     refusal_of,
@@ -114,12 +115,20 @@ def test_b1_every_payment_reads_back(
 
 
 def test_the_largest_order_fits() -> None:
-    legs = [leg(amount=2**58, salt=n) for n in range(LEGS_MAX)]
-    data = submission_of(
-        legs=legs, seeds=range(1, cose.SIGNERS_MAX + 1), reference=bytes(32), link=bytes(32)
-    )
+    data = largest_payment()
     assert len(parse(data).cose) < ORDER_BYTES_MAX
     assert parse(data).total_fen == 2**62
+
+
+def test_a_payment_is_signed_by_its_owners_and_their_second_factors_alone() -> None:
+    """Each signature costs the registry a check, whoever sent the order."""
+    one, two = [leg(ALICE, BOB)], [leg(ALICE, BOB), leg(CAROL, BOB, salt=2)]
+    for legs, signers_max in ((one, 2), (two, 4), ([*one, leg(salt=2)], 2)):
+        parse(submission_of(legs=legs, seeds=range(1, signers_max + 1)))
+        too_many = submission_of(legs=legs, seeds=range(1, signers_max + 2))
+        refusal = refusal_of(lambda: parse(too_many))  # noqa: B023
+        assert refusal.code is Code.TOO_LARGE
+        assert refusal.fields == {"field": "cose.signatures", "limit": signers_max}
 
 
 # What is signed cannot be changed
@@ -202,7 +211,7 @@ def test_b3_one_signer_or_several_are_different_messages() -> None:
     assert other.identity != one.identity
 
 
-@pytest.mark.parametrize("seeds", [(1, 2), (2, 1), (1, 2, 3)])
+@pytest.mark.parametrize("seeds", [(1, 2), (2, 1), (1, 2, 3), (4, 3, 2, 1)])
 def test_b3_identity_ignores_signatures(seeds: tuple[int, ...]) -> None:
     legs = [leg(ALICE, BOB), leg(CAROL, BOB, salt=2)]
     several = parse(submission_of(legs=legs, seeds=(WALLET_SEED, OTHER_WALLET_SEED)))

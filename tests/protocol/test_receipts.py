@@ -16,6 +16,7 @@ from tests.protocol.builders import (
     ROOT,
     Block,
     block_of,
+    largest_payment,
     leg,
     order_id,
     refusal_of,
@@ -135,9 +136,9 @@ def test_an_oversized_receipt_is_refused_unread() -> None:
 
 
 def test_the_largest_receipt_fits() -> None:
-    legs = [leg(amount=2**58, salt=n) for n in range(16)]
-    largest = submission_of(legs=legs, seeds=range(1, 21), reference=bytes(32), link=bytes(32))
-    many = block_of([largest, *(submission_of(id=order_id(serial=n)) for n in range(300))])
+    many = block_of(
+        [largest_payment(), *(submission_of(id=order_id(serial=n)) for n in range(300))]
+    )
     receipt = many.receipt()
     assert len(receipt) + 8 * 34 < RECEIPT_BYTES_MAX  # a path has 17 hashes at the most
     assert verify(receipt).order.total_fen == 2**62

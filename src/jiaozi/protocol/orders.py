@@ -154,7 +154,8 @@ def parse_item(item: cbor.Item) -> Order:
     """Read one submission as a CBOR sequence yields it: its outer array and its encoding.
 
     Raises:
-        Refusal: As `parse`, in this order: outer shape, COSE, payload, legs, body, lifetime.
+        Refusal: As `parse`, in this order: outer shape, COSE, payload, legs, body, lifetime,
+            number of signers.
     """
     value, encoded = item
     if type(value) is not list or len(value) != 2 or type(value[0]) is not bytes:
@@ -195,6 +196,8 @@ def _parse(encoded_cose: bytes, encoded_legs: object, encoded: bytes, *, partial
     body = _body(rule, fields.get(_BODY)) if _BODY in fields or rule.body else {}
     if fields[_EXPIRES] > id_time_ms(fields[_ID]) + lifetime_max_ms:
         raise refuse(Code.LIFETIME_TOO_LONG, lifetime_max_ms)
+    if len(message.signatures) > 1 and not partial and Role.DEBITED in rule.signers:
+        _check_signer_count(message, legs)
     return Order(
         message.identity,
         fields[_ID],
@@ -264,6 +267,13 @@ def _check_keys(body: dict[str, Any]) -> None:
             raise refuse(Code.MALFORMED, "body.key")
     if "certificate" in body:
         read_unverified(body["certificate"])
+
+
+def _check_signer_count(message: Message, legs: Sequence[Leg]) -> None:
+    """Bound the signatures that a stranger's order has checked: an owner's, and a second factor."""
+    signers_max = 2 * len({leg.debit for leg in legs})
+    if len(message.signatures) > signers_max:
+        raise refuse(Code.TOO_LARGE, "cose.signatures", signers_max)
 
 
 def _is_hash(value: object) -> bool:
