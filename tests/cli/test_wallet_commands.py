@@ -64,6 +64,14 @@ def test_another_network_than_the_expected_one_opens_nothing(
     terminal(*words, operator.network.id.hex())
 
 
+@pytest.mark.parametrize(
+    "url", ["operator.example", "ftp://operator.example", "http://", "http://a:b", "http://a?b"]
+)
+def test_an_address_that_is_none_is_a_usage_error(terminal: Terminal, url: str) -> None:
+    terminal("open", "--phone", "+8613800138000", "--operator", url, code=2)
+    assert "--operator" in terminal.told
+
+
 def test_balance_shows_amounts_in_yuan_and_absent_limits_as_none(opened: Terminal) -> None:
     shown = opened("balance")
     assert "2,000.00 yuan" in shown

@@ -122,7 +122,9 @@ async def _provide(registry_url: str, keys: Keys, orders: Orders) -> None:
         nonce="provide",
     )
     async with httpx.AsyncClient(base_url=registry_url) as http:
-        while (await http.get("/healthz")).status_code != 200:
+        for _ in range(200):
+            if (await http.get("/healthz")).status_code == 200:
+                break
             await asyncio.sleep(0.05)
         answer = await http.post("/v1/orders", content=body, headers=headers)
     answers = cbor.decode(answer.content, size_max=10_000)

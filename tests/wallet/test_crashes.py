@@ -126,6 +126,19 @@ async def test_a_redemption_is_credited_once_wherever_its_process_dies(
     assert operator.deposit_fen == 1_000_000 + 100
 
 
+async def test_two_runs_of_a_payroll_at_once_pay_nobody_twice(
+    run_of: Callable[..., Run], operator: FakeOperator, tmp_path: Path
+) -> None:
+    path = write_payroll(tmp_path / "payroll.xml", [wage(index) for index in range(WAGES)])
+
+    runs = [_start(run_of("pay_file", file=str(path), batch=1)) for _ in range(3)]
+    endings = [await asyncio.to_thread(each.wait) for each in runs]
+
+    assert endings == [0, 0, 0]
+    assert operator.paid == expected_pay(WAGES)
+    assert set(operator.settled_ids.values()) == {1}
+
+
 @pytest.mark.parametrize(
     ("kill_at", "call"),
     [

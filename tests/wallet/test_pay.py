@@ -180,6 +180,20 @@ async def test_an_order_refused_without_effect_at_its_first_sending_is_refused(
     assert not operator.taken
 
 
+@pytest.mark.parametrize("answer", [[1, [199], 1, 0], [0, 99, []], [0, int(Code.BUSY), [30]]])
+async def test_a_busy_queue_or_an_unknown_code_is_asked_again(
+    wallet: Wallet, operator: FakeOperator, answer: list[object]
+) -> None:
+    """A code of a later catalogue is not guessed at."""
+    real, first = operator.take_orders, [[answer]]
+    operator.take_orders = lambda body: (  # type: ignore[method-assign]
+        first.pop() if first else real(body)
+    )
+
+    assert (await pay(wallet, [Payee(ANNA, 100)])).standing.state is State.SETTLED
+    assert operator.posts["/v1/orders"] == 2
+
+
 async def test_resume_learns_refusals_too(impatient_wallet: Wallet, operator: FakeOperator) -> None:
     operator.rule = lambda _: (int(Code.LIMIT_SINGLE), 50)
     operator.faults.extend([Fault.LOSE_ANSWER] * 1000)

@@ -93,7 +93,7 @@ def open_command(
         }
     holder = Holder.CORPORATE if is_corporate else Holder.PERSONAL
     request = _Request(
-        operator_url=operator_url.rstrip("/"),
+        operator_url=_operator_url(operator_url),
         network=_network_id(network_id),
         phone=phone,
         terms=Terms(wallet_class=wallet_class, holder=holder, evidence=evidence),
@@ -156,6 +156,18 @@ def _asked(question: str, option: str) -> str:
     if not sys.stdin.isatty():
         raise typer.BadParameter("this wallet class needs it", param_hint=option)
     return str(typer.prompt(question, err=True))
+
+
+def _operator_url(text: str) -> str:
+    try:
+        url = httpx.URL(text)
+    except httpx.InvalidURL as error:
+        raise typer.BadParameter(str(error), param_hint="--operator") from error
+    if url.scheme not in ("http", "https") or not url.host or url.query or url.fragment:
+        raise typer.BadParameter(
+            "an address such as https://operator.example", param_hint="--operator"
+        )
+    return text.rstrip("/")
 
 
 def _network_id(text: str | None) -> NetworkId | None:

@@ -106,7 +106,10 @@ def _trusted(
             network = read_genesis(opened.read(GENESIS_BYTES_MAX + 1))
         if stated not in (None, network.id):
             raise typer.BadParameter("the genesis is of another network", param_hint="--genesis")
-        return network.id, network.genesis.key_of(Use.REGISTRY_BLOCK)
+        try:
+            return network.id, network.genesis.key_of(Use.REGISTRY_BLOCK)
+        except LookupError as error:
+            raise typer.BadParameter(str(error), param_hint="--genesis") from error
     if stated is not None and block_key is not None:
         return stated, _key(block_key, "--block-key")
     if stated is not None or block_key is not None:

@@ -20,6 +20,7 @@ from jiaozi.wallet.errors import AnswerMalformed
 from jiaozi.wallet.model import DEAD, OPEN, Standing, State
 from jiaozi.wallet.transport import ANSWER_BYTES_MAX, Answer
 
+_KNOWN = frozenset((0, *Code))
 Kind = TypeVar("Kind", int, str, bool, list[Any], dict[str, Any])
 
 
@@ -151,7 +152,10 @@ def read_problem(answer: Answer) -> Refusal:
 
 
 def _order_answer(value: object) -> OrderAnswer:
+    """Read one answer; a code of a later catalogue says no more than that nothing is known."""
     match value:
+        case [1, [int(code), *_], int(), int()] | [0, int(code), list()] if code not in _KNOWN:
+            return NotTaken(refusal=refuse(Code.UNKNOWN))
         case [1, list(outcome), int(height), int(position)]:
             return standing_of(outcome, height, position)
         case [0, int(code), list(fields)]:

@@ -8,7 +8,7 @@ import base64
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 from urllib.parse import urlencode
 
 from jiaozi.protocol.ids import OrderId
@@ -96,7 +96,8 @@ class OperatorClient:
                 if not _is_passing(answer):
                     replies[index] = OrderReply(answer=answer, sent_before=sent_before)
             unanswered = [index for index in unanswered if replies[index].answer is None]
-            if unanswered and not await attempts.pause():
+            wait_s = max((_wait_s(answer) for answer in answers), default=0.0)
+            if unanswered and not await attempts.pause(at_least_s=wait_s):
                 return replies
         return replies
 
@@ -231,6 +232,12 @@ def _post(
     )
 
 
-def _is_passing(answer: OrderAnswer) -> bool:
+def _wait_s(answer: OrderAnswer) -> float:
+    """Return how long a full queue asks to wait."""
+    wait_ms = answer.refusal.fields.get("retry_after_ms", 0) if _is_passing(answer) else 0
+    return int(wait_ms) / 1000
+
+
+def _is_passing(answer: OrderAnswer) -> TypeGuard[NotTaken]:
     """Say whether the same order may get another answer soon."""
     return isinstance(answer, NotTaken) and answer.refusal.entry.retry is Retry.SAME_ORDER

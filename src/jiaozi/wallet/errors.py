@@ -95,12 +95,12 @@ class JournalUnavailable(WalletError):
 
 
 class NoAnswer(WalletError):
-    """No definite answer came before the deadline: what was asked may happen yet."""
+    """No definite answer came before the deadline: what was asked may have been done."""
 
     code = "no_answer"
     advice = (
-        "Nothing is lost and nothing is paid twice: the order is stored and stays open. "
-        "Run `jiaozi wallet resume` to learn its outcome; do not pay again before that"
+        "Nothing is lost, and nothing happens twice. Check the operator's address and the "
+        "connection, then run the same command again"
     )
 
 

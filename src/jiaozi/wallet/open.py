@@ -85,7 +85,8 @@ async def learn_network(client: OperatorClient, *, expected: NetworkId | None) -
     answer = await client.network()
     try:
         network = read_genesis(base64.b64decode(take(answer, "genesis", str), validate=True))
-    except (Refusal, ValueError) as error:
+        network.genesis.key_of(Use.REGISTRY_BLOCK)
+    except (LookupError, Refusal, ValueError) as error:
         raise AnswerMalformed(detail="The operator's genesis is not one") from error
     if expected is not None and network.id != expected:
         raise NetworkDiffers(
