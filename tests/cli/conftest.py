@@ -29,7 +29,7 @@ class Terminal:
     operator_url: str
 
     def __call__(
-        self, *words: object, code: int = 0, timeout_s: float = 5.0, passphrase: str = PASSPHRASE
+        self, *words: object, code: int = 0, timeout_s: float = 30.0, passphrase: str = PASSPHRASE
     ) -> str:
         """Run a command that must end with an exit code, and return what it printed."""
         arguments = ["wallet", "--dir", str(self.directory), "--timeout", str(timeout_s)]

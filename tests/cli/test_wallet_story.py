@@ -82,7 +82,7 @@ class Holder:
 
     directory: Path
     number: str = ""
-    timeout_s: float = 10.0
+    timeout_s: float = 30.0
 
     async def __call__(self, *words: object, code: int = 0) -> dict[str, Any]:
         """Run a command that must end with an exit code, and return what it told."""
@@ -281,7 +281,7 @@ async def test_an_operator_that_went_away_loses_no_order(bank: Bank, tmp_path: P
     told = await anna("pay", ben.number, "100", code=3)
     assert told["state"] == "open"
     await bank.start(1001, port)
-    anna.timeout_s = 10.0
+    anna.timeout_s = 30.0
     resumed = await anna("resume")
 
     assert [(each["id"], each["state"]) for each in resumed["resumed"]] == [

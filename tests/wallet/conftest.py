@@ -1,5 +1,6 @@
 """A wallet at a fake operator, with a clock that both share."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -22,7 +23,8 @@ from tests.wallet.fake_operator import OPERATOR, FakeOperator, key, served
 NUMBER = numbers.account_number(OPERATOR, 10**6)
 ANNA = numbers.account_number(OPERATOR, 2 * 10**6)
 BEN = numbers.account_number(1002, 3 * 10**6)
-QUICK = Patience(total_s=5.0, attempt_s=2.0, pause_min_s=0.001, pause_max_s=0.01)
+PATIENCE = Patience(total_s=60.0, attempt_s=20.0, pause_min_s=4.0, pause_max_s=16.0)
+"""Seconds of waiting, which take no time in tests."""
 
 
 @dataclass
@@ -47,9 +49,23 @@ def operator(clock: Clock) -> Iterator[FakeOperator]:
         yield fake
 
 
+@dataclass
+class Waiting:
+    """A monotonic clock that moves by waiting alone."""
+
+    now_s: float = 0.0
+
+    async def sleep(self, seconds: float) -> None:
+        self.now_s += seconds
+        await asyncio.sleep(0)
+
+
 @pytest.fixture
 def edge(clock: Clock) -> Edge:
-    return replace(SYSTEM_EDGE, now_ms=clock)
+    waiting = Waiting()
+    return replace(
+        SYSTEM_EDGE, now_ms=clock, monotonic_s=lambda: waiting.now_s, sleep=waiting.sleep
+    )
 
 
 def keystore_for(operator: FakeOperator) -> Keystore:
@@ -71,17 +87,6 @@ def seed(label: str) -> bytes:
     return sha256(label.encode()).digest()
 
 
-@pytest.fixture
-async def impatient_wallet(
-    operator: FakeOperator, edge: Edge, tmp_path: Path
-) -> AsyncIterator[Wallet]:
-    """The same wallet, that soon gives up waiting for an answer."""
-    patience = replace(QUICK, total_s=0.1)
-    with Journal(journal_path(tmp_path)) as journal:
-        async with httpx.AsyncClient(timeout=None) as http:
-            yield wallet_of(keystore_for(operator), journal, http, edge=edge, patience=patience)
-
-
 async def resumed(wallet: Wallet) -> list[State]:
     """Resume what is open and return what became of it."""
     states: list[State] = []
@@ -93,4 +98,4 @@ async def resumed(wallet: Wallet) -> list[State]:
 async def wallet(operator: FakeOperator, edge: Edge, tmp_path: Path) -> AsyncIterator[Wallet]:
     with Journal(journal_path(tmp_path)) as journal:
         async with httpx.AsyncClient(timeout=None) as http:
-            yield wallet_of(keystore_for(operator), journal, http, edge=edge, patience=QUICK)
+            yield wallet_of(keystore_for(operator), journal, http, edge=edge, patience=PATIENCE)

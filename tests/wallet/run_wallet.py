@@ -24,11 +24,13 @@ from jiaozi.wallet.pay import Payee, pay
 from jiaozi.wallet.redeem import redeem
 from jiaozi.wallet.resume import resume
 from jiaozi.wallet.store import Journal
+from jiaozi.wallet.transport import Patience
 from jiaozi.wallet.wallet import Wallet, journal_path, wallet_of
-from tests.wallet.conftest import ANNA, QUICK, keystore_for
+from tests.wallet.conftest import ANNA, keystore_for
 from tests.wallet.fake_operator import DEPOSIT, FakeOperator
 from tests.wallet.payrolls import paid_file
 
+PATIENCE = Patience(total_s=60.0, attempt_s=20.0, pause_min_s=0.01, pause_max_s=0.1)
 _CLASSES: dict[str, type] = {
     "journal": Journal,
     "client": OperatorClient,
@@ -108,7 +110,7 @@ async def _main(run: Run) -> None:
     fake.url = run.url
     with Journal(journal_path(Path(run.directory))) as journal:
         async with httpx.AsyncClient(timeout=None) as http:
-            wallet = wallet_of(keystore_for(fake), journal, http, edge=edge, patience=QUICK)
+            wallet = wallet_of(keystore_for(fake), journal, http, edge=edge, patience=PATIENCE)
             if run.kill_at:
                 _arm(run)
             await _do(run, wallet)

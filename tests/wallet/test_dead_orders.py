@@ -24,81 +24,81 @@ async def _unanswered(wallet: Wallet, operator: FakeOperator, fault: Fault) -> J
 
 
 async def test_an_absent_order_is_dead_once_a_signed_header_is_past_its_expiry(
-    impatient_wallet: Wallet, operator: FakeOperator, clock: Clock
+    wallet: Wallet, operator: FakeOperator, clock: Clock
 ) -> None:
-    await _unanswered(impatient_wallet, operator, Fault.LOSE_REQUEST)
+    await _unanswered(wallet, operator, Fault.LOSE_REQUEST)
     clock.now_ms += LIFETIME_MS + 1
 
-    assert await resumed(impatient_wallet) == [State.DEAD]
-    assert impatient_wallet.journal.open_count() == 0
+    assert await resumed(wallet) == [State.DEAD]
+    assert wallet.journal.open_count() == 0
     assert not operator.paid
 
 
 async def test_an_absent_order_is_open_until_its_expiry(
-    impatient_wallet: Wallet, operator: FakeOperator, clock: Clock
+    wallet: Wallet, operator: FakeOperator, clock: Clock
 ) -> None:
-    paid = await _unanswered(impatient_wallet, operator, Fault.LOSE_REQUEST)
+    paid = await _unanswered(wallet, operator, Fault.LOSE_REQUEST)
     clock.now_ms += LIFETIME_MS
 
-    assert (await inquire(impatient_wallet, paid.order)).state is State.OPEN
+    assert (await inquire(wallet, paid.order)).state is State.OPEN
 
 
 async def test_an_expired_order_that_had_settled_is_settled(
-    impatient_wallet: Wallet, operator: FakeOperator, clock: Clock
+    wallet: Wallet, operator: FakeOperator, clock: Clock
 ) -> None:
-    await _unanswered(impatient_wallet, operator, Fault.LOSE_ANSWER)
+    await _unanswered(wallet, operator, Fault.LOSE_ANSWER)
     clock.now_ms += LIFETIME_MS + 1
 
-    assert await resumed(impatient_wallet) == [State.SETTLED]
+    assert await resumed(wallet) == [State.SETTLED]
 
 
 async def test_a_header_that_the_registry_did_not_sign_proves_no_death(
-    impatient_wallet: Wallet, operator: FakeOperator, clock: Clock
+    wallet: Wallet, operator: FakeOperator, clock: Clock
 ) -> None:
-    await _unanswered(impatient_wallet, operator, Fault.LOSE_REQUEST)
+    await _unanswered(wallet, operator, Fault.LOSE_REQUEST)
     clock.now_ms += LIFETIME_MS + 1
     operator.block = key("somebody else")
 
     with pytest.raises(AnswerMalformed):
-        await resumed(impatient_wallet)
-    assert impatient_wallet.journal.open_count() == 1
+        await resumed(wallet)
+    assert wallet.journal.open_count() == 1
 
 
 async def test_an_id_that_may_be_forgotten_is_looked_for_in_the_history(
-    impatient_wallet: Wallet, operator: FakeOperator, clock: Clock
+    wallet: Wallet, operator: FakeOperator, clock: Clock
 ) -> None:
     """The registry says absent, for it forgets; taken for dead, the order would be paid again."""
-    paid = await _unanswered(impatient_wallet, operator, Fault.LOSE_ANSWER)
+    paid = await _unanswered(wallet, operator, Fault.LOSE_ANSWER)
     clock.now_ms += FORGOTTEN_MS
     operator.forgotten.add(paid.order.order_id)
 
-    assert await resumed(impatient_wallet) == [State.SETTLED]
+    assert await resumed(wallet) == [State.SETTLED]
 
 
 async def test_a_forgotten_id_is_dead_when_the_history_is_read_past_its_expiry(
-    impatient_wallet: Wallet, operator: FakeOperator, clock: Clock
+    wallet: Wallet, operator: FakeOperator, clock: Clock
 ) -> None:
-    await _unanswered(impatient_wallet, operator, Fault.LOSE_REQUEST)
+    await _unanswered(wallet, operator, Fault.LOSE_REQUEST)
     clock.now_ms += FORGOTTEN_MS
-    await pay(impatient_wallet, [Payee(ANNA, 1)])
+    await pay(wallet, [Payee(ANNA, 1)])
 
-    assert await resumed(impatient_wallet) == [State.DEAD]
+    assert await resumed(wallet) == [State.DEAD]
 
 
 async def test_a_history_that_may_lag_behind_leaves_a_forgotten_id_open(
-    impatient_wallet: Wallet, operator: FakeOperator, clock: Clock
+    wallet: Wallet, operator: FakeOperator, clock: Clock
 ) -> None:
-    await _unanswered(impatient_wallet, operator, Fault.LOSE_REQUEST)
+    await _unanswered(wallet, operator, Fault.LOSE_REQUEST)
     clock.now_ms += FORGOTTEN_MS
 
-    assert await resumed(impatient_wallet) == [State.OPEN]
+    assert await resumed(wallet) == [State.OPEN]
 
 
 async def test_an_outcome_of_another_order_under_the_id_is_not_this_ones(
-    impatient_wallet: Wallet, operator: FakeOperator, clock: Clock
+    wallet: Wallet, operator: FakeOperator, clock: Clock
 ) -> None:
-    paid = await _unanswered(impatient_wallet, operator, Fault.LOSE_ANSWER)
+    paid = await _unanswered(wallet, operator, Fault.LOSE_ANSWER)
     taken = operator.taken[paid.order.order_id]
     taken.order = taken.order._replace(identity=bytes(32))
 
-    assert await resumed(impatient_wallet) == [State.REFUSED]
+    assert await resumed(wallet) == [State.REFUSED]

@@ -35,14 +35,14 @@ async def test_an_exchange_happens_once_whatever_befalls_its_requests(
 
 
 async def test_an_exchange_without_an_answer_is_asked_again_under_its_id(
-    impatient_wallet: Wallet, operator: FakeOperator
+    wallet: Wallet, operator: FakeOperator
 ) -> None:
     operator.faults.extend([Fault.LOSE_ANSWER] * 1000)
-    started = await exchange(impatient_wallet, deposit_id=DEPOSIT, amount_fen=400)
+    started = await exchange(wallet, deposit_id=DEPOSIT, amount_fen=400)
     operator.faults.clear()
 
     assert started.standing.state is State.OPEN
-    assert await resumed(impatient_wallet) == [State.SETTLED]
+    assert await resumed(wallet) == [State.SETTLED]
     assert list(operator.exchanges) == [started.exchange_id.hex()]
     assert operator.deposit_fen == 1_000_000 - 400
 
@@ -96,29 +96,29 @@ async def test_a_redemption_credits_the_deposit_once(
 
 
 async def test_a_redemption_without_an_answer_is_handed_in_again_at_its_own_route(
-    impatient_wallet: Wallet, operator: FakeOperator
+    wallet: Wallet, operator: FakeOperator
 ) -> None:
     operator.faults.extend([Fault.LOSE_REQUEST] * 1000)
-    await redeem(impatient_wallet, deposit_id=DEPOSIT, amount_fen=300)
+    await redeem(wallet, deposit_id=DEPOSIT, amount_fen=300)
     operator.faults.clear()
     assert operator.deposit_fen == 1_000_000
 
-    assert await resumed(impatient_wallet) == [State.SETTLED]
+    assert await resumed(wallet) == [State.SETTLED]
     assert operator.deposit_fen == 1_000_000 + 300
     assert "/v1/orders" not in operator.posts
 
 
 async def test_a_redemption_is_dead_by_a_signed_header_alone(
-    impatient_wallet: Wallet, operator: FakeOperator, clock: Clock
+    wallet: Wallet, operator: FakeOperator, clock: Clock
 ) -> None:
     operator.faults.extend([Fault.LOSE_REQUEST] * 1000)
-    started = await redeem(impatient_wallet, deposit_id=DEPOSIT, amount_fen=300)
+    started = await redeem(wallet, deposit_id=DEPOSIT, amount_fen=300)
     operator.faults.clear()
     operator._redeem = lambda _: {"state": "refused", "outcome": None}  # type: ignore[method-assign]
 
-    assert await resumed(impatient_wallet) == [State.OPEN]
+    assert await resumed(wallet) == [State.OPEN]
     clock.now_ms += LIFETIME_MS + 1
-    assert await resumed(impatient_wallet) == [State.DEAD]
+    assert await resumed(wallet) == [State.DEAD]
     assert operator.taken.get(OrderId(started.order.order_id)) is None
 
 

@@ -27,7 +27,7 @@ from jiaozi.wallet.open import (
 )
 from jiaozi.wallet.transport import Transport
 from jiaozi.wallet.wallet import keystore_path
-from tests.wallet.conftest import QUICK
+from tests.wallet.conftest import PATIENCE
 from tests.wallet.fake_operator import CODE, FakeOperator, Fault
 
 PASSPHRASE = "correct horse battery"
@@ -37,8 +37,7 @@ TERMS = Terms(wallet_class=4, holder=Holder.PERSONAL, evidence={})
 @pytest.fixture
 async def client(operator: FakeOperator, edge: Edge) -> AsyncIterator[OperatorClient]:
     async with httpx.AsyncClient(timeout=None) as http:
-        patience = replace(QUICK, total_s=0.2)
-        yield OperatorClient(Transport(http, operator.url, edge=edge, patience=patience))
+        yield OperatorClient(Transport(http, operator.url, edge=edge, patience=PATIENCE))
 
 
 async def _prepared(

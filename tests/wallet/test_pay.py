@@ -12,7 +12,7 @@ from jiaozi.wallet.notes import reference_of
 from jiaozi.wallet.pay import Payee, pay
 from jiaozi.wallet.store import Journal
 from jiaozi.wallet.wallet import Wallet, journal_path
-from tests.wallet.conftest import ANNA, BEN, NUMBER, resumed
+from tests.wallet.conftest import ANNA, BEN, NUMBER, Clock, resumed
 from tests.wallet.fake_operator import OPERATOR, FakeOperator, Fault
 
 
@@ -112,9 +112,8 @@ async def test_an_order_is_stored_before_it_is_sent(
 
 
 async def test_without_any_answer_the_order_stays_open_and_resume_finishes_it(
-    impatient_wallet: Wallet, operator: FakeOperator
+    wallet: Wallet, operator: FakeOperator
 ) -> None:
-    wallet = impatient_wallet
     operator.faults.extend([Fault.LOSE_ANSWER] * 1000)
 
     paid = await pay(wallet, [Payee(ANNA, 100)])
@@ -127,14 +126,12 @@ async def test_without_any_answer_the_order_stays_open_and_resume_finishes_it(
     assert await resumed(wallet) == []
 
 
-async def test_resume_sends_the_same_bytes(
-    impatient_wallet: Wallet, operator: FakeOperator
-) -> None:
+async def test_resume_sends_the_same_bytes(wallet: Wallet, operator: FakeOperator) -> None:
     operator.faults.extend([Fault.LOSE_REQUEST] * 1000)
-    paid = await pay(impatient_wallet, [Payee(ANNA, 100)])
+    paid = await pay(wallet, [Payee(ANNA, 100)])
     operator.faults.clear()
 
-    await resumed(impatient_wallet)
+    await resumed(wallet)
 
     [taken] = operator.taken.values()
     assert taken.order.encoded == paid.order.submission
@@ -168,6 +165,30 @@ async def test_a_settled_order_that_is_refused_when_sent_again_is_asked_for(
     assert operator.paid == {ANNA: 100}
 
 
+async def test_an_order_that_may_not_even_be_asked_for_is_open_not_refused(
+    wallet: Wallet, operator: FakeOperator, clock: Clock
+) -> None:
+    """It settled; then the clock here went wrong, so that every signed question is refused."""
+    operator.faults.append(Fault.LOSE_ANSWER)
+    real = operator.take_orders
+
+    def take_once(body: bytes) -> list[object]:
+        if not operator.taken:
+            return real(body)
+        operator.clock = lambda: clock.now_ms + 3_600_000
+        return [[0, int(Code.EXPIRED), [operator.clock()]]]
+
+    operator.take_orders = take_once  # type: ignore[method-assign]
+
+    paid = await pay(wallet, [Payee(ANNA, 100)])
+
+    assert paid.standing.state is State.OPEN
+    assert paid.standing.refusal is not None
+    assert paid.standing.refusal.code is Code.REQUEST_SIGNATURE_INVALID
+    assert operator.paid == {ANNA: 100}
+    assert wallet.journal.open_count() == 1
+
+
 async def test_an_order_refused_without_effect_at_its_first_sending_is_refused(
     wallet: Wallet, operator: FakeOperator
 ) -> None:
@@ -194,11 +215,11 @@ async def test_a_busy_queue_or_an_unknown_code_is_asked_again(
     assert operator.posts["/v1/orders"] == 2
 
 
-async def test_resume_learns_refusals_too(impatient_wallet: Wallet, operator: FakeOperator) -> None:
+async def test_resume_learns_refusals_too(wallet: Wallet, operator: FakeOperator) -> None:
     operator.rule = lambda _: (int(Code.LIMIT_SINGLE), 50)
     operator.faults.extend([Fault.LOSE_ANSWER] * 1000)
-    await pay(impatient_wallet, [Payee(ANNA, 100)])
+    await pay(wallet, [Payee(ANNA, 100)])
     operator.faults.clear()
 
-    assert await resumed(impatient_wallet) == [State.REFUSED]
+    assert await resumed(wallet) == [State.REFUSED]
     assert not operator.paid

@@ -98,15 +98,15 @@ async def test_lost_and_doubled_answers_pay_each_payment_once(
 
 
 async def test_without_answers_the_rest_is_left_for_a_rerun(
-    impatient_wallet: Wallet, wallet: Wallet, operator: FakeOperator, tmp_path: Path
+    wallet: Wallet, operator: FakeOperator, tmp_path: Path
 ) -> None:
     path = write_payroll(tmp_path / "payroll.xml", [wage(index) for index in range(700)])
     operator.faults.extend([Fault.LOSE_ANSWER] * 1000)
-    assert await paid_file(impatient_wallet, path) == 0
+    assert await paid_file(wallet, path) == 0
     operator.faults.clear()
 
-    assert impatient_wallet.journal.open_count() == 500
-    lines = report(impatient_wallet, path)[1]
+    assert wallet.journal.open_count() == 500
+    lines = report(wallet, path)[1]
     assert lines == [("PDNG", "unknown")] * 500 + [("PDNG", "not_sent")] * 200
     assert await paid_file(wallet, path) == 700
     assert operator.paid == expected_pay(700)
@@ -152,27 +152,27 @@ async def test_a_refusal_without_effect_is_ordered_anew_only_when_the_first_orde
 
 
 async def test_a_dead_order_is_replaced_in_the_same_run(
-    impatient_wallet: Wallet, operator: FakeOperator, payroll: Path, clock: Clock
+    wallet: Wallet, operator: FakeOperator, payroll: Path, clock: Clock
 ) -> None:
     operator.faults.extend([Fault.LOSE_REQUEST] * 1000)
-    await paid_file(impatient_wallet, payroll)
+    await paid_file(wallet, payroll)
     operator.faults.clear()
     clock.now_ms += PAYROLL_LIFETIME_MS + 1
 
-    assert await paid_file(impatient_wallet, payroll) == 5
+    assert await paid_file(wallet, payroll) == 5
     assert operator.paid == expected_pay(5)
-    assert impatient_wallet.journal.open_count() == 0
+    assert wallet.journal.open_count() == 0
 
 
 async def test_an_expired_order_that_had_settled_is_not_replaced(
-    impatient_wallet: Wallet, operator: FakeOperator, payroll: Path, clock: Clock
+    wallet: Wallet, operator: FakeOperator, payroll: Path, clock: Clock
 ) -> None:
     operator.faults.extend([Fault.LOSE_ANSWER] * 1000)
-    await paid_file(impatient_wallet, payroll)
+    await paid_file(wallet, payroll)
     operator.faults.clear()
     clock.now_ms += PAYROLL_LIFETIME_MS + 1
 
-    await paid_file(impatient_wallet, payroll)
+    await paid_file(wallet, payroll)
     assert operator.paid == expected_pay(5)
 
 

@@ -12,6 +12,7 @@ from jiaozi.cli.output import (
     ExitCode,
     print_json,
     print_table,
+    refusal_sentence,
     stdout,
     yuan,
 )
@@ -155,7 +156,7 @@ def resume_command(context: typer.Context, as_json: AsJson = False) -> None:
         documents = [{"id": _id(each), **standing_document(each.standing)} for each in resumed]
         print_json({"resumed": documents, "open": still_open})
     else:
-        print_table(("Id", "State"), [(_id(each), each.standing.state) for each in resumed])
+        print_table(("Id", "State", "Reason"), [_resumed_row(each) for each in resumed])
         stdout.print(f"{len(resumed)} looked after, {still_open} still open.")
     raise typer.Exit(ExitCode.UNKNOWN if still_open else ExitCode.DONE)
 
@@ -191,6 +192,11 @@ def _tell_order(journaled: JournaledOrder, *, amount_fen: int, as_json: bool) ->
         labels={"Order": order_id, "Amount": f"{yuan(amount_fen)} yuan"},
         as_json=as_json,
     )
+
+
+def _resumed_row(each: JournaledOrder | Exchange) -> tuple[str, str, str]:
+    refusal = each.standing.refusal
+    return _id(each), each.standing.state, refusal_sentence(refusal) if refusal else ""
 
 
 def _id(each: JournaledOrder | Exchange) -> str:

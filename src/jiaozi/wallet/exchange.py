@@ -40,11 +40,14 @@ async def send_exchange(wallet: Wallet, stored: Exchange, *, first_time: bool) -
         stored.exchange_id, deposit_id=stored.deposit_id, amount_fen=stored.amount_fen
     )
     is_first = first_time and not reply.sent_before
-    standing = stored.standing
     match reply.answer:
-        case Standing():
-            standing = reply.answer
-        case NotTaken(refusal=refusal) if is_first or refusal.code in _NEVER_TAKEN:
-            standing = Standing(state=State.REFUSED, refusal=refusal)
+        case None:
+            standing = stored.standing
+        case NotTaken(refusal=refusal):
+            is_refused = is_first or refusal.code in _NEVER_TAKEN
+            state = State.REFUSED if is_refused else State.OPEN
+            standing = Standing(state=state, refusal=refusal)
+        case Standing() as told:
+            standing = told
     wallet.journal.record_exchange(stored.exchange_id, standing)
     return replace(stored, standing=standing)

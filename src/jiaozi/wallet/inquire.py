@@ -16,7 +16,9 @@ from jiaozi.wallet.wallet import Wallet
 
 
 async def inquire(wallet: Wallet, order: SignedOrder) -> Standing:
-    """Return what the registry holds of an order; ``OPEN`` when that is not certain.
+    """Return what the registry holds of an order.
+
+    Open when that is not certain; with the refusal, when the question itself was refused.
 
     Raises:
         AnswerMalformed: The operator's answer is unreadable or its header not the registry's.
@@ -33,6 +35,8 @@ async def inquire(wallet: Wallet, order: SignedOrder) -> Standing:
         return await find_in_history(wallet, order)
     except NoAnswer:
         return OPEN
+    except Refusal as refusal:
+        return Standing(state=State.OPEN, refusal=refusal)
 
 
 def _standing(order: SignedOrder, standing: Standing, identity: bytes | None) -> Standing:

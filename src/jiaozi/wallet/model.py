@@ -33,7 +33,8 @@ class Purpose(StrEnum):
 class Standing:
     """The state of an order, with why it was refused and where it stands in the blocks.
 
-    A refusal without height had no effect and used up no id.
+    A refusal without height had no effect and used up no id. An open order may bear the refusal
+    that its last sending met with: the reason why nothing is known of an earlier one.
     """
 
     state: State

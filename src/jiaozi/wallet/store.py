@@ -261,7 +261,7 @@ class Journal:
 
 def _outcome(standing: Standing) -> bytes | None:
     refusal = standing.refusal
-    if refusal is not None:
+    if standing.state is State.REFUSED and refusal is not None:
         return cbor.encode([int(refusal.code), *refusal.fields.values()])
     return _SETTLED if standing.state is State.SETTLED else None
 

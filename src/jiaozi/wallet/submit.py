@@ -56,6 +56,7 @@ async def _judge(
         case NotTaken(refusal=refusal):
             if first_time and not reply.sent_before:
                 return Standing(state=State.REFUSED, refusal=refusal)
-            return await inquire(wallet, order)
+            found = await inquire(wallet, order)
+            return Standing(state=State.OPEN, refusal=refusal) if found == OPEN else found
         case Standing() as standing:
             return standing
