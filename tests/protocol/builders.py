@@ -3,6 +3,8 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import cbor2
+
 from jiaozi.protocol import blocks, cose, feed, merkle, numbers
 from jiaozi.protocol.blocks import Header, SignedHeader
 from jiaozi.protocol.certificates import Certified, Use, certify
@@ -11,9 +13,9 @@ from jiaozi.protocol.domains import Domain, NetworkId, external_aad
 from jiaozi.protocol.genesis import Genesis, sign_genesis
 from jiaozi.protocol.ids import DAY_MS, OrderId, new_order_id
 from jiaozi.protocol.order_types import LEGS_MAX, ORDER_TYPES, OrderType, Role
-from jiaozi.protocol.orders import Leg, Order, OrderHead, parse, sign_order
+from jiaozi.protocol.orders import Leg, Order, OrderHead, leg_hash, parse, sign_order
 from jiaozi.protocol.receipts import encode_receipt
-from jiaozi.protocol.refusals import SETTLED, Outcome, Refusal
+from jiaozi.protocol.refusals import SETTLED, Code, Outcome, Refusal
 from jiaozi.protocol.suites import Ed25519Signer
 
 NOW_MS = 1_790_000_000_000
@@ -255,3 +257,20 @@ def refusal_of(read: Callable[[], object]) -> Refusal:
     except Refusal as refusal:
         return refusal
     raise AssertionError(f"was taken: {value!r}")
+
+
+def wrapped(message: bytes, legs: list[bytes]) -> bytes:
+    """A submission of any message and any legs."""
+    return cbor2.dumps([message, legs])
+
+
+def with_raw_legs(raw: list[bytes], order_type: OrderType = OrderType.PAYMENT) -> bytes:
+    """An order over legs as bytes, each with its right hash."""
+    payload = {1: order_id(), 2: int(order_type), 4: NOW_MS + DAY_MS, 7: [*map(leg_hash, raw)]}
+    return wrapped(resigned(cbor2.dumps(payload)), raw)
+
+
+def refused(data: bytes) -> tuple[Code, object]:
+    """The code and the first field of the refusal of a submission."""
+    refusal = refusal_of(lambda: parse(data))
+    return refusal.code, next(iter(refusal.fields.values()), None)
