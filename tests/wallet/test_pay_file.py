@@ -15,6 +15,7 @@ from jiaozi.wallet.pay import PAYROLL_LIFETIME_MS
 from jiaozi.wallet.pay_file import pay_file
 from jiaozi.wallet.payroll import PaymentStatus, ReportId
 from jiaozi.wallet.payroll_report import PayrollSummary, write_report
+from jiaozi.wallet.store import PAYROLL_KEPT_MS
 from jiaozi.wallet.wallet import Wallet
 from tests.wallet.conftest import Clock
 from tests.wallet.fake_operator import FakeOperator, Fault
@@ -174,6 +175,27 @@ async def test_an_expired_order_that_had_settled_is_not_replaced(
 
     await paid_file(wallet, payroll)
     assert operator.paid == expected_pay(5)
+
+
+async def test_a_clock_that_is_ahead_forgets_no_payment(
+    wallet: Wallet, operator: FakeOperator, payroll: Path, clock: Clock
+) -> None:
+    await paid_file(wallet, payroll)
+    right_ms, operator.clock = clock.now_ms, lambda: right_ms
+    clock.now_ms += 2 * PAYROLL_KEPT_MS
+    await paid_file(wallet, payroll)
+    clock.now_ms = right_ms
+
+    assert await paid_file(wallet, payroll) == 0
+    assert operator.paid == expected_pay(5)
+
+
+async def test_a_payroll_is_forgotten_after_thirteen_months(
+    wallet: Wallet, operator: FakeOperator, payroll: Path, clock: Clock
+) -> None:
+    await paid_file(wallet, payroll)
+    clock.now_ms += PAYROLL_KEPT_MS + 1
+    assert await paid_file(wallet, payroll) == 5
 
 
 async def test_another_amount_under_a_paid_id_is_refused(

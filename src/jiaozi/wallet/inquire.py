@@ -7,7 +7,7 @@ operator's history, which forgets nothing, is read instead.
 """
 
 from jiaozi.protocol import blocks, orders
-from jiaozi.protocol.ids import DAY_MS, last_expiry_day
+from jiaozi.protocol.ids import DAY_MS, last_expiry_day, new_order_id
 from jiaozi.protocol.refusals import Code, Refusal, refuse
 from jiaozi.wallet.errors import AnswerMalformed, NoAnswer
 from jiaozi.wallet.history import find_in_history
@@ -37,6 +37,20 @@ async def inquire(wallet: Wallet, order: SignedOrder) -> Standing:
         return OPEN
     except Refusal as refusal:
         return Standing(state=State.OPEN, refusal=refusal)
+
+
+async def registry_time_ms(wallet: Wallet) -> int | None:
+    """Return the registry's latest signed time, or None when the operator does not tell it.
+
+    Raises:
+        AnswerMalformed: The header is not the registry's.
+    """
+    nobodys_id = new_order_id(wallet.edge.now_ms(), wallet.edge.random(10))
+    try:
+        found = await wallet.client.outcome(nobodys_id)
+    except (NoAnswer, Refusal):
+        return None
+    return _signed_time_ms(wallet, found.header)
 
 
 def _standing(order: SignedOrder, standing: Standing, identity: bytes | None) -> Standing:

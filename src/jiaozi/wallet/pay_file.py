@@ -20,7 +20,7 @@ from typing import BinaryIO
 
 from jiaozi.protocol.ids import OrderId
 from jiaozi.wallet.client import ORDERS_MAX
-from jiaozi.wallet.inquire import inquire
+from jiaozi.wallet.inquire import inquire, registry_time_ms
 from jiaozi.wallet.model import (
     JournaledOrder,
     PayrollKey,
@@ -62,7 +62,7 @@ async def pay_file(
         AnswerMalformed: What was sent stays open.
         JournalUnavailable: Likewise.
     """
-    wallet.journal.forget_payroll(now_ms=wallet.edge.now_ms())
+    await _forget_old_payrolls(wallet)
     run = _Run(wallet, check.header.message_id, retry_refused)
     for batch in _batches(read_payments(file, check)):
         is_answered = await run.pay([each for each in batch if isinstance(each, Payment)])
@@ -70,6 +70,13 @@ async def pay_file(
         if not is_answered:
             break
     return run.settled_count
+
+
+async def _forget_old_payrolls(wallet: Wallet) -> None:
+    """Drop what may be forgotten by the registry's clock: one here that is ahead drops nothing."""
+    now_ms = await registry_time_ms(wallet)
+    if now_ms is not None:
+        wallet.journal.forget_payroll(now_ms=now_ms)
 
 
 def payroll_key(message_id: str, payment: Payment) -> PayrollKey:

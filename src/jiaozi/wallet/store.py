@@ -158,7 +158,11 @@ class Journal:
             return [self._claim(key, order, instead_of) for key, order, instead_of in claims]
 
     def forget_payroll(self, *, now_ms: int) -> None:
-        """Drop the keys of payroll orders that are older than `PAYROLL_KEPT_MS` and finished."""
+        """Drop the keys of payroll orders that are older than `PAYROLL_KEPT_MS` and finished.
+
+        ``now_ms`` is the registry's time: by a clock that is ahead, payments would be forgotten
+        and paid again once it is set right.
+        """
         oldest_kept = new_order_id(max(0, now_ms - PAYROLL_KEPT_MS), bytes(10))
         with self._transaction():
             self._connection.execute(
