@@ -14,7 +14,7 @@ from jiaozi.bench.generator import Generator
 from jiaozi.bench.load import Share, Tally, quantile
 from jiaozi.bench.machine import ed25519_checks_per_s, machine
 from jiaozi.bench.network import OPERATORS, make_network
-from jiaozi.bench.registry import fsync_is_on, seed
+from jiaozi.bench.registry import fsync_is_on, seed, settle_disk
 from jiaozi.bench.site import Measured, Progress, Site, operator_process, registry_process
 from jiaozi.storage.database import Database
 from jiaozi.storage.embedded import EmbeddedPostgres
@@ -45,6 +45,7 @@ async def run(bench: GatewayBench, progress: Progress) -> dict[str, object]:
             operator_dsn = await postgres.create_database("operator")
             async with await Database.open(dsn, pool_size=2, statement_timeout_ms=0) as database:
                 await seed(database, network, bench.wallets, bench.used_ids, progress)
+                await settle_disk(postgres)
                 fsync = await fsync_is_on(database)
             genesis = Path(home) / "genesis.cbor"
             genesis.write_bytes(network.genesis)

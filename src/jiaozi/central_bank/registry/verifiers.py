@@ -7,6 +7,8 @@ ends. Frames are a length of 4 bytes and a CBOR list of ``[suite, key, message, 
 
 import asyncio
 import contextlib
+import os
+import signal
 import sys
 from collections import deque
 from collections.abc import Sequence
@@ -26,6 +28,7 @@ PROCESS_MIN = 48
 _FRAME_MAX = 128
 """Checks per frame, so that one request is spread over the processes."""
 _LENGTH = Struct(">I")
+_NICENESS = 10
 _log = structlog.get_logger(__name__)
 
 
@@ -104,7 +107,6 @@ class _Process:
                 __name__,
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
-                start_new_session=True,
             )
         )
 
@@ -156,4 +158,8 @@ def serve(source: BinaryIO, sink: BinaryIO) -> None:
 
 
 if __name__ == "__main__":
+    # A Ctrl-C is for the registry: it ends its verifiers when no one waits for them.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # The writer is the one thing that cannot be divided; checks fill what it leaves of the cores.
+    os.nice(_NICENESS)
     serve(sys.stdin.buffer, sys.stdout.buffer)
