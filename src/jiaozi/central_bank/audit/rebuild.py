@@ -131,12 +131,10 @@ def _certify(order: CheckedOrder, state: State, network: Network, time_ms: int) 
         state.quotas_fen.setdefault(operator, 0)
     if certified.use is not Use.OPERATOR_VAULT:
         return
-    vault = state.accounts.get(vault_of(operator))
-    if vault is None:
-        state.open_operator(certified)
+    if vault_of(operator) in state.accounts:
+        state.give_vault_key(certified)
     else:
-        vault.terms = vault.terms._replace(suite=int(certified.suite))
-        vault.key = certified.key
+        state.open_operator(certified)
 
 
 def _revoke(order: CheckedOrder, state: State, network: Network, time_ms: int) -> None:
@@ -152,7 +150,7 @@ def _revoke(order: CheckedOrder, state: State, network: Network, time_ms: int) -
         for each in state.keys.values()
         if each.certified.use is Use.OFFICER
         and not each.revoked
-        and time_ms < each.certified.not_after_ms
+        and each.certified.not_before_ms <= time_ms < each.certified.not_after_ms
     }
     if len(left) < OFFICERS_MIN:
         raise _effect("revoked one of the last two officers")

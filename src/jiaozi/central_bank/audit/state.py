@@ -118,6 +118,12 @@ class State:
         self.open_institution(reserve_of(operator), AccountKind.RESERVE, vault_key)
         self.open_institution(guarantee_of(operator), AccountKind.GUARANTEE, vault_key)
 
+    def give_vault_key(self, certified: Certified) -> None:
+        """Give an operator's vault another key."""
+        vault = self.accounts[vault_of(certified.operator)]
+        vault.terms = vault.terms._replace(suite=int(certified.suite))
+        vault.key = certified.key
+
     def open_institution(
         self, number: int, kind: AccountKind, certified: Certified | None = None
     ) -> None:
