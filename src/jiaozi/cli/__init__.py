@@ -29,7 +29,11 @@ class _Groups(TyperGroup):
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ANN401
         module = _GROUPS.get(cmd_name)
-        return None if module is None else typer.main.get_command(import_module(module).app)
+        if module is None:
+            return None
+        command = typer.main.get_command(import_module(module).app)
+        command.name = cmd_name
+        return command
 
 
 app = typer.Typer(name="jiaozi", cls=_Groups, no_args_is_help=True, add_completion=False)

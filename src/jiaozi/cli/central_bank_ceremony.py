@@ -31,11 +31,11 @@ def ceremony_command(
         _Option("--operator", help="Code of one whose keys are made here."),
     ] = None,
     operator_keys: Annotated[
-        list[Path] | None,
+        list[str] | None,
         _Option(
             "--operator-keys",
-            help="Public keys that an operator made: JSON of `operator`, "
-            "`certify`, `vault` and `transport`.",
+            metavar="CODE=FILE",
+            help="What `jiaozi operator keys --json` printed at an operator.",
         ),
     ] = None,
     officers: Annotated[
@@ -96,19 +96,23 @@ def _officer(text: str) -> tuple[str, bytes | None]:
         raise typer.BadParameter("a public key is hexadecimal", param_hint="--officer") from None
 
 
-def _operators(codes: list[int], files: list[Path], quota_fen: int) -> dict[int, OperatorPlan]:
+def _operators(codes: list[int], given: list[str], quota_fen: int) -> dict[int, OperatorPlan]:
     operators = {code: OperatorPlan(quota_fen=quota_fen) for code in codes}
-    for file in files:
+    for each in given:
+        code, _, file = each.partition("=")
         try:
-            document = json.loads(file.read_bytes())
-            names = ("certify", "vault", "transport")
-            keys = OperatorKeys(**{name: bytes.fromhex(document[name]) for name in names})
-            code = int(document["operator"])
+            keys = json.loads(Path(file).read_bytes())
+            public = OperatorKeys(
+                certify=bytes.fromhex(keys["certify"]),
+                vault=bytes.fromhex(keys["vault"]),
+                transport=bytes.fromhex(keys["transport"]),
+            )
+            operators[int(code)] = OperatorPlan(quota_fen=quota_fen, keys=public)
         except (KeyError, TypeError, ValueError):
             raise typer.BadParameter(
-                f"{file} does not hold an operator's public keys", param_hint="--operator-keys"
+                f"{each} is not CODE=FILE with an operator's public keys",
+                param_hint="--operator-keys",
             ) from None
-        operators[code] = OperatorPlan(quota_fen=quota_fen, keys=keys)
     if not operators:
         raise typer.BadParameter("a network needs an operator", param_hint="--operator")
     return operators

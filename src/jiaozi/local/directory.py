@@ -9,6 +9,7 @@
       operators/CODE/            an operator's keys and secrets
       postgres/                  the embedded PostgreSQL: one database for each party
       logs/PARTY.log             what each process says
+      demo/                      what `jiaozi demo` leaves: a wallet, a payroll file
 
 One passphrase beside all keys is for one machine and one person. Elsewhere every holder has a
 directory and a passphrase of their own.
@@ -25,7 +26,9 @@ from jiaozi.central_bank.certification.keys import KeyPlaces
 from jiaozi.local.errors import DirectoryForeign, DirectoryInUse
 from jiaozi.service.files import make_directory
 
-_NAMES = frozenset(("owner.lock", "passphrase", "network", "operators", "postgres", "logs"))
+_NAMES = frozenset(
+    ("owner.lock", "passphrase", "network", "operators", "postgres", "logs", "demo")
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,134 @@
+"""What `jiaozi demo` shows: progress while it plays, a summary at the end."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from jiaozi.cli.output import print_facts, print_table, stderr, stdout, yuan
+from jiaozi.demo.story import Stage, Told
+from jiaozi.local.network import LocalNetwork
+
+_COLUMNS = (
+    TextColumn("{task.description:26}"),
+    BarColumn(),
+    MofNCompleteColumn(),
+    TimeElapsedColumn(),
+)
+
+
+@contextmanager
+def shown_stages() -> Iterator[Stage]:
+    """Show steps on standard error: bars at a terminal, else a line for each that is done."""
+    if not stderr.is_terminal:
+        yield _line
+        return
+    with Progress(*_COLUMNS, console=stderr) as progress:
+
+        @contextmanager
+        def bar(name: str, total: int) -> Iterator[Callable[[], None]]:
+            task = progress.add_task(name, total=total)
+            yield lambda: progress.advance(task)
+            progress.update(task, completed=total)
+
+        yield bar
+
+
+@contextmanager
+def _line(name: str, total: int) -> Iterator[Callable[[], None]]:
+    started_s = time.monotonic()
+    yield lambda: None
+    stderr.print(f"{name}: {total:,} in {time.monotonic() - started_s:.1f} s")
+
+
+def document_of(told: Told, elapsed_s: float) -> dict[str, Any]:
+    """Return the story for programs; sums in fen."""
+    account, books = told.account, told.books
+    return {
+        "issued_fen": books.issued_fen,
+        "destroyed_fen": books.destroyed_fen,
+        "circulation_fen": books.circulation_fen,
+        "with_public_fen": books.with_public_fen,
+        "in_vaults_fen": books.in_vaults_fen,
+        "reserves_fen": books.reserves_fen,
+        "wallets": account.wallets,
+        "payments": account.payments,
+        "payroll_payments": account.payroll.settled,
+        "payroll_fen": account.payroll.settled_fen,
+        "refused": account.refused,
+        "blocks": told.audit.blocks,
+        "audit": told.audit.verdict,
+        "books": "; ".join(told.problems) or "ok",
+        "first_payment_s": round(account.first_payment_s, 2),
+        "elapsed_s": round(elapsed_s, 2),
+        "steps_s": {each.name: round(each.elapsed_s, 2) for each in account.steps},
+    }
+
+
+def tell_story(told: Told, network: LocalNetwork, elapsed_s: float, *, is_served: bool) -> None:
+    """Print what happened, the money supply, the verdict, and where to look."""
+    rows = [
+        (
+            each.name,
+            f"{each.count:,}",
+            "" if each.amount_fen is None else yuan(each.amount_fen),
+            f"{each.elapsed_s:.1f}",
+        )
+        for each in told.account.steps
+    ]
+    stdout.print()
+    columns = ("What happened", "Number", "Yuan", "Seconds")
+    print_table(columns, rows, amounts=columns[1:])
+    books = told.books
+    stdout.print()
+    print_table(
+        ("Money supply", "Yuan"),
+        [
+            ("issued", yuan(books.issued_fen)),
+            ("destroyed", yuan(books.destroyed_fen)),
+            ("in circulation", yuan(books.circulation_fen)),
+            ("  with the public", yuan(books.with_public_fen)),
+            ("  in operators' vaults", yuan(books.in_vaults_fen)),
+            ("reserves left", yuan(books.reserves_fen)),
+        ],
+        amounts=("Yuan",),
+    )
+    _tell_verdict(told)
+    stdout.print(f"The whole story took {elapsed_s:.1f} s.")
+    if is_served:
+        _tell_addresses(network)
+
+
+def _tell_verdict(told: Told) -> None:
+    audit = told.audit
+    colour = "green" if audit.verdict == "ok" else "red"
+    stdout.print(
+        f"\nAudit: [bold {colour}]{audit.verdict}[/bold {colour}], {audit.blocks:,} blocks with "
+        f"{audit.orders:,} orders and {audit.accounts:,} accounts rebuilt from genesis."
+    )
+    for each in told.problems:
+        stdout.print(f"[bold red]The books are wrong:[/bold red] {each}.")
+
+
+def _tell_addresses(network: LocalNetwork) -> None:
+    central_bank = network.central_bank_url
+    stdout.print()
+    print_facts(
+        {
+            "Central bank": f"{central_bank}/v1/supply  /openapi.json  /metrics",
+            **{
+                f"Operator {code:04d}": f"{url}/openapi.json  /metrics"
+                for code, url in network.operator_urls.items()
+            },
+            "Data": str(network.directory.path),
+        }
+    )
+    wallet = network.directory.path / "demo" / "wallet"
+    stdout.print(
+        "\nThe company's wallet is there to be used:\n"
+        f"  jiaozi wallet --dir {wallet} --passphrase-file {network.directory.passphrase} history",
+        markup=False,
+    )
+    stdout.print("Serving until Ctrl-C.")
