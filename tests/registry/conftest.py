@@ -11,26 +11,11 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 import structlog
 
-from jiaozi.central_bank.rulebook.model import ClassLimits, Rulebook
-from jiaozi.protocol.order_types import Holder
 from jiaozi.storage.embedded import EmbeddedPostgres
-from tests.registry.builders import OPERATORS, RegistryWorld, registry_world
+from tests.registry.builders import OPERATORS, Keys, RegistryWorld, registry_world
+from tests.registry.limited import LIMITED
+from tests.registry.served import Served, genesis_for, served_registry
 
-LIMITS = ClassLimits(
-    balance_cap_fen=1_000_000, single_fen=50_000, day_fen=100_000, year_fen=300_000
-)
-"""Of class II, the class that `open_wallet` takes."""
-UNCAPPED = 1
-"""A personal class without caps."""
-LIMITED = Rulebook(
-    hash=b"limited".ljust(32),
-    name="limited",
-    limits={
-        (Holder.PERSONAL, UNCAPPED): ClassLimits(),
-        (Holder.PERSONAL, 2): LIMITS,
-        (Holder.CORPORATE, 1): ClassLimits(),
-    },
-)
 PROVIDED_FEN = 10**12
 
 
@@ -67,6 +52,35 @@ async def world(shared_dsn: str, series: Iterator[int]) -> AsyncIterator[Registr
     """The shared registry; class II has `LIMITS`."""
     async with registry_world(shared_dsn, rulebooks=[LIMITED], series=next(series)) as world:
         yield world
+
+
+@pytest.fixture(scope="session")
+def served_genesis() -> bytes:
+    """A genesis of the time at which the tests began."""
+    return genesis_for(Keys())
+
+
+@pytest.fixture(scope="session")
+def served_dsn(postgres: EmbeddedPostgres, served_genesis: bytes) -> str:
+    """The database of the central bank that tests share over HTTP; its vaults have money."""
+
+    async def prepare() -> str:
+        dsn = await postgres.create_database("served_registry")
+        async with served_registry(dsn, served_genesis) as served:
+            for operator in OPERATORS:
+                await served.provide(operator, PROVIDED_FEN)
+        return dsn
+
+    return asyncio.run(prepare())
+
+
+@pytest.fixture
+async def served(
+    served_dsn: str, served_genesis: bytes, series: Iterator[int]
+) -> AsyncIterator[Served]:
+    """The shared central bank over HTTP; class II has `LIMITS`."""
+    async with served_registry(served_dsn, served_genesis, series=next(series)) as served:
+        yield served
 
 
 @pytest.fixture

@@ -8,8 +8,9 @@ from jiaozi.protocol.money import FEN_MAX
 from jiaozi.protocol.order_types import OrderType
 from jiaozi.protocol.refusals import SETTLED, Code
 from tests.registry.builders import RegistryWorld, registry_world
-from tests.registry.conftest import LIMITED, PROVIDED_FEN, UNCAPPED
+from tests.registry.conftest import PROVIDED_FEN
 from tests.registry.effects import refused
+from tests.registry.limited import LIMITED, UNCAPPED
 
 ONE, OTHER = 1001, 1002
 ISSUED_FEN = 2 * PROVIDED_FEN

@@ -6,7 +6,7 @@ from jiaozi.protocol import cose, numbers
 from jiaozi.protocol.certificates import Use
 from jiaozi.protocol.domains import Domain, NetworkId, external_aad
 from jiaozi.protocol.order_types import OrderType
-from jiaozi.protocol.orders import payload, sign_order, submission
+from jiaozi.protocol.orders import parse, payload, sign_order, submission
 from jiaozi.protocol.refusals import Code
 from jiaozi.protocol.suites import Ed25519Signer
 from tests.registry.builders import (
@@ -24,10 +24,13 @@ ONE, OTHER = 1001, 1002
 
 async def test_wrong_signature_is_refused(world: RegistryWorld) -> None:
     payer, payee = await world.open_wallets(2, balance_fen=1000)
-    order = bytearray(world.orders.payment(payer, payee, 100))
-    legs_at = order.rindex(b"\x81")  # the array of one leg, right behind the signature
-    order[legs_at - 1] ^= 1
-    await refused(world, bytes(order), Code.SIGNATURE_INVALID)
+    order = world.orders.payment(payer, payee, 100)
+    signature = parse(order).message.signatures[0].value
+    for place in (0, 31, 32, 63):
+        changed = bytearray(signature)
+        changed[place] ^= 1
+        wrong = order.replace(signature, bytes(changed))
+        await refused(world, wrong, Code.SIGNATURE_INVALID)
 
 
 async def test_order_of_another_network_is_refused(world: RegistryWorld) -> None:

@@ -14,8 +14,8 @@ from jiaozi.protocol.blocks import Header, sign_header
 from jiaozi.protocol.refusals import SETTLED, Code, Refusal
 from jiaozi.storage.embedded import EmbeddedPostgres
 from tests.registry.builders import OPERATORS, RegistryWorld, Wallet, registry_world
-from tests.registry.conftest import LIMITED
 from tests.registry.effects import state
+from tests.registry.limited import LIMITED
 from tests.registry.sessions import end_leader, waiting_in, writer_held
 from tests.registry.waiting import until
 
