@@ -16,7 +16,8 @@ from jiaozi.protocol.http_signatures import AGE_MAX_S, NETWORK_HEADER, sign_requ
 from jiaozi.protocol.refusals import Code
 from jiaozi.protocol.suites import Ed25519Signer
 from jiaozi.storage.embedded import EmbeddedPostgres
-from tests.operator.builders import Holder, OperatorWorld, operator_world
+from tests.operator.builders import OperatorWorld, operator_world
+from tests.operator.holders import Holder
 
 PUBLIC = {
     "/healthz", "/metrics", "/v1/network", "/v1/registrations", "/v1/orders", "/v1/demo/deposits",

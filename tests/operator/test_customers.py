@@ -13,7 +13,8 @@ from jiaozi.operator.customers.model import (
     read_phone,
 )
 from jiaozi.protocol.refusals import Code, Refusal
-from tests.operator.builders import Caller, Holder, OperatorWorld, new_phone
+from tests.operator.builders import OperatorWorld, new_phone
+from tests.operator.holders import Caller, Holder
 
 DOCUMENT = {"type": "resident-identity-card", "number": "11010519491231002X", "name": "王小明"}
 OTHER_DOCUMENT = {"type": "passport", "number": "E12345678", "name": "Ada Example"}
@@ -159,6 +160,17 @@ async def test_a_holder_has_one_group_by_phone_and_by_document(world: OperatorWo
     assert len(groups) == 1
     other = await world.open_wallet()
     assert group_of(world, other) not in groups
+
+
+async def test_one_document_shown_from_many_phones_at_once_is_one_holder(
+    world: OperatorWorld,
+) -> None:
+    evidence = {"identity_document": DOCUMENT}
+    opened = await asyncio.gather(
+        *(world.open_wallet(wallet_class=3, evidence=evidence) for _ in range(6))
+    )
+    assert len({group_of(world, each) for each in opened}) == 1
+    assert await world.database_value("SELECT count(*) FROM holder") == 1
 
 
 async def test_a_phone_that_changed_hands_is_another_holder_with_another_document(

@@ -19,9 +19,9 @@ from jiaozi.protocol.refusals import Code
 from jiaozi.service.server import listening
 from jiaozi.storage.database import Database
 from jiaozi.storage.embedded import EmbeddedPostgres
-from tests.operator.builders import Holder as Customer
 from tests.operator.builders import OperatorWorld, operator_keys, operator_world, until
 from tests.operator.clock import Clock
+from tests.operator.holders import Holder as Customer
 from tests.registry.builders import OPERATORS, Keys, Orders, make_genesis
 
 RULEBOOK = next(each for each in shipped().values() if each.name.startswith("2021"))

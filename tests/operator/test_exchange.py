@@ -6,13 +6,15 @@ from typing import Any
 import asyncpg
 import pytest
 
+from jiaozi.operator.deposits.ledger import LedgerCore
 from jiaozi.operator.exchange.model import ORDER_LIFETIME_MS
 from jiaozi.protocol.ids import DAY_MS
 from jiaozi.protocol.numbers import vault_of
 from jiaozi.protocol.order_types import OrderType
-from jiaozi.protocol.refusals import Code
-from tests.operator.builders import OPERATOR, Holder, OperatorWorld, operator_world, until
+from jiaozi.protocol.refusals import Code, refuse
+from tests.operator.builders import OPERATOR, OperatorWorld, operator_world, until
 from tests.operator.fake_registry import Fault, fake_registry
+from tests.operator.holders import Holder
 
 FUNDED_FEN = 100_00
 VAULT = vault_of(OPERATOR)
@@ -93,6 +95,24 @@ async def test_a_deposit_is_never_overdrawn(world: OperatorWorld) -> None:
     assert refused["refusal"]["name"] == "deposit_insufficient"
     assert await world.deposit_fen(holder) == (10_00, 0)
     assert world.balance_fen(holder) == 90_00
+
+
+async def test_a_core_that_does_not_answer_refuses_nothing(
+    world: OperatorWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    holder = await world.open_wallet(deposit_fen=FUNDED_FEN)
+    exchange_id = holder.new_id()
+
+    async def no_answer(*_: object) -> None:
+        raise refuse(Code.UNAVAILABLE)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(LedgerCore, "hold", no_answer)
+        told = await refusal_code(holder, exchange_id=exchange_id.hex(), amount_fen=30_00)
+        assert told == Code.UNAVAILABLE
+    await resume(world)
+    assert (await holder.exchange(30_00, exchange_id))["state"] == "settled"
+    assert await world.deposit_fen(holder) == (70_00, 0)
 
 
 async def test_a_refused_order_gives_the_deposit_back(world: OperatorWorld) -> None:

@@ -11,8 +11,9 @@ from jiaozi.operator.gateway.batch import BatchLimits
 from jiaozi.protocol import cbor
 from jiaozi.protocol.order_types import OrderType
 from jiaozi.protocol.refusals import Code
-from tests.operator.builders import Holder, OperatorWorld, operator_world, send_order, until
+from tests.operator.builders import OperatorWorld, operator_world, until
 from tests.operator.fake_registry import Fault, fake_registry
+from tests.operator.holders import Holder, send_order
 from tests.registry.builders import new_wallet
 
 SEQUENCE = {"Content-Type": "application/cbor-seq"}

@@ -7,8 +7,9 @@ import pytest
 
 from jiaozi.operator.history.model import read_cursor
 from jiaozi.protocol.refusals import Code, Refusal
-from tests.operator.builders import OPERATOR, Holder, OperatorWorld, operator_world, send_order
+from tests.operator.builders import OPERATOR, OperatorWorld, operator_world
 from tests.operator.fake_registry import Fault, fake_registry
+from tests.operator.holders import Holder, send_order
 from tests.registry.builders import Orders, Wallet, new_wallet
 
 

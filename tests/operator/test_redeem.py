@@ -9,8 +9,9 @@ from jiaozi.protocol import numbers
 from jiaozi.protocol.order_types import OrderType
 from jiaozi.protocol.refusals import Code
 from jiaozi.protocol.suites import Ed25519Signer
-from tests.operator.builders import LIFETIME_MS, Holder, OperatorWorld
+from tests.operator.builders import OperatorWorld
 from tests.operator.fake_registry import Fault
+from tests.operator.holders import LIFETIME_MS, Holder
 
 FUNDED_FEN = 100_00
 ALL_DUE_MS = 2**62
@@ -92,6 +93,22 @@ async def test_an_id_that_stands_for_another_order_redeems_nothing(
     payment = holder.payment(payee.number, 1_00, id=order_id)
     assert world.ledger.submit([payment])[0][:2] == [1, [0]]
     done = await holder.redeem(holder.redeem_order(50_00, id=order_id))
+    assert (done["state"], done["outcome"]) == ("refused", [Code.ID_REUSED])
+    assert await world.deposit_fen(holder) == (40_00, 0)
+
+
+async def test_a_dead_order_whose_id_stands_for_another_redeems_nothing(
+    world: OperatorWorld, holder: Holder
+) -> None:
+    payee = await world.open_wallet()
+    order_id = holder.new_id()
+    order = holder.redeem_order(50_00, id=order_id)
+    world.registry.faults.append(Fault.LOSE_REQUEST)
+    assert (await holder.redeem(order))["state"] == "open"
+    world.ledger.submit([holder.payment(payee.number, 1_00, id=order_id)])
+    world.clock.advance(LIFETIME_MS + 1)
+    world.registry.idle_block()
+    done = await holder.redeem(order)
     assert (done["state"], done["outcome"]) == ("refused", [Code.ID_REUSED])
     assert await world.deposit_fen(holder) == (40_00, 0)
 

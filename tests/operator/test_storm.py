@@ -9,8 +9,9 @@ import pytest
 
 from jiaozi.protocol import numbers
 from jiaozi.protocol.order_types import OrderType
-from tests.operator.builders import OPERATOR, Holder, OperatorWorld, until
+from tests.operator.builders import OPERATOR, OperatorWorld, until
 from tests.operator.fake_registry import Fault
+from tests.operator.holders import Holder
 from tests.operator.test_deposits import BOOKS_DIFFER
 
 FUNDED_FEN = 1_000_00

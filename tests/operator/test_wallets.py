@@ -10,8 +10,9 @@ from jiaozi.operator.wallets.model import OPENING_LIFETIME_MS
 from jiaozi.protocol import numbers
 from jiaozi.protocol.order_types import OrderType
 from jiaozi.protocol.refusals import Code
-from tests.operator.builders import Caller, OperatorWorld, new_phone
+from tests.operator.builders import OperatorWorld, new_phone
 from tests.operator.fake_registry import Fault
+from tests.operator.holders import Caller
 
 ALL_DUE_MS = 2**62
 

@@ -21,7 +21,7 @@ from jiaozi.operator.wallets.model import state_after
 from jiaozi.protocol.certificates import Use
 from jiaozi.protocol.feed import read_block
 from jiaozi.protocol.genesis import Network
-from jiaozi.protocol.refusals import Code, Refusal, refuse
+from jiaozi.protocol.refusals import Code, Refusal
 from jiaozi.storage.database import Database
 from jiaozi.storage.errors import StorageUnavailable
 
@@ -98,8 +98,6 @@ class FollowFeed:
                 network=self.network.id,
             )
             header = block.header.header
-            if header.height <= gathered.position.height:
-                raise refuse(Code.SIGNATURE_INVALID)
             lines, openings = lines_of(block, self.operator)
             gathered.lines += lines
             gathered.openings += openings
