@@ -1,13 +1,18 @@
 """One true story for all tests: played once on a real registry, then told from memory."""
 
 import asyncio
+from collections.abc import AsyncIterator
 
+import httpx
 import pytest
 
+from jiaozi.central_bank.http.serve import CentralBankSettings, open_central_bank
+from jiaozi.service.server import listening
 from jiaozi.storage.embedded import EmbeddedPostgres
+from jiaozi.storage.launch import SUPERUSER
 from tests.audit.forgery import Forger
 from tests.audit.story import Story, play
-from tests.registry.builders import registry_world
+from tests.registry.builders import UNLIMITED, registry_world
 
 
 @pytest.fixture(scope="session")
@@ -20,6 +25,31 @@ def story(postgres: EmbeddedPostgres) -> Story:
             return await play(world)
 
     return asyncio.run(told())
+
+
+@pytest.fixture
+async def story_dsn(story: Story, postgres: EmbeddedPostgres) -> AsyncIterator[str]:
+    """A copy of the database that the story was played on, with the rights of a superuser."""
+    await postgres.create_database("audit_copy", template="audit_story")
+    yield postgres.dsn("audit_copy", user=SUPERUSER)
+    await postgres.drop_database("audit_copy")
+
+
+@pytest.fixture
+async def url(story: Story, story_dsn: str) -> AsyncIterator[str]:
+    """A central bank that serves the story."""
+    settings = CentralBankSettings(
+        dsn=story_dsn,
+        genesis=story.blocks[0].body,
+        block_signer=story.keys.block,
+        library={UNLIMITED.hash: UNLIMITED},
+        verifier_processes=0,
+    )
+    async with open_central_bank(settings) as application, listening(application) as server:
+        async with httpx.AsyncClient(base_url=server.url) as client:
+            while (await client.get("/healthz")).status_code != httpx.codes.OK:
+                pass
+        yield server.url
 
 
 @pytest.fixture

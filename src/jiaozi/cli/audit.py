@@ -190,7 +190,8 @@ def _tell(report: AuditReport) -> None:
     if not report.differences:
         stdout.print("[bold green]Nothing differs.[/bold green]")
         return
-    stdout.print(f"[bold red]{len(report.differences)} differences.[/bold red]")
+    count = len(report.differences)
+    stdout.print(f"[bold red]{count} difference{'s' if count > 1 else ''}.[/bold red]")
     print_table(
         ("Height", "Order", "Rule", "What differs"),
         [

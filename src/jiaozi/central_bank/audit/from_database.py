@@ -9,6 +9,8 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from importlib.resources import files
 
+import asyncpg
+
 from jiaozi.central_bank.audit.model import Figures, RawBlock
 from jiaozi.central_bank.audit.sources import (
     BLOCKS_AT_A_TIME,
@@ -47,17 +49,15 @@ class DatabaseSource:
 
     async def tip_height(self) -> int:
         """Return the height of the last block."""
-        async with self._lend() as connection:
-            height = await connection.fetchval(SQL.tip_height)
-        if height is None:
+        [row] = await self._fetch(SQL.tip_height)
+        if row["height"] is None:
             raise SourceUnavailable(reason="this database holds no blocks")
-        return int(height)
+        return int(row["height"])
 
     async def headers(self, first: int, last: int) -> AsyncIterator[bytes]:
         """Yield the signed headers from one height to another."""
         while first <= last:
-            async with self._lend() as connection:
-                rows = await connection.fetch(SQL.headers, first, last, HEADERS_AT_A_TIME)
+            rows = await self._fetch(SQL.headers, first, last, HEADERS_AT_A_TIME)
             if not rows:
                 return
             for row in rows:
@@ -67,13 +67,20 @@ class DatabaseSource:
     async def blocks(self, first: int, last: int) -> AsyncIterator[RawBlock]:
         """Yield the blocks from one height to another."""
         while first <= last:
-            async with self._lend() as connection:
-                rows = await connection.fetch(SQL.blocks, first, last, BLOCKS_AT_A_TIME)
+            rows = await self._fetch(SQL.blocks, first, last, BLOCKS_AT_A_TIME)
             if not rows:
                 return
             for height, header, body, *figures in rows:
                 yield RawBlock(height, header, body, Figures(*figures))
             first = rows[-1]["height"] + 1
+
+    async def _fetch(self, statement: str, *arguments: int) -> list[asyncpg.Record]:
+        try:
+            async with self._lend() as connection:
+                return await connection.fetch(statement, *arguments)
+        except (asyncpg.UndefinedTableError, asyncpg.InsufficientPrivilegeError) as error:
+            reason = f"the DSN is no central bank's that may be read: {error}"
+            raise SourceUnavailable(reason=reason) from error
 
 
 class Snapshot(DatabaseSource):

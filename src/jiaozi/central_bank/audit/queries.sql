@@ -1,6 +1,6 @@
 -- name: tip_height
 -- The height of the last block.
-SELECT max(height) FROM block;
+SELECT max(height) AS height FROM block;
 
 -- name: headers
 -- Signed headers in a range of heights.

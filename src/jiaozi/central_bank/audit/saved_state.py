@@ -136,6 +136,8 @@ def _read(file: BinaryIO) -> Saved:
     state_hash = hashed.digest()
     _, header = check_header(network, header_bytes)
     _, naming = check_header(network, _read_frame(file))
+    if file.read(1):
+        raise ValueError("it goes on after its end")
     for each in (header, naming):
         known = state.keys.get(each.key)
         if known is None or known.certified.use is not Use.REGISTRY_BLOCK:

@@ -1,0 +1,148 @@
+"""rules.md §H: the audit goes on from the last state whose hash it verified in a header."""
+
+from pathlib import Path
+
+import pytest
+
+from jiaozi.central_bank.audit.audit import AuditOptions, audit_source
+from jiaozi.central_bank.audit.model import AuditReport, Rule
+from jiaozi.central_bank.audit.used_ids import UsedIds, UsedIdsUnusable
+from jiaozi.protocol.domains import NetworkId
+from tests.audit.forgery import Forger, ListSource
+from tests.audit.story import LAST, NAMED, NAMING, PAY, Story
+
+
+async def audited(forger: Forger, directory: Path, **options: bool) -> AuditReport:
+    """Audit a chain with a directory of saved states."""
+    settings = AuditOptions(processes=0, state_directory=directory, **options)  # type: ignore[arg-type]
+    return await audit_source(ListSource(forger.blocks), settings)
+
+
+def state_file(directory: Path, story: Story) -> Path:
+    return directory / f"{story.network.id.hex()}.state"
+
+
+async def test_it_goes_on_after_the_named_state_and_comes_to_the_same(
+    forger: Forger, tmp_path: Path
+) -> None:
+    first = await audited(forger, tmp_path)
+    again = await audited(forger, tmp_path)
+    assert (first.from_height, again.from_height) == (0, NAMED)
+    assert again.blocks == LAST - NAMED
+    assert again.verdict == first.verdict == "ok"
+    assert (again.height, again.accounts) == (first.height, first.accounts)
+    assert (again.issued_fen, again.destroyed_fen) == (first.issued_fen, first.destroyed_fen)
+
+
+async def test_from_genesis_does_everything_anew(forger: Forger, tmp_path: Path) -> None:
+    await audited(forger, tmp_path)
+    anew = await audited(forger, tmp_path, from_genesis=True)
+    assert (anew.from_height, anew.blocks, anew.verdict) == (0, LAST + 1, "ok")
+    assert (await audited(forger, tmp_path)).from_height == NAMED
+
+
+async def test_without_a_named_state_nothing_is_saved(forger: Forger, tmp_path: Path) -> None:
+    forger.blocks = forger.blocks[:NAMING]
+    assert (await audited(forger, tmp_path)).verdict == "ok"
+    assert not list(tmp_path.glob("*.state"))
+    assert not list(tmp_path.glob(".*"))
+    assert (await audited(forger, tmp_path)).from_height == 0
+
+
+async def test_a_state_after_a_difference_is_not_saved(forger: Forger, tmp_path: Path) -> None:
+    forger.rewrite(PAY, forger.items(PAY)[1:])
+    assert (await audited(forger, tmp_path)).verdict != "ok"
+    assert not list(tmp_path.glob("*.state"))
+
+
+async def test_a_difference_after_the_saved_state_is_found_each_time(
+    forger: Forger, story: Story, tmp_path: Path
+) -> None:
+    at = forger.add(LAST, story.orders.payment(story.payee, story.payer, 1000_00))
+    first = await audited(forger, tmp_path)
+    again = await audited(forger, tmp_path)
+    assert again.from_height == NAMED
+    assert [(each.rule, each.position) for each in again.differences] == [(Rule.BALANCE, at)]
+    assert again.differences == first.differences
+
+
+async def test_an_id_used_before_the_saved_state_stays_used(forger: Forger, tmp_path: Path) -> None:
+    await audited(forger, tmp_path)
+    order, outcome = forger.items(PAY)[0]
+    at = forger.add(LAST, order, outcome=outcome)
+    again = await audited(forger, tmp_path)
+    assert again.from_height == NAMED
+    [difference] = again.differences
+    assert (difference.rule, difference.position) == (Rule.ORDER_ID, at)
+    assert f"height {PAY}" in difference.detail
+
+
+async def test_another_past_than_the_verified_one_is_found(forger: Forger, tmp_path: Path) -> None:
+    await audited(forger, tmp_path)
+    forger.rewrite(NAMED, time_ms=forger.header(NAMED).time_ms + 1)
+    [difference] = (await audited(forger, tmp_path)).differences
+    assert (difference.rule, difference.height) == (Rule.CHAIN, NAMED)
+
+
+async def test_a_chain_that_is_shorter_than_verified_is_found(
+    forger: Forger, tmp_path: Path
+) -> None:
+    await audited(forger, tmp_path)
+    forger.blocks = forger.blocks[:NAMED]
+    [difference] = (await audited(forger, tmp_path)).differences
+    assert (difference.rule, difference.height) == (Rule.CHAIN, NAMED - 1)
+
+
+async def test_a_damaged_state_file_is_not_used(
+    forger: Forger, story: Story, tmp_path: Path
+) -> None:
+    await audited(forger, tmp_path)
+    path = state_file(tmp_path, story)
+    whole = path.read_bytes()
+    damaged = [
+        whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :] for at in range(0, len(whole), 61)
+    ]
+    for each in (*damaged, whole[:-1], whole[:100], b"", whole + b"\0"):
+        path.write_bytes(each)
+        report = await audited(forger, tmp_path)
+        assert (report.from_height, report.verdict) == (0, "ok")
+        assert report.notice is not None
+    assert (await audited(forger, tmp_path)).from_height == NAMED
+
+
+async def test_the_state_of_another_network_is_not_used(
+    forger: Forger, story: Story, tmp_path: Path
+) -> None:
+    await audited(forger, tmp_path)
+    path = state_file(tmp_path, story)
+    content = path.read_bytes()
+    path.write_bytes(content.replace(story.network.id, NetworkId(bytes(32)), 1))
+    report = await audited(forger, tmp_path)
+    assert (report.from_height, report.verdict) == (0, "ok")
+
+
+@pytest.mark.parametrize("loss", ["gone", "of another height"])
+async def test_a_state_without_its_ids_is_not_used(
+    forger: Forger, story: Story, tmp_path: Path, loss: str
+) -> None:
+    await audited(forger, tmp_path)
+    path = tmp_path / f"{state_file(tmp_path, story).name}.ids"
+    if loss == "gone":
+        path.unlink()
+    else:
+        with UsedIds(path) as used_ids:
+            used_ids.save(NAMED - 1)
+    report = await audited(forger, tmp_path)
+    assert (report.from_height, report.verdict) == (0, "ok")
+    assert report.notice is not None
+
+
+async def test_two_audits_do_not_share_a_state_file(
+    forger: Forger, story: Story, tmp_path: Path
+) -> None:
+    await audited(forger, tmp_path)
+    with (
+        UsedIds(tmp_path / f"{state_file(tmp_path, story).name}.ids"),
+        pytest.raises(UsedIdsUnusable),
+    ):
+        await audited(forger, tmp_path)

@@ -1,0 +1,32 @@
+"""The audit over the central bank's real HTTP API, with the auditor's key and with others."""
+
+import pytest
+
+from jiaozi.central_bank.audit.audit import AuditOptions, audit_source
+from jiaozi.central_bank.audit.from_http import open_http
+from jiaozi.central_bank.audit.sources import SourceUnavailable
+from tests.audit.story import LAST, Story
+from tests.registry.builders import key
+
+OPTIONS = AuditOptions(processes=0)
+
+
+async def test_an_auditor_rebuilds_the_ledgers_over_http(url: str, story: Story) -> None:
+    async with open_http(url, story.keys.auditor) as source:
+        report = await audit_source(source, OPTIONS)
+    assert report.verdict == "ok", report.differences
+    assert report.height >= LAST
+    assert report.outstanding_fen == 500_00
+
+
+@pytest.mark.parametrize("whose", ["officer 1", "transport 1001", "nobody's"])
+async def test_nobody_else_reads_whole_blocks(url: str, whose: str) -> None:
+    async with open_http(url, key(whose)) as source:
+        with pytest.raises(SourceUnavailable, match=r"answered 40[13]"):
+            await audit_source(source, OPTIONS)
+
+
+async def test_an_address_where_no_central_bank_is_gives_no_verdict() -> None:
+    with pytest.raises(SourceUnavailable, match="no answer"):
+        async with open_http("http://127.0.0.1:1", key("auditor")):
+            pass
