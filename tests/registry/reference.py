@@ -92,8 +92,8 @@ class Reference:
 
     def forget(self, last_block_ms: int) -> None:
         """Forget the ids that no order alive can bear."""
-        today = last_block_ms // DAY_MS
-        self.ids = {key: value for key, value in self.ids.items() if value[2] >= today}
+        yesterday = last_block_ms // DAY_MS - 1
+        self.ids = {key: value for key, value in self.ids.items() if value[2] >= yesterday}
 
     def holder(self, number: int) -> tuple[bytes, int] | None:
         wallet = self.wallets.get(number)

@@ -327,10 +327,11 @@ class Writer:
     async def _remember_days(self, connection: Connection, lead: _Lead, time_ms: int) -> None:
         """Make places for the ids of a batch, and forget those that expired at the last block.
 
-        By the last block, not by the clock: the block of this time may never be written.
+        By the last block, not by the clock: the block of this time may never be written. And a day
+        late: whoever is just told that an id is absent is told so as of an earlier header.
         """
         first = time_ms // ids.DAY_MS
-        days = range(first, first + _DAYS_REMEMBERED), lead.tip.time_ms // ids.DAY_MS
+        days = range(first, first + _DAYS_REMEMBERED), lead.tip.time_ms // ids.DAY_MS - 1
         if days != lead.days:
             async with connection.transaction():
                 await store.remember_days(connection, days[0])
