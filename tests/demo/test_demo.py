@@ -1,0 +1,103 @@
+"""The whole story on real processes, checked against sums of our own."""
+
+import json
+import subprocess
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jiaozi.central_bank.rulebook.load import shipped
+from jiaozi.demo.plan import Plan, draw_plan
+from jiaozi.local.setup import DEFAULT_RULEBOOK, OPERATORS
+from jiaozi.protocol.order_types import Holder
+from tests.demo.running import JIAOZI, up
+
+PEOPLE, PAYMENTS, SEED = 40, 90, 7
+
+
+@dataclass(frozen=True)
+class Played:
+    """What one demo printed, and the directory it left."""
+
+    told: dict[str, Any]
+    data: Path
+
+
+def plan() -> Plan:
+    [book] = [each for each in shipped().values() if each.name == DEFAULT_RULEBOOK]
+    limits = {number: book.limits[Holder.PERSONAL, number] for number in (1, 2, 3, 4)}
+    return draw_plan(
+        people=PEOPLE, payments=PAYMENTS, operators=OPERATORS, limits=limits, seed=SEED
+    )
+
+
+@pytest.fixture(scope="module")
+def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
+    data = tmp_path_factory.mktemp("demo") / "data"
+    options = {"--people": PEOPLE, "--payments": PAYMENTS, "--seed": SEED, "--data": data}
+    arguments = [str(part) for pair in options.items() for part in pair]
+    done = subprocess.run(
+        [*JIAOZI, "demo", "--once", "--json", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return Played(json.loads(done.stdout.splitlines()[-1]), data)
+
+
+def test_the_last_line_tells_all_figures(played: Played) -> None:
+    told = played.told
+    assert told["audit"] == "ok"
+    assert told["books"] == "ok"
+    assert told["wallets"] == PEOPLE + 1  # the company's
+    assert told["payments"] == PAYMENTS
+    assert told["payroll_payments"] == sum(1 for each in plan().people if each.salary_fen)
+    assert told["refused"] == 4
+    assert 0 < told["first_payment_s"] < told["elapsed_s"]
+
+
+def test_no_fen_is_made_or_lost(played: Played) -> None:
+    told = played.told
+    balances: Counter[int] = Counter()
+    for each in plan().people:
+        balances[each.index] = each.exchange_fen + each.salary_fen - each.redeem_fen
+    for payment in plan().payments:
+        balances[payment.payer] -= payment.amount_fen
+        balances[payment.payee] += payment.amount_fen
+    company_fen = plan().company_exchange_fen - sum(each.salary_fen for each in plan().people)
+    redeemed_fen = sum(each.redeem_fen for each in plan().people)
+    assert min(balances.values()) >= 0
+    assert told["with_public_fen"] == balances.total() + company_fen
+    assert told["destroyed_fen"] == redeemed_fen > 0
+    assert told["circulation_fen"] == told["issued_fen"] - told["destroyed_fen"]
+    assert told["circulation_fen"] == told["with_public_fen"] + told["in_vaults_fen"]
+    assert told["reserves_fen"] + told["circulation_fen"] == 2 * told["issued_fen"]
+
+
+def test_what_the_demo_left_is_served_again(played: Played) -> None:
+    with up(played.data) as running:
+        supply = running.supply()
+        wallet = [
+            *JIAOZI,
+            *("wallet", "--dir", str(played.data / "demo" / "wallet")),
+            *("--passphrase-file", str(played.data / "passphrase"), "info", "--json"),
+        ]
+        info = subprocess.run(wallet, capture_output=True, text=True, check=True)
+    for name in ("issued_fen", "destroyed_fen", "with_public_fen", "in_vaults_fen"):
+        assert supply[name] == played.told[name]
+    assert json.loads(info.stdout)["number"].startswith("1001")
+
+
+def test_a_demo_does_not_play_on_what_is_there(played: Played) -> None:
+    again = [*JIAOZI, "demo", "--once", "--json", "--data", str(played.data)]
+    done = subprocess.run(again, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "holds a network already" in json.loads(done.stdout)["error"]["detail"]
+
+
+def test_the_same_seed_gives_the_same_story() -> None:
+    assert plan() == plan()
