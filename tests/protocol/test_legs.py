@@ -96,14 +96,6 @@ def test_money_moves_between_the_accounts_of_the_order_table_only(order_type: Or
                 assert refused(data) == (Code.LEGS_NOT_ALLOWED, 0)
 
 
-def test_a_wallet_redeems_to_its_own_operators_vault() -> None:
-    own, foreign = numbers.vault_of(1001), numbers.vault_of(1002)
-    assert parse(submission_of(OrderType.REDEEM, legs=[leg(ALICE, own)])).legs[0].credit == own
-    assert refused(submission_of(OrderType.REDEEM, legs=[leg(ALICE, foreign)])) == (
-        Code.LEGS_NOT_ALLOWED, 0,
-    )  # fmt: skip
-
-
 @pytest.mark.parametrize("order_type", OrderType)
 def test_each_type_has_as_many_legs_as_the_table_allows(order_type: OrderType) -> None:
     rule = ORDER_TYPES[order_type]

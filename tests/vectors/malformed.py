@@ -83,10 +83,6 @@ def malformed() -> Iterator[tuple[str, bytes]]:
     yield "from issuance", over(leg(numbers.ISSUANCE, ALICE).encoded())
     yield "short salt", over(cbor2.dumps([ALICE, BOB, 1, bytes(15)]))
     yield "sum too large", submission_of(legs=[leg(amount=2**63 - 1), leg(amount=1, salt=2)])
-    yield (
-        "redeem to another operator's vault",
-        submission_of(OrderType.REDEEM, legs=[leg(ALICE, numbers.vault_of(1002))]),
-    )
     quota = cbor2.loads(parse(submission_of(OrderType.QUOTA)).message.payload)
     yield "approval that lives too long", signed(quota | {4: NOW_MS + ids.DAY_MS + 1}, [])
     revoke = cbor2.loads(parse(submission_of(OrderType.REVOKE)).message.payload)

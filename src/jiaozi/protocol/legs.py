@@ -81,8 +81,6 @@ def read_legs(
             raise refuse(Code.MALFORMED, "legs")
     if len(legs) > 1 and sum(leg.amount for leg in legs) > FEN_MAX:
         raise refuse(Code.AMOUNT_OUT_OF_RANGE)
-    if order_type is OrderType.REDEEM:
-        _check_own_vault(legs)
     return tuple(legs)
 
 
@@ -109,12 +107,6 @@ def _read_leg(index: int, digest: object, data: object, ends: _Ends) -> Leg:
     if not ends.takes_debit(debit) or not ends.takes_credit(credit):
         raise refuse(Code.LEGS_NOT_ALLOWED, index)
     return Leg(*value)
-
-
-def _check_own_vault(legs: list[Leg]) -> None:
-    for index, leg in enumerate(legs):
-        if leg.credit != numbers.vault_of(numbers.operator_of(leg.debit)):
-            raise refuse(Code.LEGS_NOT_ALLOWED, index)
 
 
 def _is_wallet(number: int) -> bool:
