@@ -92,9 +92,10 @@ async def table_bytes(database: Database) -> dict[str, int]:
     """Return the sizes of the tables that grow, with indexes and partitions."""
     async with database.connection() as connection:
         rows = await connection.fetch(
-            "SELECT root.name, sum(pg_total_relation_size(tree.relid))::bigint AS size "
-            "FROM unnest($1::text[]) AS root (name), "
-            "LATERAL pg_partition_tree(root.name::regclass) AS tree GROUP BY root.name",
+            "SELECT root.name, pg_total_relation_size(root.name::regclass)::bigint + coalesce("
+            "(SELECT sum(pg_total_relation_size(inhrelid)) FROM pg_inherits "
+            "WHERE inhparent = root.name::regclass), 0)::bigint AS size "
+            "FROM unnest($1::text[]) AS root (name)",
             list(_GROWING),
         )
     return {row["name"]: row["size"] for row in rows}
