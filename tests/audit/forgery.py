@@ -93,13 +93,28 @@ class Forger:
             fields = {**computed, **fields}
         self._sign(height, replace(self.header(height), **fields), signer)
         for each in range(height + 1, len(self.blocks)):
-            self._sign(each, replace(self.header(each), previous=self._identity(each - 1)))
+            self._sign(each, replace(self.header(each), previous=self.identity(each - 1)))
 
     def add(self, height: int, *orders: bytes, outcome: Outcome = SETTLED) -> int:
         """Add orders to a block; return the position of the first."""
         items = self.items(height)
         self.rewrite(height, [*items, *((order, outcome) for order in orders)])
         return len(items)
+
+    def append(self) -> None:
+        """Put an empty block on top."""
+        before = self.header(len(self.blocks) - 1)
+        header = Header(
+            height=before.height + 1,
+            time_ms=before.time_ms + 1,
+            previous=self.identity(before.height),
+            orders_root=merkle.EMPTY_ROOT,
+            count=0,
+            body_hash=body_hash(b""),
+            feeds_root=before.feeds_root,
+        )
+        self.blocks.append(RawBlock(header.height, b"", b""))
+        self._sign(header.height, header)
 
     def change_header(self, height: int, change: Callable[[bytes], bytes]) -> None:
         """Change the bytes of a header and nothing else."""
@@ -131,5 +146,6 @@ class Forger:
         signed = sign_header(header, signer or self.story.keys.block, self.story.network.id)
         self.blocks[height] = self.blocks[height]._replace(header=signed.encoded)
 
-    def _identity(self, height: int) -> bytes:
+    def identity(self, height: int) -> bytes:
+        """What the next header must name."""
         return cose.decode(self.blocks[height].header, size_max=1024).identity

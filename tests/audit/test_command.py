@@ -24,7 +24,7 @@ async def audit(*words: object, **environment: str) -> Result:
     """Run the command; nobody sits at the terminal."""
     runner = CliRunner(env={"COLUMNS": "200", **environment})
     arguments = ["audit", "--processes", "0", *map(str, words)]
-    return await asyncio.to_thread(runner.invoke, app, arguments)
+    return await asyncio.to_thread(lambda: runner.invoke(app, arguments))
 
 
 async def document(*words: object, code: int, **environment: str) -> dict[str, Any]:

@@ -8,10 +8,12 @@ from dataclasses import replace
 import pytest
 
 from jiaozi.central_bank.audit.model import Rule
-from jiaozi.protocol import cbor, numbers
+from jiaozi.protocol import numbers
 from jiaozi.protocol.certificates import Use, certify
+from jiaozi.protocol.domains import NetworkId
 from jiaozi.protocol.ids import AHEAD_MAX_MS, DAY_MS
 from jiaozi.protocol.order_types import OrderType
+from jiaozi.protocol.orders import parse, submission
 from jiaozi.protocol.refusals import SETTLED, Code
 from jiaozi.protocol.suites import Ed25519Signer
 from tests.audit.forgery import Forger
@@ -47,24 +49,21 @@ async def test_it_cannot_spend_with_a_foreign_key(forger: Forger, story: Story) 
 
 
 async def test_it_cannot_spend_without_a_signature(forger: Forger, story: Story) -> None:
-    order = story.orders.payment(story.payer, story.payee, 1)
-    message, legs = cbor.decode(order, size_max=4096)  # type: ignore[misc]
-    unsigned = cbor.encode([message[:-64] + bytes(64), legs])
-    at = forger.add(LAST, unsigned)
+    order = parse(story.orders.payment(story.payer, story.payee, 1))
+    at = forger.add(LAST, submission(order.cose[:-64] + bytes(64), order.legs))
     await forger.expect(Rule.ORDER_SIGNATURE, LAST, at)
 
 
 async def test_it_cannot_use_an_order_of_another_network(forger: Forger, story: Story) -> None:
-    elsewhere = replace(story.orders, network=bytes(32))
+    elsewhere = replace(story.orders, network=NetworkId(bytes(32)))
     at = forger.add(LAST, elsewhere.payment(story.payer, story.payee, 1))
     await forger.expect(Rule.ORDER_SIGNATURE, LAST, at)
 
 
 async def test_it_cannot_change_the_legs_of_an_order(forger: Forger, story: Story) -> None:
     order, outcome = forger.items(PAY)[0]
-    message, _ = cbor.decode(order, size_max=4096)  # type: ignore[misc]
     leg = story.orders.leg(story.payer.number, story.payee.number, 90_00)
-    forged = cbor.encode([message, [leg.encoded()]])
+    forged = submission(parse(order).cose, [leg])
     forger.rewrite(PAY, [(forged, outcome), *forger.items(PAY)[1:]])
     await forger.expect(Rule.ORDER, PAY, 0)
 

@@ -42,7 +42,7 @@ def apply(order: CheckedOrder, state: State, network: Network, time_ms: int) -> 
     Raises:
         Differs: It could not have settled; applied all the same where accounts and keys allow.
     """
-    _EFFECTS[order.type](order, state, network, time_ms)
+    EFFECTS[order.type](order, state, network, time_ms)
 
 
 def _pay(order: CheckedOrder, state: State, network: Network, time_ms: int) -> None:
@@ -175,7 +175,7 @@ def _effect(detail: str) -> Differs:
     return Differs(rule=Rule.EFFECT, detail=detail)
 
 
-_EFFECTS: Mapping[OrderType, Callable[[CheckedOrder, State, Network, int], None]] = {
+EFFECTS: Mapping[OrderType, Callable[[CheckedOrder, State, Network, int], None]] = {
     OrderType.OPEN_ACCOUNT: _open_account,
     OrderType.PAYMENT: _pay,
     OrderType.REDEEM: _redeem,
@@ -188,3 +188,4 @@ _EFFECTS: Mapping[OrderType, Callable[[CheckedOrder, State, Network, int], None]
     OrderType.CERTIFY: _certify,
     OrderType.REVOKE: _revoke,
 }
+"""What each order type does to the state, network and block time being given."""
