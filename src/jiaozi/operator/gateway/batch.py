@@ -4,9 +4,11 @@
 
     put -> pending (bounded) -> up to `in_flight_max` batches at the registry -> answers
 
-An order that finds no batch under way leaves at once. Otherwise it waits for company: until a batch
-is full, one comes back, or `gather_s` is over. A full queue refuses with ``busy``; so is told what
-waited past the deadline, since it was never sent. What was sent and not answered is ``unknown``.
+An order that finds no batch under way leaves at once. Otherwise it waits for company: until
+`company` orders wait, no batch is under way any more, or `gather_s` is over. What a batch costs by
+itself, a signature and a journey, is so shared by many just when there are many. A full queue
+refuses with ``busy``; so is told what waited past the deadline, since it was never sent. What was
+sent and not answered is ``unknown``.
 """
 
 import asyncio
@@ -30,6 +32,7 @@ class BatchLimits:
     Attributes:
         batch_max: Orders in one request to the registry.
         in_flight_max: Requests under way at once.
+        company: Orders that leave together beside a batch that is under way.
         queue_max: Orders that wait; more are refused.
         gather_s: Longest wait for company while other batches are under way.
         deadline_s: Longest wait in the queue.
@@ -37,9 +40,10 @@ class BatchLimits:
     """
 
     batch_max: int = 500
-    in_flight_max: int = 2
+    in_flight_max: int = 4
+    company: int = 128
     queue_max: int = 8_192
-    gather_s: float = 0.002
+    gather_s: float = 0.005
     deadline_s: float = 10.0
     retry_after_ms: int = 250
 
@@ -139,7 +143,7 @@ class Batcher:
 
     def _plan_flush(self) -> None:
         """Flush when this turn of the loop is over, so that what came with it goes along."""
-        if self._in_flight and len(self._pending) < self._limits.batch_max:
+        if self._in_flight and len(self._pending) < self._limits.company:
             if self._flush_timer is None:
                 self._flush_timer = self._loop.call_later(self._limits.gather_s, self._flush)
         elif not self._flushes_soon:
@@ -165,7 +169,7 @@ class Batcher:
         if error is not None:
             _log.error("batch_failed", exc_info=error)
         if self._pending and not self._is_closed:
-            self._flush()
+            self._plan_flush()
 
     async def _exchange(self, batch: list[_Pending]) -> None:
         """Send one batch and answer all who wait for it, whatever happens."""
