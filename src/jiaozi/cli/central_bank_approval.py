@@ -171,10 +171,10 @@ def _facts(approval: Approval) -> dict[str, str]:
 def _account(number: AccountNumber) -> str:
     operator = operator_of(number)
     names = {
-        ISSUANCE: "issuance",
-        SETTLEMENT: "settlement",
         vault_of(operator): f"vault of {operator:04d}",
         reserve_of(operator): f"reserve of {operator:04d}",
+        ISSUANCE: "issuance",
+        SETTLEMENT: "settlement",
     }
     return f"{format_number(number)}  {names.get(number, '')}".rstrip()
 

@@ -23,6 +23,7 @@ PortBase = Annotated[
     typer.Option(
         min=0,
         max=65_000,
+        envvar="JIAOZI_PORT_BASE",
         help="Port of the central bank; the operators have the next two. 0 takes free ones.",
     ),
 ]

@@ -17,6 +17,7 @@ from jiaozi.central_bank.http.access import Access
 from jiaozi.central_bank.registry import store, views
 from jiaozi.central_bank.registry.model import Account, calendar_at, spent
 from jiaozi.central_bank.registry.writer import Writer
+from jiaozi.central_bank.rulebook.model import ClassLimits
 from jiaozi.protocol import cbor, numbers
 from jiaozi.protocol.certificates import Use
 from jiaozi.protocol.ids import OrderId, is_order_id
@@ -49,7 +50,10 @@ class OutcomeView(BaseModel):
 
 
 class AccountView(BaseModel):
-    """An account as its operator may see it."""
+    """An account as its operator may see it.
+
+    Caps and limits are those that bind now: the lower of the account's own and its class's.
+    """
 
     number: str
     operator: str
@@ -123,7 +127,10 @@ def reading_routes(writer: Writer, database: Database, access: Access) -> APIRou
         caller = await access.of_reader(request, Use.OPERATOR_TRANSPORT)
         async with database.connection() as connection:
             found = await views.read_account(connection, int(number), caller.operator)
-        return _account_view(found, writer.tip.time_ms)
+        time_ms = writer.tip.time_ms
+        book = writer.control.rulebook_at(time_ms)
+        caps = book.limits_of(found.holder, found.wallet_class) or ClassLimits()
+        return _account_view(found, caps, time_ms)
 
     @router.get("/feed", tags=["operators"], response_class=Response)
     async def feed(
@@ -237,7 +244,7 @@ def _order_id(text: str) -> OrderId:
     return OrderId(value)
 
 
-def _account_view(account: Account, time_ms: int) -> AccountView:
+def _account_view(account: Account, caps: ClassLimits, time_ms: int) -> AccountView:
     calendar = calendar_at(time_ms)
     day, year = spent(account.spent_on, account.day_spent_fen, account.year_spent_fen, calendar)
     return AccountView(
@@ -252,9 +259,15 @@ def _account_view(account: Account, time_ms: int) -> AccountView:
         balance_fen=account.balance_fen,
         day_spent_fen=day,
         year_spent_fen=year,
-        balance_cap_fen=account.balance_cap_fen,
-        single_limit_fen=account.single_limit_fen,
-        day_limit_fen=account.day_limit_fen,
-        year_limit_fen=account.year_limit_fen,
+        balance_cap_fen=_lower(account.balance_cap_fen, caps.balance_cap_fen),
+        single_limit_fen=_lower(account.single_limit_fen, caps.single_fen),
+        day_limit_fen=_lower(account.day_limit_fen, caps.day_fen),
+        year_limit_fen=_lower(account.year_limit_fen, caps.year_fen),
         second_factor_above_fen=account.second_factor_above_fen,
     )
+
+
+def _lower(own_fen: int | None, cap_fen: int | None) -> int | None:
+    """Return the one that binds; none where there is neither."""
+    given = [each for each in (own_fen, cap_fen) if each is not None]
+    return min(given, default=None)
