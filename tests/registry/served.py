@@ -122,13 +122,20 @@ class Served:
 
     async def open_wallet(self, operator: int = OPERATORS[0], *, balance_fen: int = 0) -> Wallet:
         """Open a wallet of class II with a balance."""
-        self.opened += 1
-        wallet = new_wallet(operator, self.orders.series * 1000 + self.opened)
-        sent = [self.orders.open_account(wallet)]
+        return (await self.open_wallets(1, operator, balance_fen=balance_fen))[0]
+
+    async def open_wallets(
+        self, count: int, operator: int, *, balance_fen: int = 0, wallet_class: int = 2
+    ) -> list[Wallet]:
+        """Open wallets, each with a balance."""
+        first = self.orders.series * 1000 + self.opened
+        self.opened += count
+        wallets = [new_wallet(operator, serial) for serial in range(first, first + count)]
+        sent = [self.orders.open_account(each, wallet_class=wallet_class) for each in wallets]
         if balance_fen:
-            sent.append(self.orders.exchange(wallet, balance_fen))
+            sent += [self.orders.exchange(each, balance_fen) for each in wallets]
         await self.operator(operator).settle(*sent)
-        return wallet
+        return wallets
 
     async def balance_fen(self, wallet: Wallet) -> int:
         """Ask for the balance of a wallet."""

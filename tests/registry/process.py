@@ -1,0 +1,102 @@
+"""A central bank as a real process: started, killed, started again at the same address."""
+
+import asyncio
+import os
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+import psutil
+
+from jiaozi.protocol.genesis import read_genesis
+from tests.registry.builders import Keys, Orders
+from tests.registry.served import Served, clock_ms, genesis_for, until_healthy
+
+_PROGRAM = Path(__file__).with_name("run_registry.py")
+_ROOT = Path(__file__).parents[2]
+
+
+class RegistryProcess:
+    """One central bank on a database; `start` it again after `kill`."""
+
+    def __init__(self, dsn: str, genesis_file: Path, log: Path) -> None:
+        self._dsn = dsn
+        self._genesis_file = genesis_file
+        self._log = log
+        self._port = _free_port()
+        self._process: asyncio.subprocess.Process | None = None
+
+    @property
+    def url(self) -> str:
+        """The address, the same after each start."""
+        return f"http://127.0.0.1:{self._port}"
+
+    @property
+    def pid(self) -> int:
+        """The id of the running process."""
+        assert self._process is not None
+        return self._process.pid
+
+    async def start(self) -> None:
+        """Start the process and wait until it takes requests; it need not lead yet."""
+        with self._log.open("ab") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                str(_PROGRAM),
+                self._dsn,
+                str(self._genesis_file),
+                str(self._port),
+                stdout=asyncio.subprocess.PIPE,
+                stderr=log,
+                env={**os.environ, "PYTHONPATH": str(_ROOT)},
+            )
+        assert self._process.stdout is not None
+        line = await asyncio.wait_for(self._process.stdout.readline(), 60)
+        assert line.decode().strip() == self.url, self._log.read_text()
+
+    async def kill(self) -> None:
+        """End the process as a power cut would."""
+        assert self._process is not None
+        if self._process.returncode is None:
+            self._process.kill()
+        await self._process.communicate()
+
+    def children(self) -> list[psutil.Process]:
+        """Return its verifier processes."""
+        return psutil.Process(self.pid).children(recursive=True)
+
+
+@asynccontextmanager
+async def registry_process(
+    dsn: str, directory: Path, *, name: str = "one"
+) -> AsyncIterator[RegistryProcess]:
+    """Run a central bank; two with one directory belong to one network."""
+    genesis_file = directory / "genesis"
+    if not genesis_file.exists():
+        genesis_file.write_bytes(genesis_for(Keys()))
+    process = RegistryProcess(dsn, genesis_file, directory / f"{name}.log")
+    try:
+        await process.start()
+        yield process
+    finally:
+        await process.kill()
+
+
+@asynccontextmanager
+async def callers_of(process: RegistryProcess, directory: Path) -> AsyncIterator[Served]:
+    """Callers of a process that is leading."""
+    keys = Keys()
+    network = read_genesis((directory / "genesis").read_bytes())
+    limits = httpx.Limits(max_connections=128, max_keepalive_connections=128)
+    async with httpx.AsyncClient(base_url=process.url, timeout=30, limits=limits) as http:
+        await until_healthy(http)
+        yield Served(http, keys, network, Orders(keys, network.id, clock_ms))
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,27 @@
+"""Sixty-four clients at once against one process: no order stuck, none booked wrongly."""
+
+import asyncio
+from pathlib import Path
+
+from tests.registry.load import Load
+from tests.registry.process import callers_of, registry_process
+
+CLIENTS = 64
+
+
+async def test_sixty_four_clients_get_every_order_booked_once(
+    database_dsn: str, tmp_path: Path
+) -> None:
+    async with (
+        registry_process(database_dsn, tmp_path) as process,
+        callers_of(process, tmp_path) as served,
+    ):
+        load = await Load.prepare(served, wallets=40)
+        running = asyncio.create_task(load.run(CLIENTS, orders_per_request=3))
+        await asyncio.sleep(2)
+        load.stopping = True
+        await asyncio.wait_for(running, 30)
+        assert not load.failures
+        assert load.acknowledged.keys() == load.sent.keys()
+        assert len(load.sent) > 5 * CLIENTS
+        await load.reckon()
