@@ -25,10 +25,12 @@ from jiaozi.protocol import blocks, cbor, cose, merkle
 from jiaozi.protocol.blocks import HEADER_BYTES_MAX, ORDERS_MAX, Header
 from jiaozi.protocol.domains import Domain, NetworkId, external_aad
 from jiaozi.protocol.orders import SUBMISSION_BYTES_MAX, Order, check_window, parse_item
-from jiaozi.protocol.refusals import SETTLED, Outcome, Refusal, refusal_of
+from jiaozi.protocol.refusals import SETTLED, Refusal, refusal_of
 
 LENGTH = Struct(">I")
 """What each frame begins with: its length."""
+
+_SETTLED = blocks.encode_outcome(SETTLED)
 
 _Report = Callable[[Rule, str, int | None], None]
 
@@ -84,42 +86,42 @@ def _check_orders(
     position = 0
     try:
         for (value, encoded), (outcome_value, encoded_outcome) in zip(items, items, strict=False):
-            outcome = _check_outcome(outcome_value, position, report)
+            settled = encoded_outcome == _SETTLED
+            if not settled:
+                _check_refusal(outcome_value, position, report)
             try:
                 order = parse_item((value, encoded))
             except Refusal as refusal:
                 report(Rule.ORDER, f"not an order: {refusal}", position)
             else:
                 leaves.append(blocks.leaf(order.cose, encoded_outcome))
-                _check_order(order, outcome, header.time_ms, aad, position, report)
-                checked.append(_plain(order, position, outcome == SETTLED))
+                plain = _plain(order, position, settled)
+                _check_order(order, plain, header.time_ms, aad, report)
+                checked.append(plain)
             position += 1
     except cbor.NotCanonical as error:
         report(Rule.BODY, f"the body cannot be read from here on: {error}", position)
     return checked, leaves
 
 
-def _check_outcome(value: object, position: int, report: _Report) -> Outcome | None:
+def _check_refusal(value: object, position: int, report: _Report) -> None:
     try:
-        outcome = blocks.read_outcome(value)
-        refusal_of(outcome)
+        refusal_of(blocks.read_outcome(value))
     except (Refusal, ValueError):
         report(Rule.OUTCOME, "neither settled nor a final refusal of the catalogue", position)
-        return None
-    return outcome
 
 
 def _check_order(
-    order: Order, outcome: Outcome | None, time_ms: int, aad: bytes, position: int, report: _Report
+    order: Order, checked: CheckedOrder, time_ms: int, aad: bytes, report: _Report
 ) -> None:
     if not cose.verify(order.message, aad):
-        report(Rule.ORDER_SIGNATURE, "a signature on the order does not hold", position)
+        report(Rule.ORDER_SIGNATURE, "a signature on the order does not hold", checked.position)
     try:
         check_window(order, time_ms)
     except Refusal as refusal:
-        report(Rule.ORDER_TIME, str(refusal), position)
-    if order.not_before_ms > time_ms and outcome == SETTLED:
-        report(Rule.ORDER_TIME, "settled before the order begins", position)
+        report(Rule.ORDER_TIME, str(refusal), checked.position)
+    if order.not_before_ms > time_ms and checked.settled:
+        report(Rule.ORDER_TIME, "settled before the order begins", checked.position)
 
 
 def _plain(order: Order, position: int, settled: bool) -> CheckedOrder:
