@@ -8,7 +8,7 @@ PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --only-binary 
 UV_COMPILE  := $(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-annotate --no-header
 
-.PHONY: help setup demo test check format bench chaos lock clean
+.PHONY: help setup demo test check format bench chaos docs lock clean
 
 help:  ## show the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ bench: setup  ## measure the registry and the gateway
 
 chaos: setup  ## the long chaos tests
 	$(BIN)/pytest -m chaos --timeout 1800
+
+docs: setup  ## renew the pages that are made from code
+	$(BIN)/python docs/make_errors.py
 
 lock: setup  ## renew the lock files
 	$(UV_COMPILE) --upgrade pyproject.toml -o requirements.txt
