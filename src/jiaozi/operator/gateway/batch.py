@@ -40,7 +40,7 @@ class BatchLimits:
     """
 
     batch_max: int = 500
-    in_flight_max: int = 4
+    in_flight_max: int = 2
     company: int = 128
     queue_max: int = 8_192
     gather_s: float = 0.005

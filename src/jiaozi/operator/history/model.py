@@ -45,6 +45,7 @@ class Line(NamedTuple):
     amount_fen: int
     order_type: int
     order_id: bytes
+    identity: bytes
     reference: bytes | None
     link: bytes | None
     outcome: Outcome | None
@@ -117,7 +118,7 @@ def _legs(entry: Entry, order: Order, height: int, time_ms: int, operator: int) 
                 continue
             yield Line(
                 wallet, height, entry.position, index, incoming, counterparty, leg.amount,
-                int(order.type), order.id, order.reference, order.link, outcome, time_ms,
+                int(order.type), order.id, order.identity, order.reference, order.link, outcome, time_ms,
             )  # fmt: skip
 
 

@@ -13,20 +13,27 @@ RETURNING height;
 -- name: page
 -- Lines of one wallet before a place, newest first, filtered.
 SELECT wallet, height, position, leg, incoming, counterparty, amount_fen, order_type, order_id,
-    reference, link, outcome, time_ms
+    identity, reference, link, outcome, time_ms
 FROM history_entry
 WHERE wallet = $1 AND (height, position, leg) < ($2, $3, $4)
-    AND ($5::bigint IS NULL OR time_ms >= $5)
-    AND ($6::bigint IS NULL OR time_ms < $6)
+    AND time_ms >= coalesce($5, 0)
+    AND time_ms < coalesce($6, 9223372036854775807)
     AND ($7::smallint IS NULL OR order_type = $7)
     AND ($8::boolean IS NULL OR incoming = $8)
 ORDER BY height DESC, position DESC, leg DESC
 LIMIT $9;
 
 -- name: find_order
--- The first line of an order in a wallet's history.
+-- The first line of one order in a wallet's history. Others may bear the same id: an id is unique
+-- only for the account that an order debits first.
 SELECT wallet, height, position, leg, incoming, counterparty, amount_fen, order_type, order_id,
-    reference, link, outcome, time_ms
+    identity, reference, link, outcome, time_ms
 FROM history_entry
-WHERE wallet = $1 AND order_id = $2
+WHERE wallet = $1 AND order_id = $2 AND identity = $3
+ORDER BY height, position, leg LIMIT 1;
+
+-- name: find_payer
+-- Who first paid a wallet by an order of this id.
+SELECT counterparty FROM history_entry
+WHERE wallet = $1 AND order_id = $2 AND incoming
 ORDER BY height, position, leg LIMIT 1;

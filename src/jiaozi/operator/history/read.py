@@ -30,9 +30,6 @@ class ReadHistory:
         return Page(lines[:limit], lines[limit - 1].cursor)
 
     async def payer(self, wallet: int, order_id: bytes) -> int | None:
-        """Return who paid by an order that stands in a wallet's history."""
+        """Return who paid a wallet by an order of this id; the first, where several did."""
         async with self.database.connection() as connection:
-            line = await store.find_order(connection, wallet, order_id)
-        if line is None:
-            return None
-        return line.counterparty if line.incoming else wallet
+            return await store.find_payer(connection, wallet, order_id)

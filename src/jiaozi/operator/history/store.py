@@ -19,6 +19,7 @@ class _Statements:
     move_cursor: str
     page: str
     find_order: str
+    find_payer: str
 
 
 _SQL = load_statements(_Statements, resources.files(__package__) / "queries.sql")
@@ -75,10 +76,18 @@ async def page(
     return [_line(row) for row in rows]
 
 
-async def find_order(connection: Connection, wallet: int, order_id: bytes) -> Line | None:
-    """Return the first line of an order in a wallet's history."""
-    row = await connection.fetchrow(_SQL.find_order, wallet, order_id)
+async def find_order(
+    connection: Connection, wallet: int, order_id: bytes, identity: bytes
+) -> Line | None:
+    """Return the first line of an order, of exactly these bytes, in a wallet's history."""
+    row = await connection.fetchrow(_SQL.find_order, wallet, order_id, identity)
     return None if row is None else _line(row)
+
+
+async def find_payer(connection: Connection, wallet: int, order_id: bytes) -> int | None:
+    """Return who first paid a wallet by an order of this id."""
+    payer: int | None = await connection.fetchval(_SQL.find_payer, wallet, order_id)
+    return payer
 
 
 def _line(row: asyncpg.Record) -> Line:

@@ -19,13 +19,16 @@ class FeedVerdict:
     async def verdict(self, order: StoredOrder) -> Verdict:
         """Say what became of an order, once the feed was read past its expiry.
 
+        Another's order may bear the same id and pay the same wallet: only the identity counts.
         An order that opens a wallet leaves no line: the follower itself records what became of it.
         """
         async with self.database.connection() as connection:
             position = await store.read_position(connection)
             line = None
             for wallet in _wallets(order):
-                line = line or await store.find_order(connection, wallet, order.id)
+                line = line or await store.find_order(
+                    connection, wallet, order.id, order.identity
+                )
         if line is not None:
             return Decided(SETTLED if line.outcome is None else line.outcome)
         return Undecided.DEAD if position.time_ms > order.expires_ms else Undecided.OPEN

@@ -189,6 +189,7 @@ class EntryView(BaseModel):
 
     cursor: str
     order_id: str
+    identity: Annotated[str, Field(description="Hash of what was signed: tells orders apart.")]
     type: Annotated[str, Field(examples=["payment"])]
     direction: Literal["in", "out"]
     counterparty: str

@@ -115,7 +115,7 @@ async def _receipt(operator: Operator, wallet: int, order_id: bytes) -> bytes:
         if refusal.code is not Code.NOT_FOUND:
             raise
         payer = await operator.read_history.payer(wallet, order_id)
-        if payer is None or payer == wallet:
+        if payer is None:
             raise
     return await operator.registry.receipt(payer, order_id, wallet)
 
@@ -124,6 +124,7 @@ def _entry(line: Line) -> EntryView:
     return EntryView(
         cursor=str(line.cursor),
         order_id=line.order_id.hex(),
+        identity=line.identity.hex(),
         type=OrderType(line.order_type).name.lower(),
         direction="in" if line.incoming else "out",
         counterparty=format_number(line.counterparty),

@@ -22,9 +22,13 @@ CREATE TABLE history_entry (
     amount_fen   bigint   NOT NULL CHECK (amount_fen > 0),
     order_type   smallint NOT NULL,
     order_id     bytea    NOT NULL,
+    identity     bytea    NOT NULL CHECK (length(identity) = 32),
     reference    bytea,
     link         bytea,
     outcome      bigint[] CHECK (outcome IS NULL OR NOT incoming),
     time_ms      bigint   NOT NULL,
     PRIMARY KEY (wallet, height, position, leg)
 );
+-- An id is unique only for the account that an order debits first: the identity tells orders apart.
+CREATE INDEX history_entry_by_order ON history_entry (wallet, order_id);
+CREATE INDEX history_entry_by_time ON history_entry (wallet, time_ms);
