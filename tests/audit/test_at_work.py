@@ -9,12 +9,15 @@ import pytest
 
 from jiaozi.central_bank.audit.audit import AuditOptions, audit_database, audit_source
 from jiaozi.central_bank.audit.checkers import CheckerLost, Checkers
-from jiaozi.central_bank.audit.model import Progress
+from jiaozi.central_bank.audit.follow import Follower
+from jiaozi.central_bank.audit.model import CheckedHeader, Findings, Progress, Rule
 from jiaozi.central_bank.audit.rebuild import EFFECTS
-from jiaozi.central_bank.audit.used_ids import Use, UsedIds
+from jiaozi.central_bank.audit.state import State
+from jiaozi.central_bank.audit.used_ids import UsedId, UsedIds
 from jiaozi.central_bank.registry.model import Kind
 from jiaozi.central_bank.registry.state_hash import StateHasher, hash_state
 from jiaozi.protocol.ids import LIFETIME_MAX_MS, new_order_id
+from jiaozi.protocol.numbers import reserve_of, vault_of
 from jiaozi.protocol.order_types import OrderType
 from jiaozi.protocol.state import AccountKind
 from tests.audit.forgery import Forger, ListSource
@@ -64,6 +67,28 @@ async def test_registry_and_audit_hash_the_same_state(database_dsn: str, tmp_pat
         assert (await audit_database(world.database, options)).from_height == hashed[0]
 
 
+def test_a_ledger_that_does_not_sum_to_nothing_is_found(story: Story) -> None:
+    state = State.from_genesis(story.network.genesis)
+    findings = Findings()
+    with UsedIds(None) as used_ids:
+        follower = Follower(
+            network=story.network,
+            tip=CheckedHeader(7, 0, b"", b"", 0, b"", None),
+            state=state,
+            used_ids=used_ids,
+            findings=findings,
+            hash_state=lambda _: b"",
+            on_state_named=lambda *_: None,
+        )
+        follower.check_ledgers()
+        assert findings.differences == []
+        state.accounts[vault_of(1001)].balance_fen = 5
+        state.accounts[reserve_of(1001)].balance_fen = 6
+        state.issued_fen = 7
+        follower.check_ledgers()
+    assert [each.rule for each in findings.differences] == [Rule.LEDGER] * 3
+
+
 def test_every_order_type_has_an_effect_in_the_audit() -> None:
     assert set(EFFECTS) == set(OrderType)
 
@@ -101,9 +126,9 @@ async def test_a_long_chain_is_checked_in_order(forger: Forger) -> None:
 
 def test_an_id_is_forgotten_when_no_order_under_it_can_be_alive() -> None:
     order_id = new_order_id(START_MS, bytes(10))
-    again = Use(order_id, 1, 6, 0)
+    again = UsedId(order_id, 1, 6, 0)
     with UsedIds(None) as used_ids:
-        assert used_ids.use([Use(order_id, 1, 5, 0), Use(order_id, 2, 5, 1)]) == []
+        assert used_ids.use([UsedId(order_id, 1, 5, 0), UsedId(order_id, 2, 5, 1)]) == []
         used_ids.forget(START_MS + LIFETIME_MAX_MS)
         assert used_ids.use([again]) == [(again, 5, 0)]
         used_ids.forget(START_MS + LIFETIME_MAX_MS + 1)

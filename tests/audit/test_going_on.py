@@ -1,15 +1,21 @@
 """rules.md §H: the audit goes on from the last state whose hash it verified in a header."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from jiaozi.central_bank.audit import saved_state
 from jiaozi.central_bank.audit.audit import AuditOptions, audit_source
-from jiaozi.central_bank.audit.model import AuditReport, Rule
+from jiaozi.central_bank.audit.model import AuditReport, RawBlock, Rule
+from jiaozi.central_bank.audit.state import Key, State
 from jiaozi.central_bank.audit.used_ids import UsedIds, UsedIdsUnusable
+from jiaozi.protocol.blocks import sign_header
+from jiaozi.protocol.certificates import Use
 from jiaozi.protocol.domains import NetworkId
 from tests.audit.forgery import Forger, ListSource
 from tests.audit.story import LAST, NAMED, NAMING, PAY, Story
+from tests.registry.builders import certified, key
 
 
 async def audited(forger: Forger, directory: Path, **options: bool) -> AuditReport:
@@ -135,6 +141,24 @@ async def test_a_state_without_its_ids_is_not_used(
     report = await audited(forger, tmp_path)
     assert (report.from_height, report.verdict) == (0, "ok")
     assert report.notice is not None
+
+
+async def test_a_state_that_someone_else_has_signed_is_not_used(
+    forger: Forger, story: Story, tmp_path: Path
+) -> None:
+    await audited(forger, tmp_path)
+    thief, network = key("thief"), story.network
+    state = State.from_genesis(network.genesis)
+    state.keys[thief.public_key] = Key(certified(Use.REGISTRY_BLOCK, thief))
+    named = sign_header(forger.header(NAMED), thief, network.id).encoded
+    path = state_file(tmp_path, story)
+    state_hash = saved_state.write_candidate(path, network.id, RawBlock(NAMED, named, b""), state)
+    naming = replace(forger.header(NAMING), state=(NAMED, state_hash))
+    assert saved_state.promote(path, NAMED, sign_header(naming, thief, network.id).encoded)
+    report = await audited(forger, tmp_path)
+    assert (report.from_height, report.verdict) == (0, "ok")
+    assert report.notice is not None
+    assert "another key" in report.notice
 
 
 async def test_two_audits_do_not_share_a_state_file(

@@ -154,14 +154,10 @@ class _Audit:
 
     def _load(self, path: Path, network: Network) -> Saved | None:
         try:
-            saved = saved_state.read_saved(path)
+            return saved_state.read_saved(path, network)
         except SavedStateUnusable as unusable:
             self._notice = str(unusable)
             return None
-        if saved is not None and saved.network != network.id:
-            self._notice = "the state file is of another network"
-            return None
-        return saved
 
     def _new_follower(self, network: Network, saved: Saved | None, used_ids: UsedIds) -> Follower:
         path = self._state_path(network)

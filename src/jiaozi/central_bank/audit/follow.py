@@ -27,8 +27,7 @@ from jiaozi.central_bank.audit.model import (
 from jiaozi.central_bank.audit.rebuild import Differs, apply
 from jiaozi.central_bank.audit.signers import certified_fault, signers_fault
 from jiaozi.central_bank.audit.state import RESERVE_KINDS, State
-from jiaozi.central_bank.audit.used_ids import Use as IdUse
-from jiaozi.central_bank.audit.used_ids import UsedIds
+from jiaozi.central_bank.audit.used_ids import UsedId, UsedIds
 from jiaozi.protocol.certificates import Use
 from jiaozi.protocol.genesis import Network
 from jiaozi.protocol.state import AccountKind
@@ -126,7 +125,7 @@ class Follower:
         if not orders:
             return
         height = self.tip.height
-        uses = [IdUse(each.id, each.scope, height, each.position) for each in orders]
+        uses = [UsedId(each.id, each.scope, height, each.position) for each in orders]
         for use, first_height, first_position in self.used_ids.use(uses):
             detail = f"the id was used by order {first_position} at height {first_height}"
             self._find(Rule.ORDER_ID, detail, use.position)

@@ -131,6 +131,8 @@ def _certify(order: CheckedOrder, state: State, network: Network, time_ms: int) 
         state.quotas_fen.setdefault(operator, 0)
     if certified.use is not Use.OPERATOR_VAULT:
         return
+    if not certified.not_before_ms <= time_ms < certified.not_after_ms:
+        raise _effect("gave a vault a key that is not valid at block time")
     if vault_of(operator) in state.accounts:
         state.give_vault_key(certified)
     else:

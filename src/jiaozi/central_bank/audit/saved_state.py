@@ -8,9 +8,9 @@
     records = the CBOR sequence of `jiaozi.protocol.state`, cut anywhere between two
 
 ``header`` is the one at that height, ``naming header`` the later one that names the state's hash.
-So the file proves itself: the registry has signed the hash of what it holds, and no one else could
-have. It is written while the state is hashed, and takes its name when the hash was compared. The
-ids that orders used up are beside it (`used_ids`), for no hash covers them.
+So the file proves itself: the block key of genesis has signed the hash of what it holds. It is
+written while the state is hashed, and takes its name when the hash was compared. The ids that
+orders used up are beside it (`used_ids`), for no hash covers them.
 """
 
 import os
@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from struct import Struct
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from jiaozi.central_bank.audit.check import check_header
 from jiaozi.central_bank.audit.model import CheckedHeader, RawBlock
@@ -27,6 +27,7 @@ from jiaozi.central_bank.audit.state import State
 from jiaozi.protocol import cbor
 from jiaozi.protocol.certificates import Use
 from jiaozi.protocol.domains import NetworkId
+from jiaozi.protocol.genesis import Network
 from jiaozi.protocol.refusals import Refusal
 from jiaozi.protocol.state import StateHash
 from jiaozi.storage.server_files import sync_directory
@@ -52,7 +53,6 @@ class SavedStateUnusable(Exception):
 class Saved:
     """A state whose hash the registry has signed, and the header at its height."""
 
-    network: NetworkId
     header: CheckedHeader
     state: State
     state_hash: bytes
@@ -102,11 +102,11 @@ def discard_candidates(path: Path) -> None:
         each.unlink(missing_ok=True)
 
 
-def read_saved(path: Path) -> Saved | None:
-    """Read the state file and check its proof; None when there is none.
+def read_saved(path: Path, network: Network) -> Saved | None:
+    """Read the state file of a network and check its proof; None when there is none.
 
-    1. It is whole, and of this form.
-    2. Both headers are signed, by keys that are certified in the state for signing blocks.
+    1. It is whole, of this form and of this network.
+    2. Both headers are signed with a block key of genesis.
     3. The later one names the height of the earlier, and the hash of the records.
 
     Raises:
@@ -114,37 +114,49 @@ def read_saved(path: Path) -> Saved | None:
     """
     try:
         with path.open("rb") as file:
-            return _read(file)
+            header, state_hash = _prove(file, network)
+            file.seek(0)
+            return Saved(header, _read_state(file), state_hash)
     except FileNotFoundError:
         return None
-    except (cbor.NotCanonical, Refusal, TypeError, ValueError, IndexError) as error:
+    except (cbor.NotCanonical, Refusal, ValueError) as error:
         raise SavedStateUnusable(reason=f"the state file {path} is damaged: {error}") from None
 
 
-def _read(file: BinaryIO) -> Saved:
-    form, network_id, height, header_bytes = _list(_read_frame(file))
-    if form != _FORMAT:
-        raise SavedStateUnusable(reason="the state file is of another version")
-    network = NetworkId(network_id)
-    state, hashed = State(), StateHash(height)
+def _prove(file: BinaryIO, network: Network) -> tuple[CheckedHeader, bytes]:
+    """Check everything but the records, of which the hash is taken."""
+    match cbor.decode(_read_frame(file), size_max=_FRAME_BYTES_MAX):
+        case [int(form), bytes(network_id), int(height), bytes(header_bytes)]:
+            if form != _FORMAT or network_id != network.id or height < 0:
+                raise ValueError("it is of another version or network")
+        case _:
+            raise ValueError("it does not begin as it should")
+    hashed = StateHash(height)
     while frame := _read_frame(file):
         hashed.add([frame])
+    _, header = check_header(network.id, header_bytes)
+    _, naming = check_header(network.id, _read_frame(file))
+    if file.read(1):
+        raise ValueError("it goes on after its end")
+    block_keys = {each.key for each in network.genesis.keys if each.use is Use.REGISTRY_BLOCK}
+    if not {header.key, naming.key} <= block_keys:
+        raise ValueError("its headers are signed with another key than a block key of genesis")
+    if header.height != height or naming.state != (height, hashed.digest()):
+        raise ValueError("it is not the state that its header names")
+    return header, hashed.digest()
+
+
+def _read_state(file: BinaryIO) -> State:
+    """Read the records of a file that was proven."""
+    state = State()
+    _read_frame(file)
+    while frame := _read_frame(file):
         for record, _ in cbor.decode_sequence(
             frame, items_max=_RECORDS_PER_FRAME, item_size_max=_RECORD_BYTES_MAX
         ):
-            state.take_record(_as_list(record))
-    state_hash = hashed.digest()
-    _, header = check_header(network, header_bytes)
-    _, naming = check_header(network, _read_frame(file))
-    if file.read(1):
-        raise ValueError("it goes on after its end")
-    for each in (header, naming):
-        known = state.keys.get(each.key)
-        if known is None or known.certified.use is not Use.REGISTRY_BLOCK:
-            raise SavedStateUnusable(reason="the state file bears the signature of another key")
-    if header.height != height or naming.state != (height, state_hash):
-        raise SavedStateUnusable(reason="the state file is not the state that its header names")
-    return Saved(network, header, state, state_hash)
+            assert isinstance(record, list)
+            state.take_record(record)
+    return state
 
 
 def _frames(state: State) -> Iterator[bytes]:
@@ -167,16 +179,6 @@ def _read_frame(file: BinaryIO) -> bytes:
     if len(data) < length:
         raise ValueError("it ends too early")
     return data
-
-
-def _list(data: bytes) -> list[Any]:
-    return _as_list(cbor.decode(data, size_max=_FRAME_BYTES_MAX))
-
-
-def _as_list(value: object) -> list[Any]:
-    if type(value) is not list:
-        raise TypeError("not a list")
-    return value
 
 
 def _candidate(path: Path, height: int) -> Path:

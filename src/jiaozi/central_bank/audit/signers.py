@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from jiaozi.central_bank.audit.model import CheckedOrder
 from jiaozi.central_bank.audit.state import Account, State
 from jiaozi.protocol.certificates import Use
-from jiaozi.protocol.numbers import format_number, operator_of
+from jiaozi.protocol.numbers import format_number, operator_of, vault_of
 from jiaozi.protocol.order_types import ORDER_TYPES, OrderType, Role
 
 OFFICERS_NEEDED = 2
@@ -126,6 +126,8 @@ def _roles_fault(
             return f"the key {_short(key)} is of another suite"
         if certified.use is not Use.OFFICER and certified.operator != operator:
             return f"the key {_short(key)} is of operator {certified.operator:04d}"
+        if certified.use is Use.OPERATOR_VAULT and key != _vault_key(state, operator):
+            return f"the key {_short(key)} is not the one in the record of the vault"
         signed[certified.use].add(certified.person or key)
     for use, persons in signed.items():
         needed = OFFICERS_NEEDED if use is Use.OFFICER else 1
@@ -145,6 +147,11 @@ def _operator_of(order: CheckedOrder) -> int:
             return int(operator_of(order.legs[0][0]))
         case _:
             return 0
+
+
+def _vault_key(state: State, operator: int) -> bytes | None:
+    vault = state.accounts.get(vault_of(operator))
+    return None if vault is None else vault.key
 
 
 def _short(key: bytes) -> str:
