@@ -1,0 +1,144 @@
+"""Officers decide by a file that is passed around, against a running registry."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from jiaozi.cli import central_bank
+from tests.demo.running import Up, up
+
+
+@dataclass(frozen=True)
+class Desk:
+    """A running network and a place for orders."""
+
+    running: Up
+    data: Path
+    orders: Path
+
+    def run(self, *arguments: str, status: int = 0) -> dict[str, Any]:
+        """Run a command of `jiaozi central-bank` and return what it prints."""
+        environment = {
+            "JIAOZI_NETWORK": str(self.data / "network"),
+            "JIAOZI_REGISTRY_URL": self.running.central_bank,
+            "JIAOZI_PASSPHRASE": (self.data / "passphrase").read_text().strip(),
+        }
+        done = CliRunner().invoke(central_bank.app, [*arguments, "--json"], env=environment)
+        assert done.exit_code == status, done.output
+        document: dict[str, Any] = json.loads(done.stdout)
+        return document
+
+    def draw_up(self, name: str, *arguments: str) -> str:
+        """Draw up an order and return its file."""
+        file = self.orders / f"{name}.order"
+        self.run(*arguments, "--out", str(file))
+        return str(file)
+
+    def approve(self, file: str, *keys: str, status: int = 0) -> dict[str, Any]:
+        """Sign an order with keys below the data directory."""
+        told: dict[str, Any] = {}
+        for key in keys:
+            told = self.run("approve", file, "--yes", "--key", self.key(key), status=status)
+        return told
+
+    def submit(self, file: str, status: int = 0) -> dict[str, Any]:
+        """Send an order."""
+        return self.run("submit", file, "--key", self.key(OFFICER_1), status=status)
+
+    def key(self, name: str) -> str:
+        return str(self.data / name)
+
+
+OFFICER_1 = "network/officers/officer-1/officer.key"
+OFFICER_2 = "network/officers/officer-2/officer.key"
+VAULT = "operators/1001/vault.key"
+OTHER_VAULT = "operators/1002/vault.key"
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    data, orders = tmp_path_factory.mktemp("officers") / "data", tmp_path_factory.mktemp("orders")
+    with up(data) as running:
+        yield Desk(running, data, orders)
+
+
+def fund(desk: Desk, name: str, yuan: str) -> None:
+    file = desk.draw_up(name, "fund", "1001", yuan, "--rtgs-reference", name)
+    desk.approve(file, OFFICER_1, OFFICER_2)
+    assert desk.submit(file)["state"] == "settled"
+
+
+def test_an_order_of_one_officer_is_refused_without_effect(desk: Desk) -> None:
+    file = desk.draw_up("one", "fund", "1001", "100", "--rtgs-reference", "one")
+    desk.approve(file, OFFICER_1)
+    before = desk.running.supply()["reserves_fen"]
+    error = desk.submit(file, status=1)["error"]
+    assert error["name"] == "signer_missing"
+    assert error["fields"] == {"signers_needed": 2, "signers_found": 1}
+    assert desk.running.supply()["reserves_fen"] == before
+    desk.approve(file, OFFICER_2)
+    assert desk.submit(file)["state"] == "settled"
+
+
+def test_an_officer_cannot_sign_twice(desk: Desk) -> None:
+    file = desk.draw_up("twice", "quota", "1001", "5")
+    desk.approve(file, OFFICER_1)
+    error = desk.approve(file, OFFICER_1, status=2)["error"]
+    assert error["name"] == "already_signed"
+
+
+def test_issuing_needs_the_vault_key_of_that_operator(desk: Desk) -> None:
+    fund(desk, "for-issue", "1000")
+    file = desk.draw_up("issue", "issue", "1001", "1000")
+    desk.approve(file, OFFICER_1, OFFICER_2)
+    assert desk.submit(file, status=1)["error"]["name"] == "signer_missing"
+    stranger = desk.draw_up("stranger", "issue", "1001", "1000")
+    desk.approve(stranger, OFFICER_1, OFFICER_2, OTHER_VAULT)
+    assert desk.submit(stranger, status=1)["error"]["name"].startswith("signer_")
+    desk.approve(file, VAULT)
+    assert desk.submit(file)["state"] == "settled"
+
+
+def test_an_order_sent_again_acts_once(desk: Desk) -> None:
+    fund(desk, "again", "300")
+    before = desk.running.supply()["reserves_fen"]
+    assert desk.submit(str(desk.orders / "again.order"))["state"] == "settled"
+    assert desk.running.supply()["reserves_fen"] == before
+
+
+def test_what_the_reserve_does_not_cover_is_not_issued(desk: Desk) -> None:
+    file = desk.draw_up("too-much", "issue", "1002", "1")
+    desk.approve(file, OFFICER_1, OFFICER_2, OTHER_VAULT)
+    assert desk.submit(file, status=1)["error"]["name"] == "reserve_insufficient"
+
+
+def test_a_changed_order_is_no_longer_signed(desk: Desk) -> None:
+    file = Path(desk.draw_up("changed", "fund", "1001", "100", "--rtgs-reference", "x"))
+    desk.approve(str(file), OFFICER_1)
+    data = bytearray(file.read_bytes())
+    data[-1] ^= 1
+    file.write_bytes(bytes(data))
+    assert desk.approve(str(file), OFFICER_2, status=1)["error"]["name"] in (
+        "signature_invalid",
+        "leg_hash_differs",
+        "not_canonical",
+    )
+
+
+def test_an_order_shows_what_it_says_before_it_is_signed(desk: Desk) -> None:
+    file = desk.draw_up("shown", "destroy", "1001", "12.34")
+    told = desk.run("show", file)
+    assert told["order"] == "destroy"
+    assert told["legs"][0]["amount_fen"] == 1234
+    assert told["signed_by"] == []
+
+
+def test_a_rulebook_is_put_in_force_from_a_time_on(desk: Desk) -> None:
+    file = desk.draw_up("book", "rulebook", "2020-10-pilot", "--from", "2099-01-01T00:00:00")
+    desk.approve(file, OFFICER_1, OFFICER_2)
+    assert desk.submit(file)["state"] == "settled"
