@@ -9,4 +9,5 @@ How one order flows, file by file::
     control.py       keys, operators, rulebooks: what officers decide
     store.py         the statements of queries.sql
     views.py         what operators, holders and auditors may read
+    state_hash.py    every so many blocks, beside the writer: the hash of the whole state
 """
