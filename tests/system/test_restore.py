@@ -1,0 +1,168 @@
+"""design.md §6.7: a backup taken while orders come is the whole state after one block."""
+
+import asyncio
+import subprocess
+from pathlib import Path
+
+from jiaozi.central_bank.audit import saved_state
+from jiaozi.central_bank.audit.audit import _BEFORE_GENESIS as BEFORE_GENESIS
+from jiaozi.central_bank.audit.audit import AuditOptions, audit_database
+from jiaozi.central_bank.audit.checkers import Checkers, checked_in_order
+from jiaozi.central_bank.audit.follow import Follower
+from jiaozi.central_bank.audit.from_database import from_database
+from jiaozi.central_bank.audit.model import Findings
+from jiaozi.central_bank.audit.state import State
+from jiaozi.central_bank.audit.used_ids import UsedIds
+from jiaozi.central_bank.registry.state_hash import hash_state
+from jiaozi.protocol import feed
+from jiaozi.protocol.feed import FeedBlock
+from jiaozi.protocol.genesis import Network, read_genesis
+from jiaozi.storage.database import Database
+from jiaozi.storage.embedded import EmbeddedPostgres
+from jiaozi.storage.launch import bundled_binaries
+from tests.registry.builders import Wallet
+from tests.registry.feeds import split
+from tests.registry.load import Load
+from tests.registry.process import callers_of, registry_process
+from tests.registry.served import Served
+from tests.registry.waiting import until
+
+OPERATOR = 1001
+
+
+async def run(program: str, *arguments: str) -> None:
+    command = [str(bundled_binaries() / program), *arguments]
+    done = await asyncio.to_thread(
+        subprocess.run, command, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+async def replayed_hash(database: Database, network: Network) -> tuple[int, bytes]:
+    """Hash the state that the blocks alone make, by the audit's own means."""
+    source = from_database(database)
+    with UsedIds(None) as used_ids:
+        follower = Follower(
+            network=network,
+            tip=BEFORE_GENESIS,
+            state=State.from_genesis(network.genesis),
+            used_ids=used_ids,
+            findings=Findings(),
+            hash_state=lambda raw: saved_state.hash_state(follower.state, raw.height),
+            on_state_named=lambda _, __: None,
+        )
+        tip = await source.tip_height()
+        async with Checkers(network.id, 0) as checkers:
+            async for job in checked_in_order(source.blocks(0, tip), checkers):
+                for raw, checked in job:
+                    follower.take(raw, checked, frozenset((tip,)))
+    assert follower.findings.differences == []
+    return tip, follower.named[tip].hash
+
+
+async def followed(served: Served) -> list[FeedBlock]:
+    """Read an operator's feed from its beginning; each block must follow from those before."""
+    head, blocks, after = feed.START, list[FeedBlock](), 0
+    while True:
+        answer = await served.operator(OPERATOR).get(f"/v1/feed?after={after}")
+        page = split(answer.content)
+        for data in page:
+            block = feed.read_block(
+                data,
+                operator=OPERATOR,
+                before=head,
+                block_key=served.keys.block.public_key,
+                network=served.network.id,
+            )
+            head = block.head
+            blocks.append(block)
+        after = int(answer.headers["jiaozi-height"])
+        if not page:
+            return blocks
+
+
+async def pays(served: Served, payer: Wallet, payee: Wallet) -> bytes:
+    order = served.orders.payment(payer, payee, 1)
+    await served.operator(payer.operator).settle(order)
+    return order
+
+
+async def test_backup_taken_under_load_is_served_again_as_it_was(
+    postgres: EmbeddedPostgres, tmp_path: Path
+) -> None:
+    names = ("restore_first", "restore_second")
+    first, second = [await postgres.create_database(each) for each in names]
+    backup = str(tmp_path / "backup")
+    async with (
+        registry_process(first, tmp_path) as process,
+        callers_of(process, tmp_path) as served,
+    ):
+        load = await Load.prepare(served, wallets=20)
+        running = asyncio.create_task(load.run(clients=3, orders_per_request=20))
+        await until(lambda: len(load.acknowledged) > 200)
+        await run("pg_dump", "--format=custom", f"--file={backup}", first)
+        acknowledged = len(load.acknowledged)
+        await until(lambda: len(load.acknowledged) > acknowledged + 100)
+        load.stopping = True
+        await running
+        feed_before = await followed(served)
+        supply_before = (await served.http.get("/v1/supply")).json()
+    await run("pg_restore", "--no-owner", "--exit-on-error", f"--dbname={second}", backup)
+
+    network = read_genesis((tmp_path / "genesis").read_bytes())
+    async with await Database.open(first) as old, await Database.open(second) as new:
+        height, state_hash = await hash_state(new)
+        assert 0 < height < supply_before["height"]
+        async with old.connection() as there, new.connection() as here:
+            block = "SELECT identity, header, body FROM block WHERE height = $1"
+            assert await here.fetchrow(block, height) == await there.fetchrow(block, height)
+        assert await replayed_hash(new, network) == (height, state_hash)
+        assert await replayed_hash(old, network) == await hash_state(old)
+
+        async with (
+            registry_process(second, tmp_path, name="two") as process,
+            callers_of(process, tmp_path) as served,
+        ):
+            restored_feed = await followed(served)
+            assert restored_feed == [
+                each for each in feed_before if each.header.header.height <= height
+            ]
+            own = [each for each in load.wallets if each.operator == OPERATOR]
+            order = await pays(served, own[0], own[1])
+            [entry] = (await followed(served))[len(restored_feed)].entries
+            assert entry.cose in order
+        options = AuditOptions(processes=0, network=network.id)
+        report = await audit_database(new, options)
+        assert report.verdict == "ok"
+        assert report.height > height
+    for each in names:
+        await postgres.drop_database(each)
+
+
+async def test_what_a_backup_has_not_is_sent_again_and_books_once(
+    postgres: EmbeddedPostgres, tmp_path: Path
+) -> None:
+    """Operators keep their orders: what a lost disk took is booked from them again."""
+    names = ("again_first", "again_second")
+    first, second = [await postgres.create_database(each) for each in names]
+    backup = str(tmp_path / "backup")
+    async with (
+        registry_process(first, tmp_path) as process,
+        callers_of(process, tmp_path) as served,
+    ):
+        load = await Load.prepare(served, wallets=8)
+        payer, payee, *_ = (each for each in load.wallets if each.operator == OPERATOR)
+        kept = await pays(served, payer, payee)
+        await run("pg_dump", "--format=custom", f"--file={backup}", first)
+        lost = await pays(served, payer, payee)
+        balance_fen = await served.balance_fen(payee)
+    await run("pg_restore", "--no-owner", "--exit-on-error", f"--dbname={second}", backup)
+    async with (
+        registry_process(second, tmp_path, name="two") as process,
+        callers_of(process, tmp_path) as served,
+    ):
+        assert await served.balance_fen(payee) == balance_fen - 1
+        await served.operator(OPERATOR).settle(kept, lost)
+        assert await served.balance_fen(payee) == balance_fen
+    for each in names:
+        await postgres.drop_database(each)
