@@ -173,3 +173,16 @@ async def test_an_opening_that_the_registry_forgot_is_finished_by_the_feed(
         batches = list(registry.batches)
         assert (await caller.ask("POST", "/v1/wallets", body)).status_code == 201
         assert registry.batches == batches
+
+
+async def test_a_receipt_of_a_payment_is_found_by_its_payer_whatever_id_the_payee_used(
+    world: OperatorWorld,
+) -> None:
+    """An order of the payee's own, refused under the same id, hides no payment to it."""
+    payer, payee = await pair(world)
+    order_id = payer.new_id()
+    await send_order(world.http, payee.payment(payer.number, 1, id=order_id))
+    await send_order(world.http, payer.payment(payee.number, 70, id=order_id))
+    await world.until_followed()
+    found = await world.operator.read_history.payer(payee.number, order_id)
+    assert found == payer.number

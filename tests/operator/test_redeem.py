@@ -1,17 +1,19 @@
 """Redeem: the deposit is credited once, and only when the order has settled."""
 
 import asyncio
+import secrets
 
 import asyncpg
 import pytest
 
 from jiaozi.protocol import numbers
+from jiaozi.protocol.ids import DAY_MS, LIFETIME_MAX_MS, new_order_id
 from jiaozi.protocol.order_types import OrderType
 from jiaozi.protocol.refusals import Code
 from jiaozi.protocol.suites import Ed25519Signer
 from tests.operator.builders import OperatorWorld
 from tests.operator.fake_registry import Fault
-from tests.operator.holders import LIFETIME_MS, Holder
+from tests.operator.holders import LIFETIME_MS, Holder, send_order
 
 FUNDED_FEN = 100_00
 ALL_DUE_MS = 2**62
@@ -161,3 +163,32 @@ async def test_the_table_knows_the_steps_too(world: OperatorWorld, holder: Holde
     ):
         with pytest.raises((asyncpg.CheckViolationError, asyncpg.RaiseError)):
             await world.database_value(f"UPDATE redemption SET {change}")
+
+
+async def test_a_foreign_payment_of_the_same_id_redeems_nothing(
+    world: OperatorWorld, holder: Holder
+) -> None:
+    """Ids are unique for the account debited alone; once forgotten, only the identity tells."""
+    payer = await world.open_wallet(deposit_fen=10_00)
+    await payer.exchange(10_00)
+    last_day = world.clock() // DAY_MS + 1
+    world.clock.advance(last_day * DAY_MS - 3_000 - world.clock())
+    expires_ms = last_day * DAY_MS - 1
+    head = {
+        "id": new_order_id(expires_ms - LIFETIME_MAX_MS, secrets.token_bytes(10)),
+        "expires_ms": expires_ms,
+    }
+    assert (await send_order(world.http, payer.payment(holder.number, 1, **head)))[1] == [0]
+    await world.until_followed()
+    world.registry.faults.append(Fault.LOSE_REQUEST)
+    order = holder.redeem_order(1_000_000_00, **head)
+    before = await world.deposit_fen(holder)
+    assert (await holder.redeem(order))["state"] == "open"
+
+    world.clock.advance(10_000)
+    world.registry.idle_block()
+    assert (await holder.redeem(order))["state"] == "open"
+    await payer.pay(holder.number, 1)
+    await world.until_followed()
+    assert (await holder.redeem(order))["state"] == "refused"
+    assert await world.deposit_fen(holder) == before

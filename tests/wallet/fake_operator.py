@@ -135,6 +135,7 @@ class FakeOperator:
         entries = [
             {
                 "order_id": each.order.id.hex(),
+                "identity": each.order.identity.hex(),
                 "type": each.order.type.name.lower(),
                 "direction": "out",
                 "counterparty": numbers.format_number(leg.credit),

@@ -102,3 +102,16 @@ async def test_an_outcome_of_another_order_under_the_id_is_not_this_ones(
     taken.order = taken.order._replace(identity=bytes(32))
 
     assert await resumed(wallet) == [State.REFUSED]
+
+
+async def test_a_foreign_payment_of_the_same_id_shows_nothing_of_this_order(
+    wallet: Wallet, operator: FakeOperator, clock: Clock
+) -> None:
+    """An id is unique for the account debited alone: another's payment may bear it as well."""
+    paid = await _unanswered(wallet, operator, Fault.LOSE_REQUEST)
+    clock.now_ms += FORGOTTEN_MS
+    later = await pay(wallet, [Payee(ANNA, 1)])
+    foreign = operator.taken[later.order.order_id]
+    foreign.order = foreign.order._replace(id=paid.order.order_id)
+
+    assert await resumed(wallet) == [State.DEAD]

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from typing import Any
 
+from jiaozi.protocol import orders
 from jiaozi.protocol.ids import AHEAD_MAX_MS, id_time_ms
 from jiaozi.wallet.answers import standing_of, take
 from jiaozi.wallet.errors import AnswerMalformed
@@ -29,8 +30,8 @@ async def read_history(
     while True:
         page = await wallet.client.history(after=cursor, limit=PAGE_ENTRIES, **filters)
         for entry in take(page, "entries", list):
-            journaled = wallet.journal.find(_order_id(entry))
-            note = journaled.order.note if journaled else None
+            journaled = wallet.journal.find(_bytes(entry, "order_id"))
+            note = journaled.order.note if journaled and _is_of(entry, journaled.order) else None
             yield entry if note is None else {**entry, "note": note.text}
         cursor = page.get("next")
         if cursor is None:
@@ -42,13 +43,14 @@ async def find_in_history(wallet: Wallet, order: SignedOrder) -> Standing:
 
     History is read from the blocks in their order, newest line first here. So a line from after
     the order's expiry shows that the operator has read that far, and that an order without a line
-    never settled. Without such a line nothing is certain, and the order stays open.
+    never settled. Without such a line nothing is certain, and the order stays open. A line of
+    another's order with the same id shows nothing: ids are unique only for the account debited.
     """
     earliest_ms = max(0, id_time_ms(order.order_id) - AHEAD_MAX_MS)
     read_up_to_ms = 0
     async for entry in read_history(wallet, from_ms=earliest_ms):
         read_up_to_ms = max(read_up_to_ms, take(entry, "time_ms", int))
-        if _order_id(entry) == order.order_id:
+        if _is_of(entry, order):
             return standing_of(
                 take(entry, "outcome", list),
                 take(entry, "height", int),
@@ -57,8 +59,15 @@ async def find_in_history(wallet: Wallet, order: SignedOrder) -> Standing:
     return DEAD if read_up_to_ms > order.expires_ms else OPEN
 
 
-def _order_id(entry: dict[str, Any]) -> bytes:
+def _is_of(entry: dict[str, Any], order: SignedOrder) -> bool:
+    """Say whether an entry is of this very order, and not of another with the same id."""
+    if _bytes(entry, "order_id") != order.order_id:
+        return False
+    return _bytes(entry, "identity") == orders.parse(order.submission).identity
+
+
+def _bytes(entry: dict[str, Any], name: str) -> bytes:
     try:
-        return bytes.fromhex(take(entry, "order_id", str))
+        return bytes.fromhex(take(entry, name, str))
     except ValueError as error:
-        raise AnswerMalformed(detail="An entry of the history has no order id") from error
+        raise AnswerMalformed(detail=f"An entry of the history has no {name}") from error

@@ -118,7 +118,8 @@ def _legs(entry: Entry, order: Order, height: int, time_ms: int, operator: int) 
                 continue
             yield Line(
                 wallet, height, entry.position, index, incoming, counterparty, leg.amount,
-                int(order.type), order.id, order.identity, order.reference, order.link, outcome, time_ms,
+                int(order.type), order.id, order.identity, order.reference,
+                order.link, outcome, time_ms,
             )  # fmt: skip
 
 

@@ -16,8 +16,8 @@ SELECT wallet, height, position, leg, incoming, counterparty, amount_fen, order_
     identity, reference, link, outcome, time_ms
 FROM history_entry
 WHERE wallet = $1 AND (height, position, leg) < ($2, $3, $4)
-    AND time_ms >= coalesce($5, 0)
-    AND time_ms < coalesce($6, 9223372036854775807)
+    AND time_ms >= coalesce($5::bigint, 0)
+    AND time_ms < coalesce($6::bigint, 9223372036854775807)
     AND ($7::smallint IS NULL OR order_type = $7)
     AND ($8::boolean IS NULL OR incoming = $8)
 ORDER BY height DESC, position DESC, leg DESC
