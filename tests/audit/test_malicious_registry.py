@@ -131,6 +131,12 @@ async def test_an_issue_takes_the_operators_vault_key(forger: Forger, story: Sto
     assert "OPERATOR_VAULT" in await forger.expect(Rule.SIGNERS, LAST, at)
 
 
+async def test_an_issue_takes_the_key_in_the_vaults_account(forger: Forger, story: Story) -> None:
+    replaced = story.keys.vault(1001)
+    at = forger.add(LAST, issue(story, replaced, *story.keys.officers[:2]))
+    assert "vault's account" in await forger.expect(Rule.SIGNERS, LAST, at)
+
+
 async def test_an_issue_takes_no_other_operators_key(forger: Forger, story: Story) -> None:
     at = forger.add(LAST, issue(story, story.keys.vault(1002), *story.keys.officers[:2]))
     assert "operator 1002" in await forger.expect(Rule.SIGNERS, LAST, at)
@@ -349,6 +355,7 @@ async def test_control_changes_by_the_rules_alone(forger: Forger, story: Story) 
     forged = [
         orders.sign(orders.head(OrderType.CERTIFY), keys.officers[:2], (), certificate=by_thief),
         orders.certify(certified(Use.OPERATOR_VAULT, keys.vault(1002), 1001)),
+        orders.certify(certified(Use.OPERATOR_VAULT, key("early"), 1002, not_before_ms=now_ms + 1)),
         orders.quota(1009, QUOTA_FEN),
         orders.rulebook(bytes(32), now_ms),
         orders.revoke(THIEF.public_key),

@@ -137,6 +137,8 @@ def _certify(order: CheckedOrder, state: State, network: Network, time_ms: int) 
         state.give_vault_key(certified)
     else:
         state.open_operator(certified)
+    if not certified.not_before_ms <= time_ms < certified.not_after_ms:
+        raise _effect(f"gave the vault of operator {operator:04d} a key that is not valid now")
 
 
 def _revoke(order: CheckedOrder, state: State, network: Network, time_ms: int) -> None:

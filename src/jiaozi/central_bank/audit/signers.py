@@ -113,6 +113,7 @@ def _roles_fault(
 ) -> str | None:
     """Check an order that certified keys sign: an operator's, officers', or both."""
     operator = _operator_of(order)
+    vault = state.accounts.get(vault_of(operator))
     signed: dict[Use, set[bytes]] = {_USES[role]: set() for role in roles}
     for suite, key in order.signers:
         known = state.keys.get(key)
@@ -126,6 +127,8 @@ def _roles_fault(
             return f"the key {_short(key)} is of another suite"
         if certified.use is not Use.OFFICER and certified.operator != operator:
             return f"the key {_short(key)} is of operator {certified.operator:04d}"
+        if certified.use is Use.OPERATOR_VAULT and (vault is None or vault.key != key):
+            return f"the key {_short(key)} is not that of the vault's account"
         if certified.use is Use.OPERATOR_VAULT and key != _vault_key(state, operator):
             return f"the key {_short(key)} is not the one in the record of the vault"
         signed[certified.use].add(certified.person or key)
