@@ -45,6 +45,7 @@ async def test_an_exchange_is_one_to_one_and_its_order_is_the_vaults(world: Oper
     holder = await world.open_wallet(deposit_fen=FUNDED_FEN)
     done = await holder.exchange(30_00)
     assert (done["state"], done["outcome"], done["refusal"]) == ("settled", [0], None)
+    assert (done["height"], done["position"]) == (world.ledger.tip.header.height, 0)
     assert await world.deposit_fen(holder) == (70_00, 0)
     assert world.balance_fen(holder) == 30_00
     assert await state_of(world) == "captured"

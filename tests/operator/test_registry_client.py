@@ -29,8 +29,8 @@ def test_what_is_no_answer_says_nothing(answer: object) -> None:
 
 
 def test_an_answer_is_an_outcome_or_a_refusal_without_effect() -> None:
-    assert read_answer([1, [0], 5, 2]) == Final((0,))
-    assert read_answer([1, [107, 30], 5, 2]) == Final((107, 30))
+    assert read_answer([1, [0], 5, 2]) == Final((0,), 5, 2)
+    assert read_answer([1, [107, 30], 5, 2]) == Final((107, 30), 5, 2)
     match read_answer([0, 50, [100]]):
         case NotTaken(refusal):
             assert (refusal.code, refusal.fields) == (Code.BUSY, {"retry_after_ms": 100})

@@ -185,7 +185,12 @@ def _put_together(
         now_ms=now_ms,
     )
     redeem = RedeemToDeposit(
-        network=network.id, store=store, core=core, settle=settle, now_ms=now_ms
+        operator=settings.code,
+        network=network.id,
+        store=store,
+        core=core,
+        settle=settle,
+        now_ms=now_ms,
     )
     return Operator(
         code=settings.code,

@@ -61,7 +61,7 @@ class ExchangeDeposit:
             amount_fen=amount_fen,
             state=ExchangeState.OPENED,
             order=None,
-            outcome=None,
+            decided=None,
         )
         await self.store.add_exchange(
             opened, created_ms=now_ms, next_try_ms=now_ms + RESUME_AFTER_MS
@@ -102,7 +102,7 @@ class ExchangeDeposit:
         except Refusal as refusal:
             if refusal.code is not Code.DEPOSIT_INSUFFICIENT:
                 raise
-            await self.store.reject_exchange(exchange, (int(refusal.code),))
+            await self.store.reject_exchange(exchange, Decided((int(refusal.code),)))
         else:
             await self.store.keep_exchange_order(exchange, self._sign(exchange))
 
@@ -111,8 +111,8 @@ class ExchangeDeposit:
         verdict = await self.settle(exchange.order)
         state = exchange_after(verdict)
         if state is not ExchangeState.HELD:
-            outcome = verdict.outcome if isinstance(verdict, Decided) else None
-            await self.store.decide_exchange(exchange, state, outcome)
+            decided = verdict if isinstance(verdict, Decided) else None
+            await self.store.decide_exchange(exchange, state, decided)
 
     def _sign(self, exchange: Exchange) -> StoredOrder:
         now_ms = self.now_ms()

@@ -21,7 +21,7 @@ from enum import StrEnum
 
 from jiaozi.operator.registry.model import Decided, StoredOrder, Undecided, Verdict
 from jiaozi.protocol.numbers import AccountNumber, format_number
-from jiaozi.protocol.refusals import SETTLED, Code, Outcome
+from jiaozi.protocol.refusals import SETTLED, Code
 
 ORDER_LIFETIME_MS = 5 * 60_000
 """How long an exchange may take before its order dies and the deposit is given back."""
@@ -71,7 +71,7 @@ class Exchange:
     amount_fen: int
     state: ExchangeState
     order: StoredOrder | None
-    outcome: Outcome | None
+    decided: Decided | None
 
     @property
     def core_key(self) -> str:
@@ -90,9 +90,9 @@ class Exchange:
                 return Progress.REFUSED
 
     @property
-    def told_outcome(self) -> Outcome | None:
+    def told(self) -> Decided | None:
         """The outcome that the holder is told; a dead order's is that it expired."""
-        return _told(self.progress, self.outcome, self.order)
+        return _told(self.progress, self.decided, self.order)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +104,7 @@ class Redemption:
     amount_fen: int
     state: RedemptionState
     order: StoredOrder
-    outcome: Outcome | None
+    decided: Decided | None
 
     @property
     def core_key(self) -> str:
@@ -123,15 +123,15 @@ class Redemption:
                 return Progress.REFUSED
 
     @property
-    def told_outcome(self) -> Outcome | None:
+    def told(self) -> Decided | None:
         """The outcome that the holder is told; a dead order's is that it expired."""
-        return _told(self.progress, self.outcome, self.order)
+        return _told(self.progress, self.decided, self.order)
 
 
 def exchange_after(verdict: Verdict) -> ExchangeState:
     """Return what a verdict on the order makes of a held exchange."""
     match verdict:
-        case Decided(outcome):
+        case Decided(outcome=outcome):
             return ExchangeState.SETTLED if outcome == SETTLED else ExchangeState.REFUSED
         case Undecided.DEAD:
             return ExchangeState.DEAD
@@ -142,7 +142,7 @@ def exchange_after(verdict: Verdict) -> ExchangeState:
 def redemption_after(verdict: Verdict) -> RedemptionState:
     """Return what a verdict on the order makes of a stored redemption."""
     match verdict:
-        case Decided(outcome):
+        case Decided(outcome=outcome):
             return RedemptionState.SETTLED if outcome == SETTLED else RedemptionState.REFUSED
         case Undecided.DEAD:
             return RedemptionState.DEAD
@@ -150,7 +150,7 @@ def redemption_after(verdict: Verdict) -> RedemptionState:
             return RedemptionState.STORED
 
 
-def _told(progress: Progress, outcome: Outcome | None, order: StoredOrder | None) -> Outcome | None:
-    if progress is Progress.OPEN or outcome is not None or order is None:
-        return outcome
-    return (int(Code.EXPIRED), order.expires_ms)
+def _told(progress: Progress, decided: Decided | None, order: StoredOrder | None) -> Decided | None:
+    if progress is Progress.OPEN or decided is not None or order is None:
+        return decided
+    return Decided((int(Code.EXPIRED), order.expires_ms))

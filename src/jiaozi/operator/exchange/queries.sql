@@ -10,7 +10,8 @@ RETURNING id;
 
 -- name: find_exchange
 -- One exchange.
-SELECT wallet, id, deposit_id, amount_fen, state, order_id, submission, identity, expires_ms, outcome
+SELECT wallet, id, deposit_id, amount_fen, state, order_id, submission, identity, expires_ms,
+    outcome, height, position
 FROM exchange WHERE wallet = $1 AND id = $2;
 
 -- name: keep_exchange_order
@@ -25,7 +26,8 @@ WHERE wallet = $1 AND id = $2 AND state = 'opened';
 
 -- name: decide_exchange
 -- The order settled, was refused for good, or is dead.
-UPDATE exchange SET state = $3, outcome = $4 WHERE wallet = $1 AND id = $2 AND state = 'held';
+UPDATE exchange SET state = $3, outcome = $4, height = $5, position = $6
+WHERE wallet = $1 AND id = $2 AND state = 'held';
 
 -- name: close_exchange
 -- The core has captured or released.
@@ -51,12 +53,13 @@ RETURNING order_id;
 
 -- name: find_redemption
 -- One redemption.
-SELECT wallet, order_id, deposit_id, amount_fen, state, submission, identity, expires_ms, outcome
+SELECT wallet, order_id, deposit_id, amount_fen, state, submission, identity, expires_ms,
+    outcome, height, position
 FROM redemption WHERE wallet = $1 AND order_id = $2;
 
 -- name: decide_redemption
 -- The order settled, was refused for good, or is dead.
-UPDATE redemption SET state = $3, outcome = $4
+UPDATE redemption SET state = $3, outcome = $4, height = $5, position = $6
 WHERE wallet = $1 AND order_id = $2 AND state = 'stored';
 
 -- name: close_redemption

@@ -14,7 +14,7 @@ from jiaozi.operator.exchange.store import ExchangeStore
 from jiaozi.operator.registry.model import Decided, stored_order
 from jiaozi.operator.registry.settle import SettleOrder
 from jiaozi.operator.wallets.model import Wallet
-from jiaozi.protocol import cose
+from jiaozi.protocol import cose, numbers
 from jiaozi.protocol.domains import Domain, NetworkId, external_aad
 from jiaozi.protocol.order_types import OrderType
 from jiaozi.protocol.orders import Order, check_window, parse
@@ -25,6 +25,7 @@ from jiaozi.protocol.refusals import Code, refuse
 class RedeemToDeposit:
     """The use case; its dependencies."""
 
+    operator: int
     network: NetworkId
     store: ExchangeStore
     core: CoreBanking
@@ -73,7 +74,9 @@ class RedeemToDeposit:
 
     def _check(self, wallet: Wallet, order: Order) -> None:
         """Check all that would keep the order from ever settling: it would be kept open in vain."""
-        if order.type is not OrderType.REDEEM or order.legs[0].debit != wallet.number:
+        vault = numbers.vault_of(self.operator)
+        ends = [(leg.debit, leg.credit) for leg in order.legs]
+        if order.type is not OrderType.REDEEM or ends != [(wallet.number, vault)]:
             raise refuse(Code.LEGS_NOT_ALLOWED, 0)
         if order.keys != (wallet.public_key,):
             raise refuse(Code.SIGNER_FOREIGN)
@@ -90,7 +93,7 @@ class RedeemToDeposit:
             amount_fen=leg.amount,
             state=RedemptionState.STORED,
             order=stored_order(order),
-            outcome=None,
+            decided=None,
         )
         await self.store.add_redemption(
             new, created_ms=now_ms, next_try_ms=now_ms + RESUME_AFTER_MS
@@ -101,8 +104,8 @@ class RedeemToDeposit:
         verdict = await self.settle(redemption.order)
         state = redemption_after(verdict)
         if state is not RedemptionState.STORED:
-            outcome = verdict.outcome if isinstance(verdict, Decided) else None
-            await self.store.decide_redemption(redemption, state, outcome)
+            decided = verdict if isinstance(verdict, Decided) else None
+            await self.store.decide_redemption(redemption, state, decided)
 
     async def _again(self, redemption: Redemption) -> Redemption:
         found = await self.store.find_redemption(redemption.wallet, redemption.order.id)

@@ -6,7 +6,7 @@ from importlib import resources
 import asyncpg
 
 from jiaozi.operator.exchange.model import Exchange, ExchangeState, Redemption, RedemptionState
-from jiaozi.operator.registry.model import StoredOrder
+from jiaozi.operator.registry.model import Decided, StoredOrder
 from jiaozi.protocol import numbers
 from jiaozi.protocol.numbers import AccountNumber
 from jiaozi.protocol.refusals import Outcome
@@ -80,18 +80,20 @@ class ExchangeStore:
                 order.expires_ms,
             )
 
-    async def reject_exchange(self, exchange: Exchange, outcome: Outcome) -> None:
+    async def reject_exchange(self, exchange: Exchange, decided: Decided) -> None:
         """End an exchange that the deposit does not cover."""
         async with self._database.connection() as connection:
-            await connection.execute(_SQL.reject_exchange, exchange.wallet, exchange.id, outcome)
+            await connection.execute(
+                _SQL.reject_exchange, exchange.wallet, exchange.id, decided.outcome
+            )
 
     async def decide_exchange(
-        self, exchange: Exchange, state: ExchangeState, outcome: Outcome | None
+        self, exchange: Exchange, state: ExchangeState, decided: Decided | None
     ) -> None:
         """Record what became of the order."""
         async with self._database.connection() as connection:
             await connection.execute(
-                _SQL.decide_exchange, exchange.wallet, exchange.id, state.value, outcome
+                _SQL.decide_exchange, exchange.wallet, exchange.id, state.value, *_place(decided)
             )
 
     async def close_exchange(self, exchange: Exchange, state: ExchangeState) -> None:
@@ -139,7 +141,7 @@ class ExchangeStore:
         return None if row is None else _redemption(row)
 
     async def decide_redemption(
-        self, redemption: Redemption, state: RedemptionState, outcome: Outcome | None
+        self, redemption: Redemption, state: RedemptionState, decided: Decided | None
     ) -> None:
         """Record what became of the order."""
         async with self._database.connection() as connection:
@@ -148,7 +150,7 @@ class ExchangeStore:
                 redemption.wallet,
                 redemption.order.id,
                 state.value,
-                outcome,
+                *_place(decided),
             )
 
     async def close_redemption(self, redemption: Redemption) -> None:
@@ -174,7 +176,7 @@ def _exchange(row: asyncpg.Record) -> Exchange:
         amount_fen=row["amount_fen"],
         state=ExchangeState(row["state"]),
         order=None if row["order_id"] is None else _order(row, _vault(row["wallet"])),
-        outcome=_outcome(row),
+        decided=_decided(row),
     )
 
 
@@ -185,7 +187,7 @@ def _redemption(row: asyncpg.Record) -> Redemption:
         amount_fen=row["amount_fen"],
         state=RedemptionState(row["state"]),
         order=_order(row, row["wallet"]),
-        outcome=_outcome(row),
+        decided=_decided(row),
     )
 
 
@@ -203,5 +205,13 @@ def _vault(wallet: int) -> int:
     return numbers.vault_of(numbers.operator_of(wallet))
 
 
-def _outcome(row: asyncpg.Record) -> Outcome | None:
-    return None if row["outcome"] is None else tuple(row["outcome"])
+def _decided(row: asyncpg.Record) -> Decided | None:
+    if row["outcome"] is None:
+        return None
+    return Decided(tuple(row["outcome"]), row["height"], row["position"])
+
+
+def _place(decided: Decided | None) -> tuple[Outcome | None, int | None, int | None]:
+    if decided is None:
+        return None, None, None
+    return decided.outcome, decided.height, decided.position

@@ -26,11 +26,10 @@ class FeedVerdict:
             position = await store.read_position(connection)
             line = None
             for wallet in _wallets(order):
-                line = line or await store.find_order(
-                    connection, wallet, order.id, order.identity
-                )
+                line = line or await store.find_order(connection, wallet, order.id, order.identity)
         if line is not None:
-            return Decided(SETTLED if line.outcome is None else line.outcome)
+            outcome = SETTLED if line.outcome is None else line.outcome
+            return Decided(outcome, line.height, line.position)
         return Undecided.DEAD if position.time_ms > order.expires_ms else Undecided.OPEN
 
 

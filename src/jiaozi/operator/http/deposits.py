@@ -93,12 +93,14 @@ def _deposit(deposit: Deposit) -> DepositView:
 
 
 def _saga(saga: Exchange | Redemption) -> SagaView:
-    outcome = saga.told_outcome
+    told = saga.told
     return SagaView(
         state=saga.progress.value,
         amount_fen=saga.amount_fen,
         deposit_id=saga.deposit_id,
         order_id=hex_or_none(saga.order.id if saga.order else None),
-        outcome=None if outcome is None else list(outcome),
-        refusal=refusal_view(outcome),
+        outcome=list(told.outcome) if told else None,
+        height=told.height if told else None,
+        position=told.position if told else None,
+        refusal=refusal_view(told.outcome) if told else None,
     )

@@ -167,6 +167,8 @@ class SagaView(BaseModel):
     deposit_id: str
     order_id: Annotated[str | None, Field(description="Of the order at the registry.")]
     outcome: Annotated[list[int] | None, Field(description="[0], or a refusal's code and fields")]
+    height: Annotated[int | None, Field(description="Of the block it stands in.")]
+    position: int | None
     refusal: RefusalView | None
 
 
@@ -230,9 +232,9 @@ def hex_or_none(value: bytes | None) -> str | None:
     return None if value is None else value.hex()
 
 
-def refusal_view(outcome: Outcome | None) -> RefusalView | None:
-    """Tell why something was refused; None when it settled or is open."""
-    refusal = None if outcome is None else refusal_of(outcome)
+def refusal_view(outcome: Outcome) -> RefusalView | None:
+    """Tell why something was refused; None when it settled."""
+    refusal = refusal_of(outcome)
     if refusal is None:
         return None
     return RefusalView(

@@ -91,11 +91,11 @@ class TakeOrders:
 def _told(answer: RawAnswer, *, wants_json: bool) -> HotResponse:
     """Tell an answer in JSON, or one that is not final."""
     match read_answer(answer):
-        case Final(outcome):
+        case Final(outcome, height, position):
             refusal = refusal_of(outcome)
             if refusal is not None:
                 raise refusal
-            document = {"state": "settled", "height": answer[2], "position": answer[3]}
+            document = {"state": "settled", "height": height, "position": position}
             return HotResponse(json.dumps(document).encode(), "application/json")
         case NotTaken(refusal):
             if wants_json or refusal.entry.retry is Retry.SAME_ORDER:

@@ -23,9 +23,11 @@ ANSWERS_BYTES_MAX = 4 << 20
 
 @dataclass(frozen=True, slots=True)
 class Final:
-    """An order's outcome for good."""
+    """An order's outcome for good, and where it stands in the blocks."""
 
     outcome: Outcome
+    height: int
+    position: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +55,9 @@ def read_answers(body: bytes, count: int) -> list[RawAnswer]:
 def read_answer(answer: object) -> Final | NotTaken:
     """Read one answer; what is not one says that nothing is known."""
     match answer:
-        case [1, list(outcome), int(), int()]:
+        case [1, list(outcome), int(height), int(position)]:
             try:
-                return Final(blocks.read_outcome(outcome))
+                return Final(blocks.read_outcome(outcome), height, position)
             except Refusal:
                 return NotTaken(refuse(Code.UNKNOWN))
         case [0, int(code), list(fields)]:

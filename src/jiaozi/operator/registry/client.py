@@ -15,6 +15,7 @@ from typing import Any, Self
 import httpx
 
 from jiaozi.operator.registry.answers import RawAnswer, read_answers, refusal_with
+from jiaozi.operator.registry.model import Decided
 from jiaozi.protocol import blocks, cbor
 from jiaozi.protocol.blocks import Header
 from jiaozi.protocol.certificates import Use
@@ -22,7 +23,7 @@ from jiaozi.protocol.feed import FEED_BLOCK_BYTES_MAX
 from jiaozi.protocol.genesis import Network
 from jiaozi.protocol.http_signatures import NETWORK_HEADER, sign_request
 from jiaozi.protocol.numbers import format_number
-from jiaozi.protocol.refusals import CATALOGUE, Code, Outcome, Refusal, refuse
+from jiaozi.protocol.refusals import CATALOGUE, Code, Refusal, refuse
 from jiaozi.protocol.suites import Signer
 
 ANSWER_TIMEOUT_S = 10.0
@@ -38,13 +39,13 @@ class Found:
     """What the registry holds under an order's id, and the latest header, checked.
 
     Attributes:
-        outcome: None when the id is absent.
+        standing: The outcome and its place; None when the id is absent.
         identity: Of the order that the id stands for; None when absent.
         header: Signed by the registry; its time says what an absence means.
         document: The answer as it came, for a holder who checks it again.
     """
 
-    outcome: Outcome | None
+    standing: Decided | None
     identity: bytes | None
     header: Header
     document: dict[str, Any]
@@ -188,12 +189,16 @@ class RegistryClient:
                 network=self._network.id,
             ).header
             if document["state"] == "absent":
-                return Found(outcome=None, identity=None, header=header, document=document)
-            outcome = blocks.read_outcome(document["outcome"])
+                return Found(standing=None, identity=None, header=header, document=document)
+            standing = Decided(
+                blocks.read_outcome(document["outcome"]),
+                int(document["height"]),
+                int(document["position"]),
+            )
             identity = bytes.fromhex(document["identity"])
         except (KeyError, TypeError, ValueError, binascii.Error):
             raise refuse(Code.UNKNOWN) from None
-        return Found(outcome=outcome, identity=identity, header=header, document=document)
+        return Found(standing=standing, identity=identity, header=header, document=document)
 
 
 def new_http_client(url: str, timeout_s: float = ANSWER_TIMEOUT_S) -> httpx.AsyncClient:

@@ -27,9 +27,11 @@ class StoredOrder:
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """The order's outcome for good."""
+    """The order's outcome for good, and where it stands in the blocks, if it does."""
 
     outcome: Outcome
+    height: int | None = None
+    position: int | None = None
 
 
 class Undecided(Enum):

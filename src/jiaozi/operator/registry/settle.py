@@ -57,8 +57,8 @@ class SettleOrder:
         except Refusal:
             return Undecided.OPEN
         match read_answer(answer):
-            case Final(outcome):
-                return Decided(outcome)
+            case Final(outcome, height, position):
+                return Decided(outcome, height, position)
             case NotTaken(refusal) if refusal.code is Code.ID_REUSED:
                 return _ID_STANDS_FOR_ANOTHER
             case _:
@@ -70,9 +70,9 @@ class SettleOrder:
             found = await self.registry.outcome(order.scope, order.id)
         except Refusal:
             return Undecided.OPEN
-        if found.outcome is not None:
+        if found.standing is not None:
             is_ours = found.identity == order.identity
-            return Decided(found.outcome) if is_ours else _ID_STANDS_FOR_ANOTHER
+            return found.standing if is_ours else _ID_STANDS_FOR_ANOTHER
         match judge_absence(order, found.header.time_ms):
             case Absence.ALIVE:
                 return await self._send(order)

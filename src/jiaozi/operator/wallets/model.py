@@ -70,7 +70,7 @@ def check_key(suite: int, public_key: bytes) -> None:
 def state_after(verdict: Verdict) -> WalletState:
     """Return what a verdict on the opening order makes of the wallet."""
     match verdict:
-        case Decided(outcome):
+        case Decided(outcome=outcome):
             return WalletState.OPEN if outcome == SETTLED else WalletState.REFUSED
         case Undecided.DEAD:
             return WalletState.DEAD
