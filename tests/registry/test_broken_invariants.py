@@ -1,7 +1,9 @@
 """design.md §5: a broken invariant is no refusal: it stops the writer, and nothing is written."""
 
 import asyncio
+from functools import partial
 
+import asyncpg
 import pytest
 
 from jiaozi.central_bank.registry import model, post
@@ -11,7 +13,9 @@ from jiaozi.protocol import numbers
 from jiaozi.protocol.refusals import Code, Refusal
 from tests.registry.builders import OPERATORS, RegistryWorld, Wallet
 from tests.registry.effects import state
+from tests.registry.served import Served, problem, served_registry
 from tests.registry.sessions import waiting_in
+from tests.registry.waiting import until
 
 ONE = OPERATORS[0]
 
@@ -98,6 +102,28 @@ async def test_tampered_balance_that_cannot_be_stops_the_writer(own_world: Regis
             "UPDATE account SET balance_fen = 0 WHERE number = $1", numbers.ISSUANCE
         )
     await stops(world, world.orders.destroy(ONE, 10), reason="contra_not_above_zero")
+
+
+async def test_broken_invariant_shows_in_health_and_stops_orders(
+    database_dsn: str, served_genesis: bytes
+) -> None:
+    async with served_registry(database_dsn, served_genesis) as served:
+        await served.provide(ONE, 100)
+        connection = await asyncpg.connect(database_dsn)
+        await connection.execute(
+            "UPDATE account SET balance_fen = 0 WHERE number = $1", numbers.ISSUANCE
+        )
+        await connection.close()
+        orders = served.orders
+        assert await served.officer.submit(orders.destroy(ONE, 1)) == [[0, Code.UNAVAILABLE, []]]
+        await until(partial(is_unhealthy, served))
+        response = await served.officer.send("POST", "/v1/orders", orders.fund_reserve(ONE, 1))
+        assert (response.status_code, problem(response)["code"]) == (503, Code.UNAVAILABLE)
+        assert (await served.http.get("/v1/headers")).status_code == 200
+
+
+async def is_unhealthy(served: Served) -> bool:
+    return (await served.http.get("/healthz")).status_code == 503
 
 
 async def test_account_that_vanishes_under_the_writer_stops_it(own_world: RegistryWorld) -> None:

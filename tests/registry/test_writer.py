@@ -134,6 +134,17 @@ async def test_lost_database_is_found_again(own_world: RegistryWorld) -> None:
     await world.settle(order)
 
 
+async def test_who_missed_a_block_does_not_wait_for_the_next(own_world: RegistryWorld) -> None:
+    world = own_world
+    async with asyncio.timeout(5):
+        await world.writer.next_block(60, above=world.height - 1)
+    waiting = asyncio.create_task(world.writer.next_block(60, above=world.height))
+    await asyncio.sleep(0.05)
+    assert not waiting.done()
+    await world.open_wallet()
+    await asyncio.wait_for(waiting, 5)
+
+
 async def test_full_queue_is_busy_and_takes_nothing(
     own_world: RegistryWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
