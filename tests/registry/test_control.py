@@ -150,6 +150,25 @@ async def test_rotated_vault_key_takes_the_place_of_the_old_one(own_world: Regis
     await world.settle(world.orders.sign(world.orders.head(OrderType.EXCHANGE), [rotated], legs))
 
 
+async def test_b5_only_the_key_in_the_vaults_record_signs_for_it(own_world: RegistryWorld) -> None:
+    world = own_world
+    await world.fund_reserve(ONE, 1000)
+    issue, destroy = world.orders.issue(ONE, 100), world.orders.destroy(ONE, 1)
+    rotated = key("vault 1001, rotated")
+    await world.settle(world.orders.certify(certified(Use.OPERATOR_VAULT, rotated, ONE)))
+    await refused(world, issue, Code.SIGNER_FOREIGN)
+    await refused(world, destroy, Code.SIGNER_FOREIGN)
+
+
+async def test_vault_never_gets_a_key_that_is_not_valid_now(world: RegistryWorld) -> None:
+    for not_before_ms, not_after_ms in ((0, 1), (2**47, 2**48 - 1)):
+        dead = certified(
+            Use.OPERATOR_VAULT, key(f"vault, {not_after_ms}"), ONE,
+            not_before_ms=not_before_ms, not_after_ms=not_after_ms,
+        )  # fmt: skip
+        await refused(world, world.orders.certify(dead), Code.CERTIFICATE_INVALID)
+
+
 async def test_certificate_is_the_roots_and_of_a_fresh_key(world: RegistryWorld) -> None:
     fresh = certified(Use.OFFICER, key("fresh"), person=person(9))
     root, network = world.keys.root, world.network.id

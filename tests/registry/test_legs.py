@@ -91,7 +91,7 @@ async def test_one_wrong_signature_of_several_refuses_the_order(world: RegistryW
     await refused(world, bytes(signed), Code.SIGNATURE_INVALID)
 
 
-async def test_owners_of_two_operators_pay_together(world: RegistryWorld) -> None:
+async def test_e6_a_wallet_is_debited_through_its_own_operator_only(world: RegistryWorld) -> None:
     near = await world.open_wallet(1001, balance_fen=100)
     far = await world.open_wallet(1002, balance_fen=100)
     payee = await world.open_wallet()
@@ -99,8 +99,8 @@ async def test_owners_of_two_operators_pay_together(world: RegistryWorld) -> Non
         world.orders.leg(near.number, payee.number, 60),
         world.orders.leg(far.number, payee.number, 70),
     ]
-    await world.settle(order(world, legs, near, far))
-    assert await balances(world, near, far, payee) == [40, 30, 130]
+    await refused(world, order(world, legs, near, far), Code.OTHER_OPERATOR)
+    assert await balances(world, near, far, payee) == [100, 100, 0]
 
 
 async def test_legs_beside_an_order_are_those_that_were_signed(world: RegistryWorld) -> None:

@@ -82,3 +82,15 @@ async def test_killed_process_costs_no_answer_and_changes_none(two: Verifiers) -
 async def test_registry_without_processes_checks_in_a_thread() -> None:
     checks, right = make_checks(200, seed=1)
     assert await Verifiers(0).check(checks) == right
+
+
+async def test_process_that_hangs_is_replaced(
+    two: Verifiers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(verifiers, "ANSWER_TIMEOUT_S", 0.5)
+    hung = processes()
+    for each in hung:
+        each.suspend()
+    checks, right = make_checks(300, seed=1)
+    assert await two.check(checks) == right
+    assert {each.pid for each in processes()}.isdisjoint({each.pid for each in hung})

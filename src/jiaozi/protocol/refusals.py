@@ -204,7 +204,9 @@ CATALOGUE: Mapping[Code, Entry] = {
     Code.RULEBOOK_UNKNOWN: Entry(_A, "No rulebook of this hash is at the registry."),
     Code.STARTS_IN_THE_PAST: Entry(_A, "A rulebook starts after block time.", ("block_time_ms",)),
     Code.CERTIFICATE_INVALID: Entry(
-        _A, "The certificate in the order is malformed, not the root's, or of a known key."
+        _A,
+        "The certificate in the order is malformed, not the root's or of a known key, or gives a "
+        "vault a key that is not valid now.",
     ),
     Code.LAST_OFFICERS: Entry(_A, "Two officers with valid certificates must remain."),
     Code.SUM_TOO_LARGE: Entry(_A, "More than all accounts of one kind can hold together."),

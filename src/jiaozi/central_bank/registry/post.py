@@ -176,7 +176,7 @@ def _open_account(order: Order, caller: Certified, ledger: Ledger) -> None:
     number, operator = body["number"], numbers.operator_of(body["number"])
     if caller.use is not Use.OPERATOR_TRANSPORT or caller.operator != operator:
         raise refuse(Code.OTHER_OPERATOR)
-    check_certified(order, order.rule.signers, operator, ledger.control, ledger.time_ms)
+    check_certified(order, operator, ledger.control, ledger.time_ms)
     _check_begun(order, ledger)
     if number in ledger.accounts:
         raise refuse(Code.ACCOUNT_EXISTS)
@@ -225,10 +225,12 @@ def _certify(order: Order, caller: Certified, ledger: Ledger) -> None:
         )
     except Refusal:
         raise refuse(Code.CERTIFICATE_INVALID) from None
-    if certified.key in ledger.control.keys:
+    is_valid_now = certified.not_before_ms <= ledger.time_ms < certified.not_after_ms
+    takes_over_a_vault = certified.use is Use.OPERATOR_VAULT
+    if certified.key in ledger.control.keys or (takes_over_a_vault and not is_valid_now):
         raise refuse(Code.CERTIFICATE_INVALID)
     ledger.control = ledger.control.with_record(KeyRecord(certified))
-    if certified.use is Use.OPERATOR_VAULT:
+    if takes_over_a_vault:
         _give_vault_key(certified, ledger)
 
 
@@ -324,14 +326,16 @@ def _check_begun(order: Order, ledger: Ledger) -> None:
 
 
 def _check_officers(order: Order, ledger: Ledger) -> None:
-    check_certified(order, order.rule.signers, 0, ledger.control, ledger.time_ms)
+    check_certified(order, 0, ledger.control, ledger.time_ms)
     _check_begun(order, ledger)
 
 
 def _check_institution(order: Order, number: int, ledger: Ledger) -> int:
     """Check the signers of an order on an operator's own account and return its operator."""
     operator = int(numbers.operator_of(number))
-    check_certified(order, order.rule.signers, operator, ledger.control, ledger.time_ms)
+    vault = ledger.accounts.get(numbers.vault_of(operator))
+    vault_key = vault.key if vault is not None else b""
+    check_certified(order, operator, ledger.control, ledger.time_ms, vault_key=vault_key)
     if number not in ledger.accounts:
         raise refuse(Code.ACCOUNT_UNKNOWN)
     _check_begun(order, ledger)

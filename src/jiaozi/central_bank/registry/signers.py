@@ -42,7 +42,9 @@ def check_owners(
         if account is None:
             raise refuse(Code.ACCOUNT_UNKNOWN)
         owners.append(account)
-    if owners[0].operator != caller.operator or caller.use is not Use.OPERATOR_TRANSPORT:
+    if caller.use is not Use.OPERATOR_TRANSPORT:
+        raise refuse(Code.OTHER_OPERATOR)
+    if any(each.operator != caller.operator for each in owners):
         raise refuse(Code.OTHER_OPERATOR)
     if len(signatures) == 1 and len(owners) == 1:
         if signatures[0].key != owners[0].key or signatures[0].suite != owners[0].suite:
@@ -52,14 +54,22 @@ def check_owners(
 
 
 def check_certified(
-    order: Order, roles: Iterable[Role], operator: int, control: Control, time_ms: int
+    order: Order,
+    operator: int,
+    control: Control,
+    time_ms: int,
+    *,
+    vault_key: bytes = b"",
 ) -> None:
     """Check an order that certified keys sign: an operator's, officers', or both.
+
+    A vault is signed for by the key in its account record alone, whatever other keys of its
+    operator are certified still (rules.md §B.5).
 
     Raises:
         Refusal: ``signer_missing``, ``signer_foreign`` or what is wrong with a certificate.
     """
-    wanted = {_USES[role]: APPROVALS if role is Role.OFFICERS else 1 for role in roles}
+    wanted = {_USES[role]: APPROVALS if role is Role.OFFICERS else 1 for role in order.rule.signers}
     persons: dict[Use, set[bytes]] = {use: set() for use in wanted}
     only = next(iter(wanted)) if len(wanted) == 1 else None
     for signature in order.message.signatures:
@@ -73,6 +83,8 @@ def check_certified(
         if certified.suite != signature.suite:
             raise refuse(Code.SIGNER_FOREIGN)
         if use is not Use.OFFICER and certified.operator != operator:
+            raise refuse(Code.SIGNER_FOREIGN)
+        if use is Use.OPERATOR_VAULT and signature.key != vault_key:
             raise refuse(Code.SIGNER_FOREIGN)
         persons[use].add(certified.person or certified.key)
     found = sum(min(len(persons[use]), number) for use, number in wanted.items())

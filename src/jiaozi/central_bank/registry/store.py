@@ -4,10 +4,13 @@ Set-based throughout: a batch of a thousand orders takes about ten statements, n
 order. What is read together is stored as one value: a block's orders, a feed's entries.
 """
 
+import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass
 from importlib.resources import files
 from typing import NamedTuple
+
+import asyncpg
 
 from jiaozi.central_bank.registry.control import Control, KeyRecord
 from jiaozi.central_bank.registry.model import Account, Totals
@@ -20,6 +23,7 @@ from jiaozi.storage.database import Connection
 from jiaozi.storage.queries import load_statements
 
 _ACCOUNT_COLUMNS = tuple(Account.__dataclass_fields__)
+_FORGET_TIMEOUT_MS = 200
 _USED_ID_COLUMNS = (
     "last_expiry_day", "id", "account", "identity", "refusal", "height", "position",
 )  # fmt: skip
@@ -255,21 +259,30 @@ async def write_control(connection: Connection, before: Control, after: Control)
 
 
 async def remember_days(connection: Connection, days: range) -> None:
-    """Make a place for the ids that expire on these days."""
+    """Make a place for the ids that expire on these days.
+
+    Made apart and then attached, because that waits for no reader of the whole, such as a backup.
+    """
     known = await _days_remembered(connection)
     for day in days:
         if day not in known:
             await connection.execute(
-                f"CREATE TABLE IF NOT EXISTS used_id_{day:d} "
-                f"PARTITION OF used_id FOR VALUES IN ({day:d})"
+                f"CREATE TABLE used_id_{day:d} (LIKE used_id INCLUDING INDEXES); "
+                f"ALTER TABLE used_id ATTACH PARTITION used_id_{day:d} FOR VALUES IN ({day:d})"
             )
 
 
 async def forget_days(connection: Connection, before: int) -> None:
-    """Drop the ids whose last day lies before a day."""
+    """Drop the ids whose last day lies before a day, unless a reader holds them.
+
+    What is left is dropped with the next day: forgetting is never urgent, writing is.
+    """
     for day in await _days_remembered(connection):
         if day < before:
-            await connection.execute(f"DROP TABLE used_id_{day:d}")
+            with contextlib.suppress(asyncpg.LockNotAvailableError):
+                async with connection.transaction():
+                    await connection.execute(f"SET LOCAL lock_timeout = {_FORGET_TIMEOUT_MS:d}")
+                    await connection.execute(f"DROP TABLE used_id_{day:d}")
 
 
 async def _days_remembered(connection: Connection) -> set[int]:

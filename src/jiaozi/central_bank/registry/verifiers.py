@@ -25,6 +25,8 @@ Check = tuple[int, bytes, bytes, bytes]
 
 PROCESS_MIN = 48
 """Fewer checks than this are done in a thread: a frame's way there and back costs more."""
+ANSWER_TIMEOUT_S = 10.0
+"""A process that has not answered by then hangs: its checks are done here and it is replaced."""
 _FRAME_MAX = 128
 """Checks per frame, so that one request is spread over the processes."""
 _LENGTH = Struct(">I")
@@ -61,8 +63,9 @@ class Verifiers:
         process = min(self._processes, key=lambda each: each.under_way, default=None)
         if process is not None:
             try:
-                return await process.check(checks)
-            except VerifierLost:
+                async with asyncio.timeout(ANSWER_TIMEOUT_S):
+                    return await process.check(checks)
+            except (VerifierLost, TimeoutError):
                 await self._replace(process)
         return await asyncio.to_thread(verify_all, checks)
 
@@ -71,6 +74,7 @@ class Verifiers:
             if lost not in self._processes:
                 return
             _log.warning("verifier_lost")
+            lost.kill()
             try:
                 self._processes[self._processes.index(lost)] = await _Process.start()
             except OSError as error:
@@ -110,9 +114,12 @@ class _Process:
             )
         )
 
-    async def stop(self) -> None:
+    def kill(self) -> None:
         if self._process.returncode is None:
             self._process.kill()
+
+    async def stop(self) -> None:
+        self.kill()
         await self._reader
 
     async def check(self, checks: Sequence[Check]) -> bytes:

@@ -209,6 +209,7 @@ class Writer:
         if tip is None:
             raise NotLeading("this database has no genesis")
         control = await store.load_control(connection, self._genesis)
+        _check_library(control)
         await connection.execute(store.SQL.prepare_changes)
         await connection.execute(store.SQL.plan_by_key)
         self._lead = _Lead(tip, control, (range(0), 0))
@@ -335,7 +336,7 @@ class Writer:
         if days != lead.days:
             async with connection.transaction():
                 await store.remember_days(connection, days[0])
-                await store.forget_days(connection, days[1])
+            await store.forget_days(connection, days[1])
             lead.days = days
 
     def _refuse_waiting(self) -> None:
@@ -346,6 +347,16 @@ class Writer:
 
 class NotLeading(Exception):
     """Another registry writes to this database, or there is nothing to write to yet."""
+
+
+def _check_library(control: Control) -> None:
+    """Make sure that every rulebook that is or will be in force is at hand."""
+    for _, rulebook_hash in control.schedule:
+        if rulebook_hash not in control.library:
+            raise NotLeading(
+                f"officers put the rulebook {rulebook_hash.hex()} in force and no file has that "
+                "hash: put it into the directory of rulebooks and start again"
+            )
 
 
 def _answer_all(pending: Iterable[Pending], refusal: Refusal) -> None:
