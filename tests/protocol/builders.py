@@ -132,6 +132,8 @@ def submission_of(
     if legs is None:
         legs = [leg(*ENDS[order_type])] if order_type in ENDS else []
     fields: dict[str, object] = {"id": order_id(), "type": order_type, "expires_ms": expires_ms}
+    if ORDER_TYPES[order_type].needs_reference:
+        fields["reference"] = b"\x07" * 32
     return sign_order(
         OrderHead(**fields | head),
         [signer_of(each) for each in (seeds_of(order_type) if seeds is None else seeds)],
@@ -266,7 +268,10 @@ def wrapped(message: bytes, legs: list[bytes]) -> bytes:
 
 def with_raw_legs(raw: list[bytes], order_type: OrderType = OrderType.PAYMENT) -> bytes:
     """An order over legs as bytes, each with its right hash."""
-    payload = {1: order_id(), 2: int(order_type), 4: NOW_MS + DAY_MS, 7: [*map(leg_hash, raw)]}
+    payload = {
+        1: order_id(), 2: int(order_type), 4: NOW_MS + DAY_MS, 5: b"\x07" * 32,
+        7: [*map(leg_hash, raw)],
+    }  # fmt: skip
     return wrapped(resigned(cbor2.dumps(payload)), raw)
 
 

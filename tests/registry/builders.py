@@ -34,7 +34,7 @@ from jiaozi.protocol.domains import NetworkId
 from jiaozi.protocol.genesis import Genesis, Network, read_genesis, sign_genesis
 from jiaozi.protocol.ids import DAY_MS, OrderId, new_order_id
 from jiaozi.protocol.numbers import AccountNumber
-from jiaozi.protocol.order_types import Holder, OrderType
+from jiaozi.protocol.order_types import ORDER_TYPES, Holder, OrderType
 from jiaozi.protocol.orders import Leg, OrderHead, sign_order
 from jiaozi.protocol.refusals import SETTLED
 from jiaozi.protocol.suites import Ed25519Signer
@@ -194,7 +194,12 @@ class Orders:
 
     def head(self, order_type: OrderType, **fields: int | bytes | None) -> OrderHead:
         """An order's head with a fresh id, alive for an hour unless `fields` say otherwise."""
-        default = {"id": self.new_id(), "expires_ms": self.now_ms() + LIFETIME_MS}
+        default: dict[str, int | bytes] = {
+            "id": self.new_id(),
+            "expires_ms": self.now_ms() + LIFETIME_MS,
+        }
+        if ORDER_TYPES[order_type].needs_reference:
+            default["reference"] = self._fresh(32)
         return OrderHead(type=order_type, **{**default, **fields})  # type: ignore[arg-type]
 
     def leg(self, debit: int, credit: int, amount_fen: int) -> Leg:

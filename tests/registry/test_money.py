@@ -171,3 +171,14 @@ async def test_database_only_adds_to_blocks_and_feeds(
     async with world.database.connection() as connection:
         with pytest.raises(asyncpg.RaiseError, match="append-only"):
             await connection.execute(statement.format(table))
+
+
+async def test_a_payment_funds_a_reserve_once(own_world: RegistryWorld) -> None:
+    world = own_world
+    paid = {"reference": b"r" * 32}
+    await world.settle(world.orders.fund_reserve(ONE, 7, **paid))
+    await refused(world, world.orders.fund_reserve(ONE, 7, **paid), Code.FUNDED_BEFORE)
+    await world.restart()
+    await refused(world, world.orders.fund_reserve(OTHER, 9, **paid), Code.FUNDED_BEFORE)
+    without = world.orders.fund_reserve(ONE, 7, reference=None)  # type: ignore[arg-type]
+    await refused(world, without, Code.MALFORMED, "reference")

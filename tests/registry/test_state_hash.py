@@ -64,6 +64,8 @@ async def test_a_state_is_hashed_when_a_multiple_of_so_many_blocks_is_passed(
 async def test_the_hash_is_over_records_as_documented(database_dsn: str) -> None:
     async with registry_world(database_dsn) as world:
         await world.open_wallet(wallet_class=3, day_limit_fen=5)
+        for reference in (b"b" * 32, b"a" * 32):
+            await world.settle(world.orders.fund_reserve(1001, 1, reference=reference))
         height, state_hash = await hash_state(world.database)
         async with world.database.connection() as connection:
             rows = await connection.fetch(
@@ -75,7 +77,9 @@ async def test_the_hash_is_over_records_as_documented(database_dsn: str) -> None
             *([2, *key] for key in sorted(map(key_items, genesis.keys))),
             *([3, code, quota] for code, quota in sorted(genesis.quotas_fen.items())),
             [4, 0, genesis.rulebook_hash],
-            [5, 0, 0],
+            [5, b"a" * 32],
+            [5, b"b" * 32],
+            [6, 0, 0],
         ]
         expected = sha256(b"jiaozi/state/1" + height.to_bytes(8, "big"))
         expected.update(b"".join(map(cbor.encode, records)))

@@ -46,7 +46,7 @@ class Officers:
 
     async def fund_reserve(self, operator: int, amount_fen: int) -> None:
         """Credit an operator's reserve."""
-        await self._decide(lambda desk: desk.fund_reserve(operator, amount_fen, "demo"))
+        await self._decide(lambda desk: desk.fund_reserve(operator, amount_fen, f"demo-{operator}"))
 
     async def issue(self, operator: int, amount_fen: int) -> None:
         """Issue into an operator's vault."""

@@ -127,6 +127,7 @@ class OrderRule:
     body: tuple[BodyField, ...] = ()
     legs: tuple[Place, Place] | None = None
     legs_max: int = 1
+    needs_reference: bool = False
 
     def __post_init__(self) -> None:
         """Keep the table itself consistent."""
@@ -165,7 +166,7 @@ ORDER_TYPES: Mapping[OrderType, OrderRule] = {
         signers=(Role.VAULT, Role.OFFICERS), legs=(Place.VAULT, Place.ISSUANCE)
     ),
     OrderType.FUND_RESERVE: OrderRule(
-        signers=(Role.OFFICERS,), legs=(Place.SETTLEMENT, Place.RESERVE)
+        signers=(Role.OFFICERS,), legs=(Place.SETTLEMENT, Place.RESERVE), needs_reference=True
     ),
     OrderType.RULEBOOK: OrderRule(
         signers=(Role.OFFICERS,),

@@ -194,6 +194,8 @@ def _parse(encoded_cose: bytes, encoded_legs: object, encoded: bytes, *, partial
     order_type, rule, lifetime_max_ms = _TYPES[fields[_TYPE]]
     legs = read_legs(order_type, fields.get(_LEGS), encoded_legs, partial=partial)
     body = _body(rule, fields.get(_BODY)) if _BODY in fields or rule.body else {}
+    if rule.needs_reference and _REFERENCE not in fields:
+        raise refuse(Code.MALFORMED, "reference")
     if fields[_EXPIRES] > id_time_ms(fields[_ID]) + lifetime_max_ms:
         raise refuse(Code.LIFETIME_TOO_LONG, lifetime_max_ms)
     if len(message.signatures) > 1 and not partial and Role.DEBITED in rule.signers:

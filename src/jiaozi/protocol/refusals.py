@@ -86,6 +86,7 @@ class Code(IntEnum):
     LAST_OFFICERS = 117
     SUM_TOO_LARGE = 118
     OPERATOR_UNKNOWN = 119
+    FUNDED_BEFORE = 120
 
     EVIDENCE_INSUFFICIENT = 200
     CODE_WRONG = 201
@@ -211,6 +212,7 @@ CATALOGUE: Mapping[Code, Entry] = {
     Code.LAST_OFFICERS: Entry(_A, "Two officers with valid certificates must remain."),
     Code.SUM_TOO_LARGE: Entry(_A, "More than all accounts of one kind can hold together."),
     Code.OPERATOR_UNKNOWN: Entry(_A, "This network has no such operator."),
+    Code.FUNDED_BEFORE: Entry(_A, "The payment of this reference has funded a reserve before."),
     Code.EVIDENCE_INSUFFICIENT: Entry(
         _A, "This wallet class needs more evidence of identity.", ("field",)
     ),

@@ -9,7 +9,8 @@
     key        = [2, key, suite, use, operator, person or null, not before, not after, revoked]
     quota      = [3, operator, quota]
     rulebook   = [4, start, rulebook hash]
-    totals     = [5, issued, destroyed]
+    funding    = [5, reference]
+    totals     = [6, issued, destroyed]
 
 The records stand in this order, those of a kind by their second item. What limits count, and the
 ids that orders used up, are left out: who only reads blocks does not recompute the first, and the
@@ -29,7 +30,7 @@ from jiaozi.protocol.certificates import Certified
 
 _DOMAIN = b"jiaozi/state/1"
 _HEIGHT_LENGTH = 8
-_ACCOUNT, _KEY, _QUOTA, _RULEBOOK, _TOTALS = range(1, 6)
+_ACCOUNT, _KEY, _QUOTA, _RULEBOOK, _FUNDING, _TOTALS = range(1, 7)
 
 
 class AccountKind(IntEnum):
@@ -90,6 +91,11 @@ def quota_record(operator: int, quota_fen: int) -> bytes:
 def rulebook_record(starts_at_ms: int, rulebook_hash: bytes) -> bytes:
     """Encode which rulebook applies from when; the one of genesis starts at 0."""
     return cbor.encode([_RULEBOOK, starts_at_ms, rulebook_hash])
+
+
+def funding_record(reference: bytes) -> bytes:
+    """Encode the reference of a payment that has funded a reserve."""
+    return cbor.encode([_FUNDING, reference])
 
 
 def totals_record(issued_fen: int, destroyed_fen: int) -> bytes:

@@ -91,7 +91,7 @@ def test_registry_takes_an_issue_of_two_officers_and_the_vault_and_no_fewer(
 
     def check(approval: Approval) -> None:
         order = orders.parse(submission_of(approval))
-        check_certified(order, order.rule.signers, OPERATOR, control, NOW_MS)
+        check_certified(order, OPERATOR, control, NOW_MS, vault_key=signers[0].public_key)
 
     approval = desk().issue(OPERATOR, 5)
     for signer in signers[:2]:

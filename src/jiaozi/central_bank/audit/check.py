@@ -134,6 +134,7 @@ def _plain(order: Order, position: int, settled: bool) -> CheckedOrder:
         tuple((leg.debit, leg.credit, leg.amount) for leg in order.legs),
         tuple((int(each.suite), each.key) for each in order.message.signatures),
         order.body,
+        order.reference,
         settled,
     )
 

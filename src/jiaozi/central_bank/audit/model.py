@@ -124,6 +124,7 @@ class CheckedOrder(NamedTuple):
     signers: tuple[tuple[int, bytes], ...]
     """Suite and key of each signature."""
     body: dict[str, Any]
+    reference: bytes | None
     settled: bool
 
 

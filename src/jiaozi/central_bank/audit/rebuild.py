@@ -49,6 +49,14 @@ def _pay(order: CheckedOrder, state: State, network: Network, time_ms: int) -> N
     _move(order.legs, state)
 
 
+def _fund_reserve(order: CheckedOrder, state: State, network: Network, time_ms: int) -> None:
+    _move(order.legs, state)
+    assert order.reference is not None, "its shape asks for a reference"
+    if order.reference in state.funded:
+        raise _effect("funded a reserve with a payment that had funded one before")
+    state.funded.add(order.reference)
+
+
 def _redeem(order: CheckedOrder, state: State, network: Network, time_ms: int) -> None:
     [(debit, credit, _)] = order.legs
     _move(order.legs, state)
@@ -186,7 +194,7 @@ EFFECTS: Mapping[OrderType, Callable[[CheckedOrder, State, Network, int], None]]
     OrderType.EXCHANGE: _exchange,
     OrderType.ISSUE: _issue,
     OrderType.DESTROY: _destroy,
-    OrderType.FUND_RESERVE: _pay,
+    OrderType.FUND_RESERVE: _fund_reserve,
     OrderType.RULEBOOK: _rulebook,
     OrderType.QUOTA: _quota,
     OrderType.CERTIFY: _certify,

@@ -19,6 +19,7 @@ from jiaozi.protocol.numbers import (
 from jiaozi.protocol.state import (
     AccountKind,
     AccountRecord,
+    funding_record,
     key_record,
     quota_record,
     rulebook_record,
@@ -90,6 +91,7 @@ class State:
         self.keys: dict[bytes, Key] = {}
         self.quotas_fen: dict[int, int] = {}
         self.rulebooks: dict[int, bytes] = {}
+        self.funded: set[bytes] = set()
         self.issued_fen = 0
         self.destroyed_fen = 0
         self.sums_fen: list[int] = [0] * (max(AccountKind) + 1)
@@ -173,6 +175,7 @@ class State:
             yield quota_record(operator, quota_fen)
         for starts_at_ms, rulebook_hash in sorted(self.rulebooks.items()):
             yield rulebook_record(starts_at_ms, rulebook_hash)
+        yield from map(funding_record, sorted(self.funded))
         yield totals_record(self.issued_fen, self.destroyed_fen)
 
     def take_record(self, record: list[Any]) -> None:
@@ -206,5 +209,7 @@ class State:
                 self.quotas_fen[items[0]] = items[1]
             case 4:
                 self.rulebooks[items[0]] = items[1]
+            case 5:
+                self.funded.add(items[0])
             case _:
                 self.issued_fen, self.destroyed_fen = items

@@ -37,6 +37,8 @@ class Control:
     """Start in Unix milliseconds and hash, in order of start."""
     library: Mapping[bytes, Rulebook]
     """The rulebooks that this registry has, by hash."""
+    funded: frozenset[bytes] = frozenset()
+    """References of the payments that have funded reserves."""
 
     def rulebook_at(self, time_ms: int) -> Rulebook:
         """Return the rulebook in force at a block time."""
@@ -98,6 +100,16 @@ class Control:
     def with_quota(self, operator: int, quota_fen: int) -> "Control":
         """Return the state with an operator's quota set."""
         return replace(self, quotas_fen=_with(self.quotas_fen, operator, quota_fen))
+
+    def with_funding(self, reference: bytes) -> "Control":
+        """Return the state with a payment that has funded a reserve.
+
+        Raises:
+            Refusal: ``funded_before``.
+        """
+        if reference in self.funded:
+            raise refuse(Code.FUNDED_BEFORE)
+        return replace(self, funded=self.funded | {reference})
 
     def with_rulebook(self, starts_at_ms: int, rulebook_hash: bytes) -> "Control":
         """Return the state with a rulebook put in force from a time on."""

@@ -168,6 +168,8 @@ def _fund_reserve(order: Order, caller: Certified, ledger: Ledger) -> None:
     leg = order.legs[0]
     operator = _check_institution(order, leg.credit, ledger)
     _check_settlement(leg.amount, ledger)
+    assert order.reference is not None, "its shape asks for a reference"
+    ledger.control = ledger.control.with_funding(order.reference)
     _post_reserve(ledger, operator, leg.amount)
 
 

@@ -150,6 +150,14 @@ SELECT starts_at_ms, rulebook_hash FROM rulebook_in_force ORDER BY starts_at_ms;
 INSERT INTO rulebook_in_force (starts_at_ms, rulebook_hash) VALUES ($1, $2)
 ON CONFLICT (starts_at_ms) DO UPDATE SET rulebook_hash = excluded.rulebook_hash;
 
+-- name: fundings
+-- The payments that have funded reserves.
+SELECT reference FROM reserve_funding;
+
+-- name: write_funding
+-- A payment that has funded a reserve: once.
+INSERT INTO reserve_funding (reference) VALUES ($1);
+
 -- name: state_accounts
 -- Every account as far as blocks determine it, in the order of the fields of AccountRecord.
 SELECT number, kind, operator, wallet_class, holder, suite, key, group_id, parent, closed, freezes,

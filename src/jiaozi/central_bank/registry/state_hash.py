@@ -22,6 +22,7 @@ from jiaozi.protocol.genesis import read_genesis
 from jiaozi.protocol.state import (
     AccountRecord,
     StateHash,
+    funding_record,
     key_record,
     quota_record,
     rulebook_record,
@@ -121,6 +122,8 @@ def _control_records(control: Control) -> Iterator[bytes]:
         yield quota_record(operator, quota_fen)
     for starts_at_ms, rulebook_hash in control.schedule:
         yield rulebook_record(starts_at_ms, rulebook_hash)
+    for reference in sorted(control.funded):
+        yield funding_record(reference)
 
 
 async def _hash_beside(dsn: str) -> tuple[int, bytes]:

@@ -6,7 +6,7 @@ order. What is read together is stored as one value: a block's orders, a feed's 
 
 import contextlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from importlib.resources import files
 from typing import NamedTuple
 
@@ -59,6 +59,8 @@ class Statements:
     write_operator: str
     rulebooks: str
     write_rulebook: str
+    fundings: str
+    write_funding: str
     state_accounts: str
 
 
@@ -173,7 +175,8 @@ async def load_control(connection: Connection, genesis: Control) -> Control:
         control = control.with_quota(row["code"], row["quota_fen"])
     for row in await connection.fetch(SQL.rulebooks):
         control = control.with_rulebook(row["starts_at_ms"], row["rulebook_hash"])
-    return control
+    funded = [row["reference"] for row in await connection.fetch(SQL.fundings)]
+    return replace(control, funded=frozenset(funded))
 
 
 async def write_accounts(
@@ -256,6 +259,8 @@ async def write_control(connection: Connection, before: Control, after: Control)
     for entry in after.schedule:
         if entry not in before.schedule:
             await connection.execute(SQL.write_rulebook, *entry)
+    for reference in after.funded - before.funded:
+        await connection.execute(SQL.write_funding, reference)
 
 
 async def remember_days(connection: Connection, days: range) -> None:

@@ -103,6 +103,11 @@ CREATE TABLE operator (
     quota_fen bigint   NOT NULL CHECK (quota_fen >= 0)
 );
 
+-- A payment through the payment system funds a reserve once.
+CREATE TABLE reserve_funding (
+    reference bytea PRIMARY KEY CHECK (length(reference) = 32)
+);
+
 CREATE TABLE rulebook_in_force (
     starts_at_ms  bigint PRIMARY KEY,
     rulebook_hash bytea  NOT NULL
