@@ -12,8 +12,9 @@ from jiaozi.operator.customers.model import (
     REGISTRATIONS_PER_HOUR_MAX,
     read_phone,
 )
+from jiaozi.operator.customers.verify import DocumentVerifier, NoVerification
 from jiaozi.protocol.refusals import Code, Refusal
-from tests.operator.builders import OperatorWorld, new_phone
+from tests.operator.builders import OperatorWorld, new_phone, operator_world
 from tests.operator.holders import Caller, Holder
 
 DOCUMENT = {"type": "resident-identity-card", "number": "11010519491231002X", "name": "王小明"}
@@ -31,6 +32,22 @@ async def refused(
 
 def group_of(world: OperatorWorld, holder: Holder) -> bytes:
     return bytes(world.ledger.accounts[holder.number].body["group"])
+
+
+async def deposits_of(holder: Holder) -> list[str]:
+    answer = await holder.ask("GET", "/v1/deposits")
+    return [each["deposit_id"] for each in answer.json()["deposits"]]
+
+
+async def exchange_code(holder: Holder) -> int:
+    body = {
+        "exchange_id": holder.new_id().hex(),
+        "deposit_id": holder.deposit_id,
+        "amount_fen": 1,
+    }
+    answer = await holder.ask("POST", f"{holder.path}/exchanges", body)
+    assert answer.status_code >= 400, answer.text
+    return int(answer.json()["code"])
 
 
 async def test_a_registration_is_answered_alike_for_known_and_unknown_phones(
@@ -150,27 +167,91 @@ async def test_a_company_shows_its_document_for_every_class(world: OperatorWorld
 
 
 async def test_a_holder_has_one_group_by_phone_and_by_document(world: OperatorWorld) -> None:
-    phone, second_phone = new_phone(), new_phone()
+    phone = new_phone()
     evidence = {"identity_document": DOCUMENT}
     anonymous = await world.open_wallet(phone=phone)
     named = await world.open_wallet(phone=phone, wallet_class=3, evidence=evidence)
     spelt = {"identity_document": {**DOCUMENT, "number": "1101 0519 4912 3100 2x"}}
-    elsewhere = await world.open_wallet(phone=second_phone, wallet_class=3, evidence=spelt)
-    groups = {group_of(world, each) for each in (anonymous, named, elsewhere)}
+    again = await world.open_wallet(phone=phone, wallet_class=3, evidence=spelt)
+    groups = {group_of(world, each) for each in (anonymous, named, again)}
     assert len(groups) == 1
     other = await world.open_wallet()
     assert group_of(world, other) not in groups
 
 
-async def test_one_document_shown_from_many_phones_at_once_is_one_holder(
+class Genuine:
+    """Vouches for every document."""
+
+    async def is_genuine(self, *_: object) -> bool:
+        return True
+
+
+async def test_one_verified_document_shown_from_many_phones_at_once_is_one_holder(
+    database_dsn: str,
+) -> None:
+    evidence = {"identity_document": DOCUMENT}
+    async with operator_world(database_dsn, verifier=Genuine()) as world:
+        opened = await asyncio.gather(
+            *(world.open_wallet(wallet_class=3, evidence=evidence) for _ in range(6))
+        )
+        assert len({group_of(world, each) for each in opened}) == 1
+        assert await world.database_value("SELECT count(*) FROM holder") == 1
+
+
+async def test_a_document_that_nobody_verified_joins_no_holder_of_another_phone(
     world: OperatorWorld,
 ) -> None:
     evidence = {"identity_document": DOCUMENT}
-    opened = await asyncio.gather(
-        *(world.open_wallet(wallet_class=3, evidence=evidence) for _ in range(6))
+    thief = await world.open_wallet(wallet_class=3, evidence=evidence)
+    phone = new_phone()
+    victim = await world.open_wallet(phone=phone, wallet_class=3, evidence=evidence)
+    again = await world.open_wallet(phone=phone, wallet_class=3, evidence=evidence)
+    assert group_of(world, thief) != group_of(world, victim) == group_of(world, again)
+
+
+@pytest.mark.parametrize("verifier", [NoVerification(), Genuine()])
+async def test_a_document_leads_to_no_deposit_of_another_phone(
+    database_dsn: str, verifier: DocumentVerifier
+) -> None:
+    evidence = {"identity_document": DOCUMENT}
+    async with operator_world(database_dsn, verifier=verifier) as world:
+        victim = await world.open_wallet(wallet_class=3, evidence=evidence, deposit_fen=500_00)
+        thief = await world.open_wallet(wallet_class=3, evidence=evidence)
+        assert await deposits_of(thief) == []
+        thief.deposit_id = victim.deposit_id
+        assert await exchange_code(thief) == Code.DEPOSIT_UNKNOWN
+        assert await deposits_of(victim) == [victim.deposit_id]
+
+
+async def test_a_phone_that_changed_hands_leads_to_no_deposit_of_a_named_holder(
+    world: OperatorWorld,
+) -> None:
+    phone, evidence = new_phone(), {"identity_document": DOCUMENT}
+    victim = await world.open_wallet(
+        phone=phone, wallet_class=3, evidence=evidence, deposit_fen=500_00
     )
-    assert len({group_of(world, each) for each in opened}) == 1
-    assert await world.database_value("SELECT count(*) FROM holder") == 1
+    others = {"identity_document": OTHER_DOCUMENT}
+    for shown in (
+        {},
+        {"wallet_class": 3, "evidence": others},
+        {"holder": "corporate", "evidence": others},
+    ):
+        opened = await world.open_wallet(phone=phone, **shown)
+        assert group_of(world, opened) != group_of(world, victim)
+        assert await deposits_of(opened) == []
+        opened.deposit_id = victim.deposit_id
+        assert await exchange_code(opened) == Code.DEPOSIT_UNKNOWN
+    caller = world.new_caller()
+    as_evidence = {**others, "deposit_id": victim.deposit_id}
+    body = await world.opening(phone, caller, wallet_class=2, evidence=as_evidence)
+    assert await refused(world, caller, body) == (
+        Code.EVIDENCE_INSUFFICIENT,
+        {"field": "deposit_id"},
+    )
+    world.clock.advance(HOUR_MS)
+    same = await world.open_wallet(phone=phone, wallet_class=3, evidence=evidence)
+    assert group_of(world, same) == group_of(world, victim)
+    assert await deposits_of(same) == [victim.deposit_id]
 
 
 async def test_a_phone_that_changed_hands_is_another_holder_with_another_document(

@@ -16,6 +16,7 @@ from jiaozi.operator.customers.privacy import Privacy
 from jiaozi.operator.customers.prove_phone import ProvePhone
 from jiaozi.operator.customers.request_code import RequestCode
 from jiaozi.operator.customers.sms import NoSms, Sms
+from jiaozi.operator.customers.verify import DocumentVerifier, NoVerification
 from jiaozi.operator.deposits.ledger import LedgerCore
 from jiaozi.operator.deposits.model import CoreBanking, Deposit
 from jiaozi.operator.exchange.exchange import ExchangeDeposit
@@ -48,6 +49,7 @@ class OperatorSettings:
         sms: Sends codes; needed unless ``demo``.
         demo: Codes stand in the answers, and deposits can be funded by anyone.
         core: A bank's core; by default the built-in one.
+        verifier: Vouches for documents; by default nobody does.
     """
 
     code: int
@@ -58,6 +60,7 @@ class OperatorSettings:
     sms: Sms | None = None
     demo: bool = False
     core: CoreBanking | None = None
+    verifier: DocumentVerifier = field(default_factory=NoVerification)
     batch_limits: BatchLimits = field(default_factory=BatchLimits)
     now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000
 
@@ -84,10 +87,10 @@ class Operator:
     now_ms: Callable[[], int]
 
     async def deposits_of(self, wallet: int) -> list[Deposit]:
-        """Return the deposit accounts of a wallet's holder."""
+        """Return the deposit accounts of the phone that a wallet was opened by."""
         async with self.database.connection() as connection:
-            phones = await customers.phones_of_wallet(connection, wallet)
-        return await self.core.accounts_of(phones)
+            phone = await customers.deposit_phone(connection, wallet)
+        return [] if phone is None else await self.core.accounts_of([phone])
 
     async def check_reachable(self) -> None:
         """Check that the database answers, and that the registry did when it was last asked.
@@ -171,6 +174,7 @@ def _put_together(
         database=database,
         certify=keys.certify,
         prove_phone=ProvePhone(database=database, privacy=privacy, now_ms=now_ms),
+        verifier=settings.verifier,
         identify=IdentifyHolder(privacy=privacy),
         core=core,
         settle=settle,

@@ -1,4 +1,8 @@
-"""Find the holder that a customer is, or make one: same holder, same group (rules.md §E.3)."""
+"""Find the holder that a customer is, or make one: same holder, same group (rules.md §E.3).
+
+A holder is its limits; it is no way to money. Deposits are reached by the phone that was proven for
+the very wallet, and by the holder that proved that phone first.
+"""
 
 import secrets
 from collections.abc import Mapping
@@ -17,11 +21,25 @@ from jiaozi.storage.database import Connection
 GROUP_LENGTH = 16
 
 
+@dataclass(frozen=True, slots=True)
+class Customer:
+    """Somebody with a proven phone and what else was shown."""
+
+    phone: ProvenPhone
+    kind: Holder
+    evidence: Evidence
+    document_is_verified: bool
+
+
 class Identified(NamedTuple):
-    """A holder, and the group that the registry knows it by."""
+    """A holder, the group that the registry knows it by, and whether the phone's deposits are its.
+
+    They are another's when another proved the phone first.
+    """
 
     holder_id: UUID
     group: bytes
+    reaches_deposits: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,49 +48,50 @@ class IdentifyHolder:
 
     privacy: Privacy
 
-    async def __call__(
-        self,
-        connection: Connection,
-        phone: ProvenPhone,
-        kind: Holder,
-        evidence: Evidence,
-        now_ms: int,
-    ) -> Identified:
+    async def __call__(self, connection: Connection, customer: Customer, now_ms: int) -> Identified:
         """Return the holder, with what was shown kept under it, sealed."""
-        by_phone = Identifier("phone", phone.digest)
-        by_document = self._document_identifier(kind, evidence)
-        shown = [by_phone] if by_document is None else [by_phone, by_document]
-        for identifier in shown:
-            await store.lock_identity(connection, identifier.digest)
+        kind = customer.kind
+        phone = Identifier("phone", customer.phone.digest, is_verified=True)
+        document = self._document_identifier(customer)
+        for each in (phone, document):
+            if each is not None:
+                await store.lock_identity(connection, each.digest)
         known = choose_holder(
-            by_phone=await store.find_holder(connection, kind, by_phone),
-            by_document=by_document and await store.find_holder(connection, kind, by_document),
-            shows_document=by_document is not None,
+            by_phone=await store.find_holders(connection, kind, phone),
+            by_document=await store.find_holders(connection, kind, document) if document else [],
+            document_is_verified=customer.document_is_verified,
         )
         if known is not None:
-            found = Identified(known.id, known.group)
+            holder_id, group = known.id, known.group
         else:
             group = secrets.token_bytes(GROUP_LENGTH)
-            found = Identified(await store.add_holder(connection, kind, group, now_ms), group)
-        for identifier in shown:
-            await store.add_identifier(connection, kind, identifier, found.holder_id)
-        for name, fields in _records(phone, evidence).items():
+            holder_id = await store.add_holder(connection, kind, group, now_ms)
+        is_first = await store.add_identifier(connection, kind, phone, holder_id)
+        if document is not None:
+            await store.add_identifier(connection, kind, document, holder_id)
+        await self._keep(connection, holder_id, customer, now_ms)
+        return Identified(holder_id, group, reaches_deposits=is_first)
+
+    async def _keep(
+        self, connection: Connection, holder_id: UUID, customer: Customer, now_ms: int
+    ) -> None:
+        for name, fields in _records(customer.phone, customer.evidence).items():
             evidence_id = uuid4()
             await store.add_evidence(
                 connection,
                 evidence_id,
-                holder_id=found.holder_id,
+                holder_id=holder_id,
                 kind=name,
                 sealed=self.privacy.seal(f"evidence/{evidence_id}", fields),
                 now_ms=now_ms,
             )
-        return found
 
-    def _document_identifier(self, kind: Holder, evidence: Evidence) -> Identifier | None:
-        if evidence.document is None:
+    def _document_identifier(self, customer: Customer) -> Identifier | None:
+        document = customer.evidence.document
+        if document is None:
             return None
-        subject = document_subject(kind, evidence.document)
-        return Identifier("document", self.privacy.digest("document", subject))
+        digest = self.privacy.digest("document", document_subject(customer.kind, document))
+        return Identifier("document", digest, customer.document_is_verified)
 
 
 def _records(phone: ProvenPhone, evidence: Evidence) -> Mapping[str, Mapping[str, str]]:

@@ -13,6 +13,7 @@ A company shows its document for every class: a phone alone says nothing about a
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import NamedTuple, NewType
@@ -69,11 +70,12 @@ class Evidence:
 
 
 class KnownHolder(NamedTuple):
-    """A holder found by something that identifies it."""
+    """A holder found by something that it showed, and whether that was verified."""
 
     id: UUID
     group: bytes
     has_document: bool
+    is_verified: bool
 
 
 def read_phone(text: str) -> Phone:
@@ -112,15 +114,19 @@ def document_subject(holder: Holder, document: IdentityDocument) -> str:
 
 
 def choose_holder(
-    *, by_document: KnownHolder | None, by_phone: KnownHolder | None, shows_document: bool
+    *,
+    by_phone: Sequence[KnownHolder],
+    by_document: Sequence[KnownHolder],
+    document_is_verified: bool,
 ) -> KnownHolder | None:
     """Say which known holder a customer is, or None for a new one.
 
-    A document decides. A phone alone is its first holder; with a document that is not that
-    holder's, the phone has changed hands or serves two persons.
+    The same phone with the same document is the same holder. A document from another phone is so
+    only when it was verified, then and now: its number is no secret. A phone alone, or with a
+    document that is new to it, is never a holder of whom a document is known: phones change hands.
     """
-    if by_document is not None:
-        return by_document
-    if by_phone is not None and shows_document and by_phone.has_document:
-        return None
-    return by_phone
+    phone_ids = {each.id for each in by_phone}
+    with_both = [each for each in by_document if each.id in phone_ids]
+    verified = [each for each in by_document if each.is_verified and document_is_verified]
+    unnamed = [each for each in by_phone if not each.has_document]
+    return next(iter(with_both + verified + unnamed), None)

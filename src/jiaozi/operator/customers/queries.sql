@@ -30,31 +30,38 @@ UPDATE registration SET wallet = $2 WHERE id = $1 AND wallet IS NULL RETURNING i
 -- Two openings by one phone, or by one document, find or make one holder, not two.
 SELECT pg_advisory_xact_lock(hashtextextended(encode($1::bytea, 'hex'), 0));
 
--- name: find_holder
--- The holder that an identifier belongs to, and whether a document is known of that holder.
-SELECT holder.id, holder.group_id,
+-- name: find_holders
+-- The holders that showed an identifier, oldest first, and whether a document is known of each.
+SELECT holder.id, holder.group_id, holder_identifier.is_verified,
     EXISTS (SELECT FROM holder_identifier AS known
             WHERE known.holder_id = holder.id AND known.kind = 'document') AS has_document
 FROM holder_identifier JOIN holder ON holder.id = holder_identifier.holder_id
 WHERE holder_identifier.holder_kind = $1
-    AND holder_identifier.kind = $2 AND holder_identifier.digest = $3;
+    AND holder_identifier.kind = $2 AND holder_identifier.digest = $3
+ORDER BY holder.created_ms, holder.id;
 
 -- name: add_holder
 -- A new holder with a group of its own.
 INSERT INTO holder (id, kind, group_id, created_ms) VALUES ($1, $2, $3, $4);
 
 -- name: add_identifier
--- The first holder to show a value keeps it.
-INSERT INTO holder_identifier (holder_kind, kind, digest, holder_id) VALUES ($1, $2, $3, $4)
-ON CONFLICT DO NOTHING;
+-- A holder showed a value; whoever was first with it stays the first.
+INSERT INTO holder_identifier (holder_kind, kind, digest, holder_id, is_verified, is_first)
+SELECT $1, $2, $3, $4, $5, NOT EXISTS (
+    SELECT FROM holder_identifier WHERE kind = $2 AND digest = $3 AND is_first)
+ON CONFLICT (kind, digest, holder_id)
+    DO UPDATE SET is_verified = holder_identifier.is_verified OR excluded.is_verified
+RETURNING is_first;
 
 -- name: add_evidence
 -- Sealed personal data of a holder.
 INSERT INTO evidence (id, holder_id, kind, data_key, sealed, recorded_ms)
 VALUES ($1, $2, $3, $4, $5, $6);
 
--- name: phones_of_wallet
--- The digests of the phones that are a wallet's holder's.
-SELECT holder_identifier.digest
-FROM wallet JOIN holder_identifier ON holder_identifier.holder_id = wallet.holder_id
-WHERE wallet.number = $1 AND holder_identifier.kind = 'phone';
+-- name: deposit_phone
+-- The phone whose deposits a wallet reaches: the one proven when this very wallet was opened, if its
+-- holder was the first to prove it. Whoever has the phone later reaches nothing by it.
+SELECT wallet.phone_digest
+FROM wallet JOIN holder_identifier AS phone
+    ON phone.holder_id = wallet.holder_id AND phone.digest = wallet.phone_digest
+WHERE wallet.number = $1 AND phone.kind = 'phone' AND phone.is_first;

@@ -22,11 +22,11 @@ class _Statements:
     wallet_of_registration: str
     use_registration: str
     lock_identity: str
-    find_holder: str
+    find_holders: str
     add_holder: str
     add_identifier: str
     add_evidence: str
-    phones_of_wallet: str
+    deposit_phone: str
 
 
 _SQL = load_statements(_Statements, resources.files(__package__) / "queries.sql")
@@ -53,10 +53,11 @@ class Candidate(NamedTuple):
 
 
 class Identifier(NamedTuple):
-    """Something that tells one holder from another."""
+    """Something that a holder shows; ``is_verified`` when it is proven to be the holder's."""
 
     kind: IdentifierKind
     digest: bytes
+    is_verified: bool
 
 
 async def count_registrations(connection: Connection, phone_digest: bytes, since_ms: int) -> int:
@@ -107,12 +108,15 @@ async def lock_identity(connection: Connection, digest: bytes) -> None:
     await connection.execute(_SQL.lock_identity, digest)
 
 
-async def find_holder(
+async def find_holders(
     connection: Connection, kind: Holder, identifier: Identifier
-) -> KnownHolder | None:
-    """Return the holder that an identifier belongs to."""
-    row = await connection.fetchrow(_SQL.find_holder, int(kind), identifier.kind, identifier.digest)
-    return None if row is None else KnownHolder(row["id"], row["group_id"], row["has_document"])
+) -> list[KnownHolder]:
+    """Return the holders that showed an identifier, oldest first."""
+    rows = await connection.fetch(_SQL.find_holders, int(kind), identifier.kind, identifier.digest)
+    return [
+        KnownHolder(row["id"], row["group_id"], row["has_document"], row["is_verified"])
+        for row in rows
+    ]
 
 
 async def add_holder(connection: Connection, kind: Holder, group: bytes, now_ms: int) -> UUID:
@@ -124,11 +128,17 @@ async def add_holder(connection: Connection, kind: Holder, group: bytes, now_ms:
 
 async def add_identifier(
     connection: Connection, kind: Holder, identifier: Identifier, holder_id: UUID
-) -> None:
-    """Note that a holder showed a value, unless it is another's already."""
-    await connection.execute(
-        _SQL.add_identifier, int(kind), identifier.kind, identifier.digest, holder_id
+) -> bool:
+    """Note that a holder showed a value; true when it was the first of all."""
+    is_first: bool = await connection.fetchval(
+        _SQL.add_identifier,
+        int(kind),
+        identifier.kind,
+        identifier.digest,
+        holder_id,
+        identifier.is_verified,
     )
+    return is_first
 
 
 async def add_evidence(
@@ -152,7 +162,7 @@ async def add_evidence(
     )
 
 
-async def phones_of_wallet(connection: Connection, number: int) -> list[bytes]:
-    """Return the digests of the phones of a wallet's holder."""
-    rows = await connection.fetch(_SQL.phones_of_wallet, number)
-    return [row["digest"] for row in rows]
+async def deposit_phone(connection: Connection, number: int) -> bytes | None:
+    """Return the digest of the phone whose deposits a wallet reaches, None when it reaches none."""
+    digest: bytes | None = await connection.fetchval(_SQL.deposit_phone, number)
+    return digest

@@ -1,5 +1,5 @@
 -- Customers: registrations by phone and code, holders, and what they showed.
--- Personal data stands in sealed columns only; it is found by keyed digests (customers/sealing.py).
+-- Personal data stands in sealed columns only; it is found by keyed digests (customers/privacy.py).
 -- Times are Unix milliseconds.
 
 CREATE TABLE registration (
@@ -23,15 +23,19 @@ CREATE TABLE holder (
     UNIQUE (id, kind)
 );
 
--- What tells one holder from another. A value belongs to one holder of a kind, the first to show it.
+-- What holders showed. A phone changes hands and a document number can be anybody's, so that one
+-- value may stand for several holders; is_first marks the one that showed it first.
 CREATE TABLE holder_identifier (
     holder_kind smallint NOT NULL,
     kind        text     NOT NULL CHECK (kind IN ('phone', 'document')),
     digest      bytea    NOT NULL CHECK (length(digest) = 32),
     holder_id   uuid     NOT NULL,
-    PRIMARY KEY (holder_kind, kind, digest),
+    is_verified boolean  NOT NULL,
+    is_first    boolean  NOT NULL,
+    PRIMARY KEY (kind, digest, holder_id),
     FOREIGN KEY (holder_id, holder_kind) REFERENCES holder (id, kind)
 );
+CREATE UNIQUE INDEX holder_identifier_first ON holder_identifier (kind, digest) WHERE is_first;
 CREATE INDEX holder_identifier_by_holder ON holder_identifier (holder_id);
 
 -- A record is unreadable for ever once its data key is destroyed.

@@ -2,10 +2,12 @@
 
 -- opening: the order is stored and may have been sent. open: the registry settled it.
 -- refused: the registry refused it for good. dead: it expired without a trace.
+-- phone_digest: of the phone that was proven when this wallet was opened; it alone leads to deposits.
 CREATE TABLE wallet (
     number       bigint   PRIMARY KEY,
     holder_id    uuid     NOT NULL,
     holder_kind  smallint NOT NULL,
+    phone_digest bytea    NOT NULL CHECK (length(phone_digest) = 32),
     wallet_class smallint NOT NULL CHECK (wallet_class BETWEEN 1 AND 4),
     suite        integer  NOT NULL,
     public_key   bytea    NOT NULL CHECK (length(public_key) BETWEEN 1 AND 65),
@@ -31,8 +33,9 @@ BEGIN
     IF OLD.state <> NEW.state AND OLD.state <> 'opening' THEN
         RAISE EXCEPTION 'a wallet that is % does not become %', OLD.state, NEW.state;
     END IF;
-    IF (OLD.number, OLD.holder_id, OLD.public_key, OLD.order_id, OLD.submission)
-        IS DISTINCT FROM (NEW.number, NEW.holder_id, NEW.public_key, NEW.order_id, NEW.submission)
+    IF (OLD.number, OLD.holder_id, OLD.phone_digest, OLD.public_key, OLD.order_id, OLD.submission)
+        IS DISTINCT FROM
+        (NEW.number, NEW.holder_id, NEW.phone_digest, NEW.public_key, NEW.order_id, NEW.submission)
     THEN
         RAISE EXCEPTION 'what a stored order says does not change';
     END IF;

@@ -18,9 +18,10 @@ from uuid import UUID
 import asyncpg
 
 from jiaozi.operator.customers import store as customers
-from jiaozi.operator.customers.identify import Identified, IdentifyHolder
+from jiaozi.operator.customers.identify import Customer, Identified, IdentifyHolder
 from jiaozi.operator.customers.model import Evidence, WalletClass, check_evidence
 from jiaozi.operator.customers.prove_phone import ProvenPhone, ProvePhone
+from jiaozi.operator.customers.verify import DocumentVerifier
 from jiaozi.operator.deposits.model import CoreBanking
 from jiaozi.operator.registry.model import Decided, Undecided, stored_order
 from jiaozi.operator.registry.settle import SettleOrder
@@ -58,6 +59,7 @@ class OpenWallet:
     database: Database
     certify: Signer
     prove_phone: ProvePhone
+    verifier: DocumentVerifier
     identify: IdentifyHolder
     core: CoreBanking
     settle: SettleOrder
@@ -76,7 +78,7 @@ class OpenWallet:
         if number is None:
             phone = await self.prove_phone(registration_id, code)
             await self._check_deposit(phone, request.evidence)
-            number = await self._store(phone, request)
+            number = await self._store(await self._customer(phone, request), request)
         wallet = await self.advance(number)
         check_opened(wallet)
         return wallet
@@ -111,22 +113,32 @@ class OpenWallet:
         if evidence.deposit_id not in {each.deposit_id for each in own}:
             raise refuse(Code.EVIDENCE_INSUFFICIENT, "deposit_id")
 
-    async def _store(self, phone: ProvenPhone, request: WalletRequest) -> AccountNumber:
+    async def _customer(self, phone: ProvenPhone, request: WalletRequest) -> Customer:
+        document, kind = request.evidence.document, request.holder
+        is_verified = document is not None and await self.verifier.is_genuine(
+            phone.phone, kind, document
+        )
+        return Customer(phone, kind, request.evidence, is_verified)
+
+    async def _store(self, customer: Customer, request: WalletRequest) -> AccountNumber:
         """Keep holder, wallet and order in one transaction; a number that is taken is redrawn."""
         while True:
             try:
                 async with self.database.transaction() as connection:
                     now_ms = self.now_ms()
-                    holder = await self.identify(
-                        connection, phone, request.holder, request.evidence, now_ms
-                    )
+                    holder = await self.identify(connection, customer, now_ms)
+                    if request.evidence.deposit_id is not None and not holder.reaches_deposits:
+                        raise refuse(Code.EVIDENCE_INSUFFICIENT, "deposit_id")
                     wallet = self._sign(request, holder, now_ms)
-                    next_try_ms = now_ms + RESUME_AFTER_MS
                     await store.add_wallet(
-                        connection, wallet, holder.holder_id, next_try_ms=next_try_ms
+                        connection,
+                        wallet,
+                        holder.holder_id,
+                        phone_digest=customer.phone.digest,
+                        next_try_ms=now_ms + RESUME_AFTER_MS,
                     )
                     if not await customers.use_registration(
-                        connection, phone.registration_id, wallet.number
+                        connection, customer.phone.registration_id, wallet.number
                     ):
                         raise refuse(Code.CODE_WRONG)
                     return wallet.number

@@ -4,8 +4,8 @@
 -- Store a wallet with the order that opens it, before the order is sent.
 INSERT INTO wallet (
     number, holder_id, holder_kind, wallet_class, suite, public_key, state,
-    order_id, submission, identity, expires_ms, created_ms, next_try_ms)
-VALUES ($1, $2, $3, $4, $5, $6, 'opening', $7, $8, $9, $10, $11, $12);
+    order_id, submission, identity, expires_ms, created_ms, next_try_ms, phone_digest)
+VALUES ($1, $2, $3, $4, $5, $6, 'opening', $7, $8, $9, $10, $11, $12, $13);
 
 -- name: find_wallet
 -- One wallet.

@@ -26,7 +26,12 @@ _SQL = load_statements(_Statements, resources.files(__package__) / "queries.sql"
 
 
 async def add_wallet(
-    connection: Connection, wallet: Wallet, holder_id: UUID, *, next_try_ms: int
+    connection: Connection,
+    wallet: Wallet,
+    holder_id: UUID,
+    *,
+    phone_digest: bytes,
+    next_try_ms: int,
 ) -> None:
     """Store a wallet that is opening."""
     await connection.execute(
@@ -43,6 +48,7 @@ async def add_wallet(
         wallet.order.expires_ms,
         wallet.created_ms,
         next_try_ms,
+        phone_digest,
     )
 
 
