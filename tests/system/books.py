@@ -37,6 +37,11 @@ async def assert_books(parties: Parties, settled: list[bytes], public_fen: int) 
     assert supply["in_vaults_fen"] == issued_fen - public_fen
     vaults_fen = [await parties.vault_fen(code) for code in parties.operators]
     assert sum(vaults_fen) == supply["in_vaults_fen"]
+    await assert_audit(parties)
+
+
+async def assert_audit(parties: Parties) -> None:
+    """The audit finds from the blocks what the tables hold."""
     network = read_genesis(parties.directory.network.genesis.read_bytes())
     async with await Database.open(parties.registry_dsn) as database:
         report = await audit_database(database, AuditOptions(processes=0, network=network.id))

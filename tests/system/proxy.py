@@ -43,6 +43,10 @@ class Proxy:
     target: str
     url: str = ""
     weather: Weather = lambda _: None
+    on_request: Callable[[], None] = lambda: None
+    """Called when a request stands before the server."""
+    on_answer: Callable[[], None] = lambda: None
+    """Called when its answer stands before the caller."""
     befallen: Counter[Fault] = field(default_factory=Counter)
     _late: set["asyncio.Task[None]"] = field(default_factory=set)
 
@@ -56,7 +60,10 @@ class Proxy:
     async def _carry(self, request: bytes, writer: asyncio.StreamWriter) -> bool:
         fault = self.weather(request.partition(b"\r\n")[0])
         if fault is None:
-            writer.write(await self._ask(request))
+            self.on_request()
+            answer = await self._ask(request)
+            self.on_answer()
+            writer.write(answer)
             return True
         self.befallen[fault] += 1
         match fault:
