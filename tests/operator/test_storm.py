@@ -53,7 +53,10 @@ async def live(world: OperatorWorld, holder: Holder, others: list[Holder], seed:
                     await world.http.post("/v1/orders", content=order)
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+LONG = [pytest.param(seed, marks=pytest.mark.chaos) for seed in range(3, 40)]
+
+
+@pytest.mark.parametrize("seed", [1, 2, *LONG])
 async def test_no_fen_is_lost_doubled_or_invented(world: OperatorWorld, seed: int) -> None:
     holders = [await world.open_wallet(deposit_fen=FUNDED_FEN) for _ in range(6)]
     vault_fen = world.ledger.accounts[VAULT].balance_fen
