@@ -34,6 +34,7 @@ STATE_HASH_BLOCKS = 4096
 _ROWS_AT_A_TIME = 5_000
 _LOWEST_PRIORITY = 19
 _WAIT_S = 60.0
+_TIMEOUT_S = 3600.0
 
 _log = structlog.get_logger(__name__)
 
@@ -127,6 +128,14 @@ def _control_records(control: Control) -> Iterator[bytes]:
 
 
 async def _hash_beside(dsn: str) -> tuple[int, bytes]:
+    try:
+        async with asyncio.timeout(_TIMEOUT_S):
+            return await _run_beside(dsn)
+    except (OSError, TimeoutError) as error:
+        raise StateHashFailed(str(error) or "the process took too long") from error
+
+
+async def _run_beside(dsn: str) -> tuple[int, bytes]:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
