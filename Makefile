@@ -31,7 +31,7 @@ demo: setup  ## play the whole story, then keep serving until Ctrl-C
 	$(BIN)/jiaozi demo
 
 test: setup .venv-cose/.stamp  ## run every test
-	$(BIN)/pytest -n $(WORKERS)
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile
 
 check: setup  ## lint, types, package borders
 	$(BIN)/ruff check .

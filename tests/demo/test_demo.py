@@ -1,19 +1,23 @@
 """The whole story on real processes, checked against sums of our own."""
 
 import json
+import os
+import signal
 import subprocess
+import tempfile
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from jiaozi.central_bank.rulebook.load import shipped
 from jiaozi.demo.plan import Plan, draw_plan
 from jiaozi.local.setup import DEFAULT_RULEBOOK, OPERATORS
 from jiaozi.protocol.order_types import Holder
-from tests.demo.running import JIAOZI, up
+from tests.demo.running import JIAOZI, up, wait_until_gone
 
 PEOPLE, PAYMENTS, SEED = 40, 90, 7
 
@@ -97,6 +101,23 @@ def test_a_demo_does_not_play_on_what_is_there(played: Played) -> None:
     done = subprocess.run(again, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "holds a network already" in json.loads(done.stdout)["error"]["detail"]
+
+
+def test_an_interrupted_demo_leaves_nothing() -> None:
+    command = [*JIAOZI, "demo", "--once", "--people", str(PEOPLE)]
+    with (
+        tempfile.TemporaryDirectory(prefix="jiaozi-test-") as place,
+        subprocess.Popen(
+            command, env=os.environ | {"TMPDIR": place}, stderr=subprocess.PIPE, text=True
+        ) as process,
+    ):
+        assert process.stderr is not None
+        assert "processes started" in process.stderr.readline()
+        children = psutil.Process(process.pid).children(recursive=True)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 130
+        wait_until_gone(children, timeout_s=1)
+        assert not list(Path(place).glob("jiaozi-demo-*"))
 
 
 def test_the_same_seed_gives_the_same_story() -> None:

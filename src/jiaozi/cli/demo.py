@@ -6,6 +6,7 @@ import tempfile
 import time
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
@@ -32,6 +33,14 @@ app = typer.Typer()
 SEED = 1024
 PAYMENTS_EACH = 4
 _INTERRUPTED = 130
+
+
+class _Ended(Enum):
+    """How a demo ended."""
+
+    WELL = "well"
+    BADLY = "badly"
+    INTERRUPTED = "interrupted"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +85,6 @@ def demo(
     """
     started_s = time.monotonic()
     configure_logs("demo", console=True, level="WARNING")
-    directory = (data or Path(tempfile.mkdtemp(prefix="jiaozi-demo-"))).absolute()
     try:
         plan = draw_plan(
             people=people,
@@ -87,24 +95,36 @@ def demo(
         )
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--payments") from None
+    directory = (data or Path(tempfile.mkdtemp(prefix="jiaozi-demo-"))).absolute()
     settings = LocalSettings(
         directory=DataDirectory(directory), port_base=0 if once else port_base, network_name="demo"
     )
     play = _Play(settings=settings, plan=plan, once=once, as_json=as_json, started_s=started_s)
-    is_well = False
+    ended = None
     try:
-        is_well = _run(play)
+        ended = _run(play)
     finally:
-        if data is None and is_well:
-            shutil.rmtree(directory, ignore_errors=True)
-        elif data is None:
-            stderr.print(f"Data and logs are left in {directory}.", markup=False)
-    if not is_well:
-        raise typer.Exit(ExitCode.REFUSED)
+        if data is None:
+            _clear(directory, keep=ended is None or ended is _Ended.BADLY)
+    match ended:
+        case _Ended.INTERRUPTED:
+            raise typer.Exit(_INTERRUPTED)
+        case _Ended.BADLY:
+            raise typer.Exit(ExitCode.REFUSED)
+        case _Ended.WELL:
+            return
 
 
-def _run(play: _Play) -> bool:
-    """Play, and say whether all was as it must be; ends the command with an error if it broke."""
+def _clear(directory: Path, *, keep: bool) -> None:
+    """Remove the temporary directory, or say that what went wrong can be looked at there."""
+    if keep:
+        stderr.print(f"Data and logs are left in {directory}.", markup=False)
+    else:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def _run(play: _Play) -> _Ended:
+    """Play, and say how it ended; a story that breaks ends the command with an error."""
     told: list[Told] = []
     with failures_told(as_json=play.as_json):
         try:
@@ -118,8 +138,8 @@ def _run(play: _Play) -> bool:
                 as_json=play.as_json,
             )
     if not told:
-        raise typer.Exit(_INTERRUPTED)
-    return told[0].is_well
+        return _Ended.INTERRUPTED
+    return _Ended.WELL if told[0].is_well else _Ended.BADLY
 
 
 async def _play(play: _Play, told: list[Told]) -> None:

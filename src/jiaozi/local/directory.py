@@ -26,9 +26,7 @@ from jiaozi.central_bank.certification.keys import KeyPlaces
 from jiaozi.local.errors import DirectoryForeign, DirectoryInUse
 from jiaozi.service.files import make_directory
 
-_NAMES = frozenset(
-    ("owner.lock", "passphrase", "network", "operators", "postgres", "logs", "demo")
-)
+_NAMES = frozenset(("owner.lock", "passphrase", "network", "operators", "postgres", "logs", "demo"))
 
 
 @dataclass(frozen=True, slots=True)
