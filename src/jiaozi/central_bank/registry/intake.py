@@ -40,6 +40,7 @@ class Intake:
             Answer(refusal=each) if isinstance(each, Refusal) else None for each in orders
         ]
         taken = [(i, each) for i, each in enumerate(orders) if not isinstance(each, Refusal)]
+        self._writer.check_room(len(taken))
         request = Request(len(taken))
         pending = []
         holds = await self._signatures_hold([order for _, order in taken])

@@ -153,16 +153,24 @@ class Writer:
         """How many orders wait."""
         return len(self._queue)
 
+    def check_room(self, count: int) -> None:
+        """Check that so many orders would be queued, before work is spent on them.
+
+        Raises:
+            Refusal: ``unavailable`` or ``busy``.
+        """
+        if self._lead is None:
+            raise refuse(Code.UNAVAILABLE)
+        if len(self._queue) + count > QUEUE_MAX:
+            raise refuse(Code.BUSY, 1000)
+
     def submit(self, pending: Sequence[Pending]) -> None:
         """Queue orders whose signatures hold.
 
         Raises:
             Refusal: ``unavailable`` or ``busy``; nothing was queued.
         """
-        if self._lead is None:
-            raise refuse(Code.UNAVAILABLE)
-        if len(self._queue) + len(pending) > QUEUE_MAX:
-            raise refuse(Code.BUSY, 1000)
+        self.check_room(len(pending))
         self._queue.extend(pending)
         self._arrived.set()
 
