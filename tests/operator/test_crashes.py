@@ -73,7 +73,7 @@ class Mortal:
         assert self.http is not None
         return OperatorWorld(
             self.registry, settings_for(self.registry, self.dsn), unused, self.database,
-            self.http, self.registry.clock, network, unused,
+            self.http, self.registry.clock, network,
         )  # fmt: skip
 
     async def value(self, sql: str) -> object:
@@ -86,7 +86,7 @@ class Mortal:
             f"({SAGAS.format(table=table, ended=ended)})"
             for table, ended in (
                 ("wallet", "'open'"),
-                ("exchange", "'captured', 'released', 'rejected'"),
+                ("exchange", "'captured', 'released'"),
                 ("redemption", "'credited', 'refused', 'dead'"),
             )
         )

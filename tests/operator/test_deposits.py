@@ -68,6 +68,32 @@ async def test_a_hold_ends_once(core: LedgerCore) -> None:
     assert await standing(core) == (70, 0)
 
 
+async def test_a_released_key_is_never_held_again(core: LedgerCore) -> None:
+    deposit_id = await core.open_funded(OWNER, 100)
+    await core.release("never held")
+    await core.release("never held")
+    await core.hold("given back", deposit_id, 30)
+    await core.release("given back")
+    for key in ("never held", "given back"):
+        with pytest.raises(Refusal) as refusal:
+            await core.hold(key, deposit_id, 30)
+        assert refusal.value.code is Code.DEPOSIT_INSUFFICIENT
+        with pytest.raises(CoreContradiction):
+            await core.capture(key)
+    assert await standing(core) == (100, 0)
+
+
+async def test_a_hold_and_its_release_side_by_side_leave_nothing_held(core: LedgerCore) -> None:
+    deposit_id = await core.open_funded(OWNER, 100)
+    for number in range(20):
+        key = f"k{number}"
+        await asyncio.gather(
+            core.hold(key, deposit_id, 30), core.release(key), return_exceptions=True
+        )
+        await core.release(key)
+        assert await standing(core) == (100, 0)
+
+
 async def test_holds_side_by_side_never_exceed_the_balance(core: LedgerCore) -> None:
     deposit_id = await core.open_funded(OWNER, 100)
     done = await asyncio.gather(
@@ -92,7 +118,6 @@ async def test_a_key_stands_for_one_thing(core: LedgerCore) -> None:
         core.hold("a", deposit_id, 11),
         core.hold("a", other_id, 10),
         core.capture("unknown"),
-        core.release("unknown"),
         core.credit("c", deposit_id, 11),
         core.credit("c", other_id, 10),
         core.credit("d", "nowhere", 10),
@@ -153,7 +178,7 @@ class _Model:
     def takes(self, call: str, key: str, amount: int) -> bool:
         match call:
             case "hold" if key in self.holds:
-                return self.holds[key][0] == amount
+                return self.holds[key] in ((amount, "held"), (amount, "captured"))
             case "hold" if amount <= self.balance - self.held:
                 self.holds[key] = (amount, "held")
                 return True
@@ -167,6 +192,9 @@ class _Model:
                     self.holds[key] = (amount, ended)
                     self.balance -= amount if call == "capture" else 0
                 return self.holds[key][1] == ended
+            case "release":
+                self.holds[key] = (0, "released")
+                return True
             case _:
                 return False
 

@@ -11,7 +11,7 @@ from jiaozi.operator.exchange.model import ORDER_LIFETIME_MS
 from jiaozi.protocol.ids import DAY_MS
 from jiaozi.protocol.numbers import vault_of
 from jiaozi.protocol.order_types import OrderType
-from jiaozi.protocol.refusals import Code, refuse
+from jiaozi.protocol.refusals import Code, Refusal, refuse
 from tests.operator.builders import OPERATOR, OperatorWorld, operator_world, until
 from tests.operator.fake_registry import Fault, fake_registry
 from tests.operator.holders import Holder
@@ -229,6 +229,42 @@ async def test_the_resolver_finishes_what_nobody_asks_for(database_dsn: str) -> 
             await until(is_captured)
             holder.http = world.http
             assert await world.deposit_fen(holder) == (70_00, 0)
+
+
+@pytest.mark.parametrize("late_step", ["hold", "reject"])
+async def test_a_deposit_that_was_rejected_by_one_and_held_by_another_is_held_by_none(
+    world: OperatorWorld, monkeypatch: pytest.MonkeyPatch, late_step: str
+) -> None:
+    """Money arrives between two tries of one exchange; whoever is late changes nothing."""
+    holder = await world.open_wallet(deposit_fen=10_00)
+    hold, exchange_id = LedgerCore.hold, holder.new_id()
+    refused, held = asyncio.Event(), asyncio.Event()
+    first = True
+
+    async def slow_hold(self: LedgerCore, key: str, deposit_id: str, amount_fen: int) -> None:
+        nonlocal first
+        is_first, first = first, False
+        try:
+            await hold(self, key, deposit_id, amount_fen)
+        except Refusal:
+            if is_first:
+                refused.set()
+                await held.wait()
+            raise
+        held.set()
+        await asyncio.sleep(0.3 if late_step == "hold" else 0)
+
+    monkeypatch.setattr(LedgerCore, "hold", slow_hold)
+    one = asyncio.create_task(holder.exchange(20_00, exchange_id))
+    await refused.wait()
+    await world.operator.core.credit("money/1", holder.deposit_id, 50_00)
+    other = await holder.exchange(20_00, exchange_id)
+    told = {(await one)["state"], other["state"]}
+    assert told == {(await holder.exchange(20_00, exchange_id))["state"]}
+    moved_fen = 20_00 if told == {"settled"} else 0
+    assert await state_of(world) == ("captured" if moved_fen else "released")
+    assert await world.deposit_fen(holder) == (60_00 - moved_fen, 0)
+    assert world.balance_fen(holder) == moved_fen
 
 
 async def test_the_table_knows_the_steps_too(world: OperatorWorld) -> None:

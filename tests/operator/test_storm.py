@@ -17,7 +17,7 @@ from tests.operator.test_deposits import BOOKS_DIFFER
 FUNDED_FEN = 1_000_00
 VAULT = numbers.vault_of(OPERATOR)
 UNFINISHED = """
-    SELECT (SELECT count(*) FROM exchange WHERE state NOT IN ('captured', 'released', 'rejected'))
+    SELECT (SELECT count(*) FROM exchange WHERE state NOT IN ('captured', 'released'))
         + (SELECT count(*) FROM redemption WHERE state NOT IN ('credited', 'refused', 'dead'))
 """
 

@@ -28,6 +28,7 @@ class _Statements:
     hold: str
     capture: str
     release: str
+    bar: str
     credit: str
     find_posting: str
 
@@ -54,7 +55,7 @@ class LedgerCore:
         """Set money aside, once for a key.
 
         Raises:
-            Refusal: ``deposit_insufficient``.
+            Refusal: ``deposit_insufficient``, also when the key was released before.
             CoreContradiction: The key holds something else.
         """
         async with self._database.connection() as connection:
@@ -65,7 +66,7 @@ class LedgerCore:
             if held is not None:
                 return
             existing = await connection.fetchrow(_SQL.find_hold, key)
-        if existing is None:
+        if existing is None or existing["state"] == "released":
             raise refuse(Code.DEPOSIT_INSUFFICIENT)
         if (existing["account_id"], existing["amount_fen"]) != (deposit_id, amount_fen):
             raise CoreContradiction(key=key, problem="it holds another amount or deposit")
@@ -76,15 +77,32 @@ class LedgerCore:
         Raises:
             CoreContradiction: Nothing is held under the key, or it was released.
         """
-        await self._end(key, _SQL.capture, "captured")
+        async with self._database.connection() as connection:
+            if await connection.fetchval(_SQL.capture, key) is not None:
+                return
+            existing = await connection.fetchrow(_SQL.find_hold, key)
+        if existing is None:
+            raise CoreContradiction(key=key, problem="nothing is held under it")
+        if existing["state"] != "captured":
+            raise CoreContradiction(key=key, problem=f"it was {existing['state']} before")
 
     async def release(self, key: str) -> None:
-        """Give back what is held, once.
+        """Give back what is held, once; a key without a hold never gets one after this.
 
         Raises:
-            CoreContradiction: Nothing is held under the key, or it was captured.
+            CoreContradiction: It was captured.
         """
-        await self._end(key, _SQL.release, "released")
+        async with self._database.connection() as connection:
+            while True:
+                for statement in (_SQL.release, _SQL.bar):
+                    if await connection.fetchval(statement, key) is not None:
+                        return
+                existing = await connection.fetchrow(_SQL.find_hold, key)
+                assert existing is not None, "what stands in the way of the bar is a hold"
+                if existing["state"] != "held":
+                    break
+        if existing["state"] != "released":
+            raise CoreContradiction(key=key, problem=f"it was {existing['state']} before")
 
     async def credit(self, key: str, deposit_id: str, amount_fen: int) -> None:
         """Pay redeemed digital yuan into a deposit, once for a key.
@@ -105,16 +123,6 @@ class LedgerCore:
                     connection, f"fund/{deposit_id}", deposit_id, amount_fen, debit=FUNDING
                 )
         return deposit_id
-
-    async def _end(self, key: str, statement: str, state: str) -> None:
-        async with self._database.connection() as connection:
-            if await connection.fetchval(statement, key) is not None:
-                return
-            existing = await connection.fetchrow(_SQL.find_hold, key)
-        if existing is None:
-            raise CoreContradiction(key=key, problem="nothing is held under it")
-        if existing["state"] != state:
-            raise CoreContradiction(key=key, problem=f"it was {existing['state']} before")
 
 
 async def _credit(

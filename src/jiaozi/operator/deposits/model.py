@@ -45,7 +45,7 @@ class CoreBanking(Protocol):
         """Set money aside.
 
         Raises:
-            Refusal: ``deposit_insufficient``; nothing was held.
+            Refusal: ``deposit_insufficient``: nothing is held, or the key was released before.
             CoreContradiction: The key holds something else.
         """
 
@@ -57,10 +57,12 @@ class CoreBanking(Protocol):
         """
 
     async def release(self, key: str) -> None:
-        """Give back what is held under a key.
+        """Give back what is held under a key, and let nothing be held under it any more.
+
+        A hold that is under way, or comes later, is refused.
 
         Raises:
-            CoreContradiction: Nothing is held under it, or it was captured.
+            CoreContradiction: It was captured.
         """
 
     async def credit(self, key: str, deposit_id: str, amount_fen: int) -> None:

@@ -44,6 +44,12 @@ UPDATE deposit_account SET held_fen = held_fen - amount_fen
 FROM ended WHERE id = account_id
 RETURNING id;
 
+-- name: bar
+-- Release a key under which nothing was ever held, so that nothing ever will be.
+INSERT INTO deposit_hold (key, state) VALUES ($1, 'released')
+ON CONFLICT (key) DO NOTHING
+RETURNING key;
+
 -- name: credit
 -- Pay into a deposit from one of the operator's own accounts, once for a key.
 WITH posted AS (

@@ -4,6 +4,8 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import structlog
+
 from jiaozi.operator.deposits.model import CoreBanking
 from jiaozi.operator.exchange.model import (
     ORDER_LIFETIME_MS,
@@ -25,6 +27,8 @@ from jiaozi.protocol.order_types import OrderType
 from jiaozi.protocol.orders import OrderHead, parse, sign_order
 from jiaozi.protocol.refusals import Code, Refusal, refuse
 from jiaozi.protocol.suites import Signer
+
+_log = structlog.get_logger("jiaozi.exchange")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,10 +91,10 @@ class ExchangeDeposit:
                 case ExchangeState.SETTLED:
                     await self.core.capture(exchange.core_key)
                     await self.store.close_exchange(exchange, ExchangeState.CAPTURED)
-                case ExchangeState.REFUSED | ExchangeState.DEAD:
+                case ExchangeState.REJECTED | ExchangeState.REFUSED | ExchangeState.DEAD:
                     await self.core.release(exchange.core_key)
                     await self.store.close_exchange(exchange, ExchangeState.RELEASED)
-                case ExchangeState.CAPTURED | ExchangeState.RELEASED | ExchangeState.REJECTED:
+                case ExchangeState.CAPTURED | ExchangeState.RELEASED:
                     return exchange
             exchange = await self._again(exchange)
             if exchange.state is before.state:
@@ -104,7 +108,8 @@ class ExchangeDeposit:
                 raise
             await self.store.reject_exchange(exchange, Decided((int(refusal.code),)))
         else:
-            await self.store.keep_exchange_order(exchange, self._sign(exchange))
+            if not await self.store.keep_exchange_order(exchange, self._sign(exchange)):
+                _log.info("exchange_went_on_elsewhere", key=exchange.core_key)
 
     async def _settle(self, exchange: Exchange) -> None:
         assert exchange.order is not None, "a held exchange has its order"

@@ -5,7 +5,7 @@
     exchange   opened --hold--> held --send--> settled --capture--> captured
                   |               |---------> refused --release--> released
                   v               `---------> dead    --release--> released
-               rejected (the deposit does not cover it)
+               rejected --release--> released (the deposit does not cover it)
 
     redemption stored --send--> settled --credit--> credited
                   |---------> refused
@@ -13,7 +13,9 @@
 
 ``held`` means that the order is stored with the hold, so it may have been sent. A deposit is
 captured when the order settled and released when it was refused for good or is dead, at no other
-moment. The database knows the same arrows (migrations/0004_exchange.sql).
+moment. A rejected exchange is released too: another process may have held meanwhile, or be about
+to, and a released key is never held again. The database knows the same arrows
+(migrations/0004_exchange.sql).
 """
 
 from dataclasses import dataclass

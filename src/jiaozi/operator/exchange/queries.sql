@@ -17,10 +17,11 @@ FROM exchange WHERE wallet = $1 AND id = $2;
 -- name: keep_exchange_order
 -- The deposit is held: keep the order before it is sent.
 UPDATE exchange SET state = 'held', order_id = $3, submission = $4, identity = $5, expires_ms = $6
-WHERE wallet = $1 AND id = $2 AND state = 'opened';
+WHERE wallet = $1 AND id = $2 AND state = 'opened'
+RETURNING id;
 
 -- name: reject_exchange
--- The deposit does not cover it; nothing was held and nothing sent.
+-- The deposit did not cover it; no order was stored and none will be.
 UPDATE exchange SET state = 'rejected', outcome = $3
 WHERE wallet = $1 AND id = $2 AND state = 'opened';
 
@@ -38,7 +39,7 @@ UPDATE exchange SET state = $3 WHERE wallet = $1 AND id = $2 AND state = $4;
 UPDATE exchange SET next_try_ms = $2
 WHERE (wallet, id) IN (
     SELECT wallet, id FROM exchange
-    WHERE state IN ('opened', 'held', 'settled', 'refused', 'dead') AND next_try_ms <= $1
+    WHERE state IN ('opened', 'rejected', 'held', 'settled', 'refused', 'dead') AND next_try_ms <= $1
     ORDER BY next_try_ms LIMIT $3 FOR UPDATE SKIP LOCKED)
 RETURNING wallet, id;
 

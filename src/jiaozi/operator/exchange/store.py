@@ -67,10 +67,10 @@ class ExchangeStore:
             row = await connection.fetchrow(_SQL.find_exchange, wallet, exchange_id)
         return None if row is None else _exchange(row)
 
-    async def keep_exchange_order(self, exchange: Exchange, order: StoredOrder) -> None:
-        """Keep the order of an exchange whose deposit is held."""
+    async def keep_exchange_order(self, exchange: Exchange, order: StoredOrder) -> bool:
+        """Keep the order of an exchange whose deposit is held; false when it is no longer open."""
         async with self._database.connection() as connection:
-            await connection.execute(
+            kept = await connection.fetchval(
                 _SQL.keep_exchange_order,
                 exchange.wallet,
                 exchange.id,
@@ -79,6 +79,7 @@ class ExchangeStore:
                 order.identity,
                 order.expires_ms,
             )
+        return kept is not None
 
     async def reject_exchange(self, exchange: Exchange, decided: Decided) -> None:
         """End an exchange that the deposit does not cover."""

@@ -18,11 +18,15 @@ CREATE INDEX deposit_account_by_owner ON deposit_account (owner);
 
 INSERT INTO deposit_account (id, kind) VALUES ('digital-yuan', 'own'), ('funding', 'own');
 
+-- A key that was released before anything was held under it has neither account nor amount: it bars
+-- the hold that comes too late.
 CREATE TABLE deposit_hold (
     key        text   PRIMARY KEY CHECK (length(key) BETWEEN 1 AND 128),
-    account_id text   NOT NULL REFERENCES deposit_account,
-    amount_fen bigint NOT NULL CHECK (amount_fen > 0),
-    state      text   NOT NULL CHECK (state IN ('held', 'captured', 'released'))
+    account_id text   REFERENCES deposit_account,
+    amount_fen bigint CHECK (amount_fen > 0),
+    state      text   NOT NULL CHECK (state IN ('held', 'captured', 'released')),
+    CHECK (num_nulls(account_id, amount_fen) = 0
+        OR state = 'released' AND num_nulls(account_id, amount_fen) = 2)
 );
 
 CREATE TABLE deposit_posting (

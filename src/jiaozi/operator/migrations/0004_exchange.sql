@@ -18,14 +18,15 @@ CREATE TABLE exchange (
     next_try_ms bigint   NOT NULL,
     PRIMARY KEY (wallet, id),
     -- Once the deposit is held there is an order, stored before it is sent; never before.
-    CHECK ((state IN ('opened', 'rejected')) = (submission IS NULL)),
+    CHECK (state NOT IN ('opened', 'rejected') OR submission IS NULL),
+    CHECK (state IN ('opened', 'rejected', 'released') OR submission IS NOT NULL),
     CHECK (num_nulls(order_id, submission, identity, expires_ms) IN (0, 4)),
     CHECK (state NOT IN ('settled', 'captured') OR outcome IS NOT DISTINCT FROM '{0}'),
     CHECK (state NOT IN ('rejected', 'refused') OR coalesce(outcome[1] > 0, false)),
     CHECK (state NOT IN ('opened', 'held', 'dead') OR outcome IS NULL)
 );
 CREATE INDEX exchange_to_resume ON exchange (next_try_ms)
-    WHERE state IN ('opened', 'held', 'settled', 'refused', 'dead');
+    WHERE state IN ('opened', 'rejected', 'held', 'settled', 'refused', 'dead');
 
 CREATE TABLE redemption (
     wallet      bigint   NOT NULL REFERENCES wallet,
@@ -49,13 +50,15 @@ CREATE TABLE redemption (
 );
 CREATE INDEX redemption_to_resume ON redemption (next_try_ms) WHERE state IN ('stored', 'settled');
 
--- The steps that exist. A deposit is captured on settled and released on refused or dead alone.
+-- The steps that exist. A deposit is captured on settled and released on
+-- rejected, refused or dead alone.
 CREATE FUNCTION exchange_moves_on() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF OLD.state <> NEW.state AND (OLD.state, NEW.state) NOT IN (
         ('opened', 'rejected'), ('opened', 'held'),
         ('held', 'settled'), ('held', 'refused'), ('held', 'dead'),
-        ('settled', 'captured'), ('refused', 'released'), ('dead', 'released'))
+        ('settled', 'captured'),
+        ('rejected', 'released'), ('refused', 'released'), ('dead', 'released'))
     THEN
         RAISE EXCEPTION 'an exchange that is % does not become %', OLD.state, NEW.state;
     END IF;
