@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 
@@ -31,13 +31,14 @@ from jiaozi.wallet.store import Journal
 from jiaozi.wallet.transport import Credentials, Patience, Transport
 from jiaozi.wallet.wallet import Wallet, wallet_of
 
-AT_ONCE = 48
+AT_ONCE = 32
 """How many act at the same time."""
 
-_LANES = 12
+_LANES = 8
 """HTTP clients for each operator: a client's pool costs more the more connections it has."""
-_PATIENCE = Patience()
+_PATIENCE = Patience(total_s=90.0, attempt_s=30.0)
 _DEPOSIT_CLASS, _COUNTER_CLASS, _DOCUMENT_CLASS = 2, 1, 3
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,7 +188,7 @@ async def _lanes(url: str, stack: AsyncExitStack) -> list[Branch]:
     network: Network | None = None
     lanes = []
     for _ in range(_LANES):
-        http = await stack.enter_async_context(httpx.AsyncClient(timeout=30.0, trust_env=False))
+        http = await stack.enter_async_context(httpx.AsyncClient(timeout=60.0, trust_env=False))
         client = OperatorClient(Transport(http, url, edge=SYSTEM_EDGE, patience=_PATIENCE))
         network = network or await learn_network(client, expected=None)
         lanes.append(Branch(url=url, http=http, client=client, network=network))
@@ -195,22 +196,25 @@ async def _lanes(url: str, stack: AsyncExitStack) -> list[Branch]:
 
 
 async def all_at_once(
-    tasks: Iterable[Coroutine[Any, Any, None]], advance: Callable[[], None]
+    act: Callable[[Item], Coroutine[Any, Any, None]],
+    items: Iterable[Item],
+    advance: Callable[[], None],
 ) -> None:
-    """Run tasks, `AT_ONCE` at a time; the first failure ends them all."""
+    """Do something with every item, `AT_ONCE` at a time; the first failure ends it all."""
     slots = asyncio.Semaphore(AT_ONCE)
 
-    async def run(task: Coroutine[Any, Any, None]) -> None:
+    async def run(item: Item) -> None:
         async with slots:
-            await task
+            await act(item)
         advance()
 
-    running = [asyncio.ensure_future(run(each)) for each in tasks]
+    running = [asyncio.create_task(run(each)) for each in items]
     try:
         await asyncio.gather(*running)
     finally:
         for each in running:
             each.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
 
 
 def _evidence(person: Person, deposit_id: str) -> dict[str, Any]:

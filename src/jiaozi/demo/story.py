@@ -130,10 +130,10 @@ class Story:
             first = plan.first_payment
             others = [each for each in plan.payments if each is not first]
             with self._step("payments", len(others), _sum(others)) as advance:
-                await all_at_once(map(people.pay, others), advance)
+                await all_at_once(people.pay, others, advance)
             self._account.payments = len(plan.payments)
             with self._step("refused on purpose", len(plan.refused), None) as advance:
-                await all_at_once(map(people.pay, plan.refused), advance)
+                await all_at_once(people.pay, plan.refused, advance)
             self._account.refused = len(plan.refused)
             redeemed_fen = sum(each.redeem_fen for each in plan.redeemers)
             await self._for_all("redemptions", plan.redeemers, people.redeem, redeemed_fen)
@@ -260,7 +260,7 @@ class Story:
     ) -> None:
         acting = list(crowd)
         with self._step(name, len(acting), amount_fen) as advance:
-            await all_at_once(map(act, acting), advance)
+            await all_at_once(act, acting, advance)
 
     @contextmanager
     def _step(self, name: str, count: int, amount_fen: int | None) -> Iterator[Callable[[], None]]:
