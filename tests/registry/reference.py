@@ -112,7 +112,7 @@ class Reference:
             debit in self.wallets for debit, _, _ in asked.legs
         ):
             return Code.ACCOUNT_UNKNOWN
-        if asked.type in _BY_OPERATOR and asked.caller != asked.operator:
+        if asked.type in _BY_OPERATOR and not self._debits_by(asked) <= {asked.caller}:
             return Code.OTHER_OPERATOR
         if not asked.signed_rightly:
             return Code.CERTIFICATE_UNKNOWN if asked.type in _BY_CERTIFIED else Code.SIGNER_FOREIGN
@@ -123,6 +123,12 @@ class Reference:
         if asked.begins_ms > now_ms:
             return Code.NOT_YET_VALID
         return self._judge_money(asked, day_of(now_ms))
+
+    def _debits_by(self, asked: Asked) -> set[int]:
+        """Return the operators whose accounts an order debits or opens."""
+        if asked.type is not Type.PAYMENT:
+            return {asked.operator}
+        return {self.wallets[debit].operator for debit, _, _ in asked.legs}
 
     def _judge_money(self, asked: Asked, today: date) -> int:
         operator, amount = asked.operator, asked.amount

@@ -101,6 +101,7 @@ async def test_tampered_balance_that_cannot_be_stops_the_writer(own_world: Regis
         await connection.execute(
             "UPDATE account SET balance_fen = 0 WHERE number = $1", numbers.ISSUANCE
         )
+    world.forget_accounts()
     await stops(world, world.orders.destroy(ONE, 10), reason="contra_not_above_zero")
 
 
@@ -110,9 +111,7 @@ async def test_broken_invariant_shows_in_health_and_stops_orders(
     async with served_registry(database_dsn, served_genesis) as served:
         await served.provide(ONE, 100)
         connection = await asyncpg.connect(database_dsn)
-        await connection.execute(
-            "UPDATE account SET balance_fen = 0 WHERE number = $1", numbers.ISSUANCE
-        )
+        await connection.execute("DELETE FROM account WHERE number = $1", numbers.ISSUANCE)
         await connection.close()
         orders = served.orders
         assert await served.officer.submit(orders.destroy(ONE, 1)) == [[0, Code.UNAVAILABLE, []]]

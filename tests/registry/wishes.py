@@ -41,7 +41,7 @@ class Wish:
     flaw: str = ""
     past: int = 0
     by_two: bool = False
-    """Whether the wallet after the payer pays every second leg."""
+    """Whether another wallet, mostly of the same operator, pays every second leg."""
     wallet_class: int = 2
 
 
@@ -128,6 +128,7 @@ class Wisher:
             id=OrderId(asked.id),
             expires_ms=asked.expires_ms,
             not_before_ms=asked.begins_ms or None,
+            reference=asked.id * 2 if ORDER_TYPES[asked.type].needs_reference else None,
         )
         signers = self._signers(asked) if asked.signed_rightly else [_STRANGER]
         return orders.sign(
@@ -155,7 +156,11 @@ def _legs(order_type: OrderType, wallet: Wallet, wish: Wish) -> Legs:
     vault = numbers.vault_of(operator)
     match order_type:
         case OrderType.PAYMENT:
-            payers = [wallet, _wallet(wish.payer + 1)] if wish.by_two else [wallet]
+            payers = (
+                [wallet, _wallet(wish.payer + (1 if wish.past % 4 == 0 else 2))]
+                if wish.by_two
+                else [wallet]
+            )
             legs = tuple(
                 (payers[i % len(payers)].number, _wallet(payee).number, amount)
                 for i, payee in enumerate(wish.payees)
