@@ -1,9 +1,11 @@
 """Between deposit and wallet: exactly once through lost answers (rules.md §C.4)."""
 
+from typing import Any
+
 import pytest
 
 from jiaozi.protocol.ids import OrderId
-from jiaozi.protocol.refusals import Code
+from jiaozi.protocol.refusals import Code, refuse
 from jiaozi.wallet.exchange import exchange
 from jiaozi.wallet.model import State
 from jiaozi.wallet.pay import LIFETIME_MS
@@ -120,6 +122,38 @@ async def test_a_redemption_is_dead_by_a_signed_header_alone(
     clock.now_ms += LIFETIME_MS + 1
     assert await resumed(wallet) == [State.DEAD]
     assert operator.taken.get(OrderId(started.order.order_id)) is None
+
+
+async def test_a_redemption_refused_without_effect_is_open_until_it_is_proven_dead(
+    wallet: Wallet, operator: FakeOperator, clock: Clock
+) -> None:
+    operator.rule = lambda _: refuse(Code.ID_TIME_AHEAD, 1)
+
+    done = await redeem(wallet, deposit_id=DEPOSIT, amount_fen=300)
+
+    assert done.standing.state is State.OPEN
+    assert done.standing.refusal is not None
+    assert done.standing.refusal.code is Code.ID_TIME_AHEAD
+    clock.now_ms += LIFETIME_MS + 1
+    assert await resumed(wallet) == [State.DEAD]
+
+
+async def test_an_exchange_refused_for_now_is_asked_again(
+    wallet: Wallet, operator: FakeOperator
+) -> None:
+    real, refusals = operator._exchange, [refuse(Code.NOT_ALLOWED)]
+
+    def exchange_later(body: dict[str, Any]) -> dict[str, Any]:
+        if refusals:
+            raise refusals.pop()
+        return real(body)
+
+    operator._exchange = exchange_later  # type: ignore[method-assign]
+    started = await exchange(wallet, deposit_id=DEPOSIT, amount_fen=400)
+
+    assert started.standing.state is State.OPEN
+    assert await resumed(wallet) == [State.SETTLED]
+    assert operator.deposit_fen == 1_000_000 - 400
 
 
 async def test_a_refused_redemption_says_why(wallet: Wallet, operator: FakeOperator) -> None:

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from jiaozi.protocol import numbers
-from jiaozi.protocol.refusals import Code, Refusal, refuse
+from jiaozi.protocol.refusals import SETTLED, Code, Refusal, refuse
 from jiaozi.wallet.errors import AnswerMalformed
 from jiaozi.wallet.model import State
 from jiaozi.wallet.notes import reference_of
-from jiaozi.wallet.pay import Payee, pay
+from jiaozi.wallet.pay import LIFETIME_MS, Payee, pay
 from jiaozi.wallet.store import Journal
 from jiaozi.wallet.wallet import Wallet, journal_path
 from tests.wallet.conftest import ANNA, BEN, NUMBER, Clock, resumed
@@ -189,16 +189,37 @@ async def test_an_order_that_may_not_even_be_asked_for_is_open_not_refused(
     assert wallet.journal.open_count() == 1
 
 
-async def test_an_order_refused_without_effect_at_its_first_sending_is_refused(
-    wallet: Wallet, operator: FakeOperator
+@pytest.mark.parametrize(
+    "refusal", [refuse(Code.SIGNER_FOREIGN), refuse(Code.ID_TIME_AHEAD, 1), refuse(Code.EXPIRED, 1)]
+)
+async def test_an_order_refused_without_effect_is_open_until_it_is_proven_dead(
+    wallet: Wallet, operator: FakeOperator, clock: Clock, refusal: Refusal
 ) -> None:
-    operator.rule = lambda _: refuse(Code.SIGNER_FOREIGN)
+    operator.rule = lambda _: refusal
 
     paid = await pay(wallet, [Payee(ANNA, 100)])
 
-    assert paid.standing.state is State.REFUSED
-    assert paid.standing.height is None
+    assert paid.standing.state is State.OPEN
+    assert paid.standing.refusal is not None
+    assert paid.standing.refusal.code is refusal.code
+    clock.now_ms += LIFETIME_MS
+    assert await resumed(wallet) == [State.OPEN]
+    clock.now_ms += 1
+    assert await resumed(wallet) == [State.DEAD]
     assert not operator.taken
+
+
+async def test_a_delayed_copy_of_a_refused_order_settles_it(
+    wallet: Wallet, operator: FakeOperator
+) -> None:
+    """Something on the way kept a copy and handed it in once the registry took such orders."""
+    operator.rule = lambda _: refuse(Code.ACCOUNT_UNKNOWN)
+    paid = await pay(wallet, [Payee(ANNA, 100)])
+    operator.rule = lambda _: SETTLED
+    operator.take_orders(paid.order.submission)
+
+    assert await resumed(wallet) == [State.SETTLED]
+    assert operator.paid == {ANNA: 100}
 
 
 @pytest.mark.parametrize("answer", [[1, [199], 1, 0], [0, 99, []], [0, int(Code.BUSY), [30]]])

@@ -138,17 +138,19 @@ async def test_a_refused_payment_is_ordered_anew_only_when_that_is_asked_for(
     assert await paid_file(wallet, payroll, retry_refused=True) == 0
 
 
+@pytest.mark.parametrize("waited_ms", [0, PAYROLL_LIFETIME_MS + 1])
 async def test_a_refusal_without_effect_is_ordered_anew_only_when_the_first_order_is_dead(
-    wallet: Wallet, operator: FakeOperator, payroll: Path, clock: Clock
+    wallet: Wallet, operator: FakeOperator, payroll: Path, clock: Clock, waited_ms: int
 ) -> None:
-    """Until its expiry the first order could settle yet, beside the second one."""
+    """Until its expiry the first order could settle yet, so it is the one that is sent again."""
     operator.rule = refusing(2, refuse(Code.SIGNER_FOREIGN))
     await paid_file(wallet, payroll)
+    [first] = wallet.journal.open_orders(after=b"", limit=10)
     operator.rule = lambda _: SETTLED
+    clock.now_ms += waited_ms
 
-    assert await paid_file(wallet, payroll, retry_refused=True) == 0
-    clock.now_ms += PAYROLL_LIFETIME_MS + 1
     assert await paid_file(wallet, payroll, retry_refused=True) == 1
+    assert (first.order_id in operator.taken) == (waited_ms == 0)
     assert operator.paid == expected_pay(5)
 
 

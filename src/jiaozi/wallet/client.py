@@ -37,15 +37,9 @@ _JSON = "application/json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderReply:
-    """What came back for one order.
-
-    Attributes:
-        answer: None when nothing definite came before the deadline.
-        sent_before: Whether an earlier attempt may have reached the registry.
-    """
+    """What came back for one order; ``answer`` is None when nothing definite came in time."""
 
     answer: OrderAnswer | None = None
-    sent_before: bool = False
 
 
 class OperatorClient:
@@ -91,10 +85,9 @@ class OperatorClient:
                 answers = await self._send_batch(batch, attempts)
             except NoAnswer:
                 return replies
-            sent_before = attempts.made > 1
             for index, answer in zip(unanswered, answers, strict=True):
                 if not _is_passing(answer):
-                    replies[index] = OrderReply(answer=answer, sent_before=sent_before)
+                    replies[index] = OrderReply(answer=answer)
             unanswered = [index for index in unanswered if replies[index].answer is None]
             wait_s = max((_wait_s(answer) for answer in answers), default=0.0)
             if unanswered and not await attempts.pause(at_least_s=wait_s):
@@ -204,15 +197,14 @@ class WalletClient(OperatorClient):
         return await self._saga(_post(f"{self._path}/redemptions", document, self._credentials))
 
     async def _saga(self, request: Request) -> OrderReply:
-        attempts = self._transport.attempts()
         answer: OrderAnswer
         try:
-            answer = read_saga((await self._asked(request, attempts)).body)
+            answer = read_saga((await self._asked(request)).body)
         except NoAnswer:
-            return OrderReply(sent_before=True)
+            return OrderReply()
         except Refusal as refusal:
             answer = NotTaken(refusal=refusal)
-        return OrderReply(answer=answer, sent_before=attempts.made > 1)
+        return OrderReply(answer=answer)
 
     def _get(self, path: str, *, accept: str = _JSON) -> Request:
         return Request(

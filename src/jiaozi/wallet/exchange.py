@@ -13,9 +13,15 @@ from jiaozi.wallet.model import Exchange, Standing, State
 from jiaozi.wallet.wallet import Wallet
 
 _NEVER_TAKEN = frozenset(
-    (Code.MALFORMED, Code.AMOUNT_OUT_OF_RANGE, Code.DEPOSIT_UNKNOWN, Code.WALLET_UNKNOWN)
+    (
+        Code.MALFORMED,
+        Code.AMOUNT_OUT_OF_RANGE,
+        Code.DEPOSIT_UNKNOWN,
+        Code.WALLET_UNKNOWN,
+        Code.ALREADY_USED,
+    )
 )
-"""Refusals that an earlier copy of the same request met with as well."""
+"""Refusals that every other copy of the same request meets with as well."""
 
 
 async def exchange(wallet: Wallet, *, deposit_id: str, amount_fen: int) -> Exchange:
@@ -31,21 +37,19 @@ async def exchange(wallet: Wallet, *, deposit_id: str, amount_fen: int) -> Excha
         amount_fen=amount_fen,
     )
     wallet.journal.store_exchange(stored)
-    return await send_exchange(wallet, stored, first_time=True)
+    return await send_exchange(wallet, stored)
 
 
-async def send_exchange(wallet: Wallet, stored: Exchange, *, first_time: bool) -> Exchange:
+async def send_exchange(wallet: Wallet, stored: Exchange) -> Exchange:
     """Send an exchange that stands in the journal, and note what became of it."""
     reply = await wallet.client.exchange(
         stored.exchange_id, deposit_id=stored.deposit_id, amount_fen=stored.amount_fen
     )
-    is_first = first_time and not reply.sent_before
     match reply.answer:
         case None:
             standing = stored.standing
         case NotTaken(refusal=refusal):
-            is_refused = is_first or refusal.code in _NEVER_TAKEN
-            state = State.REFUSED if is_refused else State.OPEN
+            state = State.REFUSED if refusal.code in _NEVER_TAKEN else State.OPEN
             standing = Standing(state=state, refusal=refusal)
         case Standing() as told:
             standing = told

@@ -39,6 +39,19 @@ async def inquire(wallet: Wallet, order: SignedOrder) -> Standing:
         return Standing(state=State.OPEN, refusal=refusal)
 
 
+async def inquire_after(wallet: Wallet, order: SignedOrder, refusal: Refusal) -> Standing:
+    """Return what the registry holds of an order whose sending was refused without effect.
+
+    Such a refusal is not for good: a copy that was delayed on its way may settle as long as the
+    order lives. While nothing is certain the order is open and bears the refusal.
+
+    Raises:
+        AnswerMalformed: As `inquire`.
+    """
+    found = await inquire(wallet, order)
+    return Standing(state=State.OPEN, refusal=refusal) if found == OPEN else found
+
+
 async def registry_time_ms(wallet: Wallet) -> int | None:
     """Return the registry's latest signed time, or None when the operator does not tell it.
 

@@ -47,7 +47,7 @@ async def pay(
     order = sign_payment(wallet, payees, note=note)
     orders.parse(order.submission)
     wallet.journal.store([order])
-    standings = await submit(wallet, [order], first_time=True)
+    standings = await submit(wallet, [order])
     return JournaledOrder(order=order, standing=standings[order.order_id])
 
 

@@ -118,9 +118,9 @@ class _Run:
         taken = self._wallet.journal.claim_payments(claims)
         new = [order for (_, order, _), stored in zip(claims, taken, strict=True) if stored]
         standings: dict[OrderId, Standing] = {}
-        for orders, first_time in ((known, False), (new, True)):
+        for orders in (known, new):
             if orders:
-                standings |= await submit(self._wallet, orders, first_time=first_time)
+                standings |= await submit(self._wallet, orders)
         states = [each.state for each in standings.values()]
         self.settled_count += states.count(State.SETTLED)
         return states

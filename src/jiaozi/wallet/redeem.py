@@ -10,8 +10,8 @@ from jiaozi.protocol.legs import SALT_LENGTH, Leg
 from jiaozi.protocol.order_types import OrderType
 from jiaozi.protocol.orders import OrderHead
 from jiaozi.wallet.answers import NotTaken
-from jiaozi.wallet.inquire import inquire
-from jiaozi.wallet.model import DEAD, OPEN, JournaledOrder, Purpose, SignedOrder, Standing, State
+from jiaozi.wallet.inquire import inquire, inquire_after
+from jiaozi.wallet.model import DEAD, OPEN, JournaledOrder, Purpose, SignedOrder, Standing
 from jiaozi.wallet.pay import LIFETIME_MS
 from jiaozi.wallet.wallet import Wallet
 
@@ -27,19 +27,19 @@ async def redeem(wallet: Wallet, *, deposit_id: str, amount_fen: int) -> Journal
     order = _sign_redeem(wallet, deposit_id, amount_fen)
     orders.parse(order.submission)
     wallet.journal.store([order])
-    standing = await send_redemption(wallet, order, first_time=True)
+    standing = await send_redemption(wallet, order)
     return JournaledOrder(order=order, standing=standing)
 
 
-async def send_redemption(wallet: Wallet, order: SignedOrder, *, first_time: bool) -> Standing:
+async def send_redemption(wallet: Wallet, order: SignedOrder) -> Standing:
     """Hand in a redeem order that stands in the journal, and note what became of it."""
     assert order.deposit_id is not None
     reply = await wallet.client.redeem(order.submission, deposit_id=order.deposit_id)
     match reply.answer:
         case None:
             standing = OPEN
-        case NotTaken(refusal=refusal) if first_time and not reply.sent_before:
-            standing = Standing(state=State.REFUSED, refusal=refusal)
+        case NotTaken(refusal=refusal):
+            standing = await inquire_after(wallet, order, refusal)
         case Standing() as told if told != DEAD:
             standing = told
         case _:

@@ -25,7 +25,7 @@ async def resume(wallet: Wallet, on_resumed: Callable[[JournaledOrder | Exchange
         JournalUnavailable: Likewise.
     """
     for stored in wallet.journal.open_exchanges():
-        on_resumed(await send_exchange(wallet, stored, first_time=False))
+        on_resumed(await send_exchange(wallet, stored))
     after = b""
     while batch := wallet.journal.open_orders(after=after, limit=ORDERS_MAX):
         after = batch[-1].order_id
@@ -38,11 +38,11 @@ async def resume(wallet: Wallet, on_resumed: Callable[[JournaledOrder | Exchange
 
 async def _resume_batch(wallet: Wallet, batch: list[SignedOrder]) -> list[JournaledOrder]:
     standings = {
-        each.order_id: await send_redemption(wallet, each, first_time=False)
+        each.order_id: await send_redemption(wallet, each)
         for each in batch
         if each.purpose is Purpose.REDEEM
     }
     others = [each for each in batch if each.purpose is not Purpose.REDEEM]
     if others:
-        standings |= await submit(wallet, others, first_time=False)
+        standings |= await submit(wallet, others)
     return [JournaledOrder(order=each, standing=standings[each.order_id]) for each in batch]
