@@ -48,6 +48,7 @@ class Asked:
     group: bytes = b""
     own: Caps = Caps()
     quota: int = 0
+    reference: bytes | None = None
 
     @property
     def amount(self) -> int:
@@ -71,6 +72,7 @@ class Reference:
     wallets: dict[int, Wallet] = field(default_factory=dict)
     vault: Counter[int] = field(default_factory=Counter)
     reserve: Counter[int] = field(default_factory=Counter)
+    funded: set[bytes | None] = field(default_factory=set)
     issued: int = 0
     destroyed: int = 0
     ids: dict[tuple[int, bytes], tuple[bytes, int, int]] = field(default_factory=dict)
@@ -137,6 +139,8 @@ class Reference:
                 return Code.ACCOUNT_EXISTS
             case Type.OPEN_ACCOUNT if asked.wallet_class not in self.classes:
                 return Code.CLASS_UNKNOWN
+            case Type.FUND_RESERVE if asked.reference in self.funded:
+                return Code.FUNDED_BEFORE
             case Type.ISSUE if amount > self.reserve[operator]:
                 return Code.RESERVE_INSUFFICIENT
             case Type.ISSUE if self.vault[operator] + amount > self.quota[operator]:
@@ -222,6 +226,7 @@ class Reference:
                 self.reserve[operator] += amount
                 self.destroyed += amount
             case Type.FUND_RESERVE:
+                self.funded.add(asked.reference)
                 self.reserve[operator] += amount
             case _:
                 self.quota[operator] = asked.quota

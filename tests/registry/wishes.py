@@ -119,7 +119,13 @@ class Wisher:
             group=b"group %d" % (wish.past % 3) + bytes(9),
             own=OWN_CAPS[wish.past % len(OWN_CAPS)],
             quota=wish.amount * 10,
+            reference=self._reference(wish) if ORDER_TYPES[order_type].needs_reference else None,
         )
+
+    def _reference(self, wish: Wish) -> bytes:
+        """Name a payment that funds a reserve: sometimes one that others name too."""
+        payment = wish.past if wish.past % 3 == 2 else 1000 + len(self.past)
+        return payment.to_bytes(32, "big")
 
     def _signed(self, asked: Asked) -> bytes:
         orders = self.world.orders
@@ -128,7 +134,7 @@ class Wisher:
             id=OrderId(asked.id),
             expires_ms=asked.expires_ms,
             not_before_ms=asked.begins_ms or None,
-            reference=asked.id * 2 if ORDER_TYPES[asked.type].needs_reference else None,
+            reference=asked.reference,
         )
         signers = self._signers(asked) if asked.signed_rightly else [_STRANGER]
         return orders.sign(
