@@ -18,7 +18,6 @@ from typing import Any
 
 import httpx
 
-from jiaozi.operator.deposits.ledger import LedgerCore
 from jiaozi.operator.http.serve import at_work
 from jiaozi.operator.keys import OperatorKeys
 from jiaozi.operator.wiring import Operator, OperatorSettings, open_operator
@@ -66,7 +65,6 @@ class OperatorWorld:
     http: httpx.AsyncClient
     clock: Clock
     network: NetworkId
-    core: LedgerCore
 
     @property
     def ledger(self) -> FakeLedger:
@@ -202,7 +200,6 @@ async def operator_world(
             http=http,
             clock=registry.clock,
             network=NetworkId(bytes.fromhex(network)),
-            core=LedgerCore(database),
         )
 
 

@@ -12,6 +12,7 @@ from jiaozi.operator.customers.model import (
     REGISTRATIONS_PER_HOUR_MAX,
     read_phone,
 )
+from jiaozi.operator.customers.store import forget_registrations
 from jiaozi.operator.customers.verify import DocumentVerifier, NoVerification
 from jiaozi.protocol.refusals import Code, Refusal
 from tests.operator.builders import OperatorWorld, new_phone, operator_world
@@ -116,6 +117,20 @@ async def test_a_phone_gets_a_few_codes_an_hour(world: OperatorWorld) -> None:
     assert int(answer.headers["retry-after"]) == HOUR_MS // 1000
     world.clock.advance(HOUR_MS)
     await world.register(phone)
+
+
+async def test_a_registration_that_came_to_nothing_is_forgotten_after_its_hour(
+    world: OperatorWorld,
+) -> None:
+    await world.open_wallet()
+    await world.register(new_phone())
+    remaining = []
+    for wait_ms in (0, HOUR_MS, 1):
+        world.clock.advance(wait_ms)
+        async with world.database.connection() as connection:
+            await forget_registrations(connection, world.clock())
+        remaining.append(await world.database_value("SELECT count(*) FROM registration"))
+    assert remaining == [2, 2, 1]
 
 
 @pytest.mark.parametrize("phone", ["", "13800138000", "+0123456789", "+86abc", "+86" + "1" * 14])

@@ -8,13 +8,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from jiaozi.operator.customers.model import Phone
+from jiaozi.operator.customers.privacy import Privacy
 from jiaozi.operator.deposits.ledger import LedgerCore
 from jiaozi.operator.deposits.model import CoreContradiction
 from jiaozi.protocol.refusals import Code, Refusal
 from jiaozi.storage.database import Database
 from jiaozi.storage.migrations import migrate
 
-OWNER = b"o" * 32
+PHONE, OTHER_PHONE = Phone("+8613800000001"), Phone("+8613800000002")
+PRIVACY = Privacy(key_encryption_key=bytes(32), lookup_key=bytes(32))
 BOOKS_DIFFER = """
     SELECT id, balance_fen, posted_fen, held_fen, open_fen
     FROM (SELECT account.id, account.balance_fen, account.held_fen,
@@ -31,16 +34,16 @@ BOOKS_DIFFER = """
 @pytest.fixture
 async def core(database: Database) -> LedgerCore:
     await migrate(database, resources.files("jiaozi.operator") / "migrations")
-    return LedgerCore(database)
+    return LedgerCore(database, PRIVACY)
 
 
 async def standing(core: LedgerCore) -> tuple[int, int]:
-    [deposit] = await core.accounts_of([OWNER])
+    [deposit] = await core.accounts_of(PHONE)
     return deposit.balance_fen, deposit.held_fen
 
 
 async def test_a_hold_sets_money_aside_once_for_its_key(core: LedgerCore) -> None:
-    deposit_id = await core.open_funded(OWNER, 100)
+    deposit_id = await core.open_funded(PHONE, 100)
     for _ in range(3):
         await core.hold("a", deposit_id, 60)
     assert await standing(core) == (100, 60)
@@ -51,7 +54,7 @@ async def test_a_hold_sets_money_aside_once_for_its_key(core: LedgerCore) -> Non
 
 
 async def test_a_hold_that_was_taken_is_taken_although_the_rest_is_gone(core: LedgerCore) -> None:
-    deposit_id = await core.open_funded(OWNER, 100)
+    deposit_id = await core.open_funded(PHONE, 100)
     await core.hold("a", deposit_id, 100)
     await core.hold("a", deposit_id, 100)
     await core.capture("a")
@@ -60,7 +63,7 @@ async def test_a_hold_that_was_taken_is_taken_although_the_rest_is_gone(core: Le
 
 
 async def test_a_hold_ends_once(core: LedgerCore) -> None:
-    deposit_id = await core.open_funded(OWNER, 100)
+    deposit_id = await core.open_funded(PHONE, 100)
     await core.hold("a", deposit_id, 30)
     await core.hold("b", deposit_id, 30)
     await asyncio.gather(*(core.capture("a") for _ in range(4)))
@@ -69,7 +72,7 @@ async def test_a_hold_ends_once(core: LedgerCore) -> None:
 
 
 async def test_a_released_key_is_never_held_again(core: LedgerCore) -> None:
-    deposit_id = await core.open_funded(OWNER, 100)
+    deposit_id = await core.open_funded(PHONE, 100)
     await core.release("never held")
     await core.release("never held")
     await core.hold("given back", deposit_id, 30)
@@ -84,7 +87,7 @@ async def test_a_released_key_is_never_held_again(core: LedgerCore) -> None:
 
 
 async def test_a_hold_and_its_release_side_by_side_leave_nothing_held(core: LedgerCore) -> None:
-    deposit_id = await core.open_funded(OWNER, 100)
+    deposit_id = await core.open_funded(PHONE, 100)
     for number in range(20):
         key = f"k{number}"
         await asyncio.gather(
@@ -95,7 +98,7 @@ async def test_a_hold_and_its_release_side_by_side_leave_nothing_held(core: Ledg
 
 
 async def test_holds_side_by_side_never_exceed_the_balance(core: LedgerCore) -> None:
-    deposit_id = await core.open_funded(OWNER, 100)
+    deposit_id = await core.open_funded(PHONE, 100)
     done = await asyncio.gather(
         *(core.hold(f"k{number}", deposit_id, 30) for number in range(8)), return_exceptions=True
     )
@@ -104,14 +107,14 @@ async def test_holds_side_by_side_never_exceed_the_balance(core: LedgerCore) -> 
 
 
 async def test_a_credit_comes_once_for_its_key(core: LedgerCore) -> None:
-    deposit_id = await core.open_funded(OWNER, 0)
+    deposit_id = await core.open_funded(PHONE, 0)
     await asyncio.gather(*(core.credit("a", deposit_id, 25) for _ in range(4)))
     assert await standing(core) == (25, 0)
 
 
 async def test_a_key_stands_for_one_thing(core: LedgerCore) -> None:
-    deposit_id = await core.open_funded(OWNER, 100)
-    other_id = await core.open_funded(b"p" * 32, 100)
+    deposit_id = await core.open_funded(PHONE, 100)
+    other_id = await core.open_funded(OTHER_PHONE, 100)
     await core.hold("a", deposit_id, 10)
     await core.credit("c", deposit_id, 10)
     for contradiction in (
@@ -131,7 +134,7 @@ async def test_a_key_stands_for_one_thing(core: LedgerCore) -> None:
 
 
 async def test_the_tables_hold_the_rules_once_more(core: LedgerCore, database: Database) -> None:
-    deposit_id = await core.open_funded(OWNER, 100)
+    deposit_id = await core.open_funded(PHONE, 100)
     await core.hold("captured", deposit_id, 10)
     await core.capture("captured")
     await core.hold("held", deposit_id, 10)
@@ -212,9 +215,9 @@ def test_any_row_of_calls_leaves_books_that_add_up(
 async def _play(calls: list[tuple[str, str, int]], dsn: str) -> None:
     async with await Database.open(dsn, pool_size=1) as database:
         await migrate(database, resources.files("jiaozi.operator") / "migrations")
-        core, model = LedgerCore(database), _Model()
-        owner = (await _fresh_owner(database)).to_bytes(32, "big")
-        deposit_id = await core.open_funded(owner, 100)
+        core, model = LedgerCore(database, PRIVACY), _Model()
+        phone = await _fresh_phone(database)
+        deposit_id = await core.open_funded(phone, 100)
         for call, key, amount in calls:
             full = f"{call in ('hold', 'capture', 'release')}/{deposit_id}/{key}"
             arguments = (deposit_id, amount) if amount else ()
@@ -224,12 +227,13 @@ async def _play(calls: list[tuple[str, str, int]], dsn: str) -> None:
                 assert not model.takes(call, key, amount), (call, key, amount)
             else:
                 assert model.takes(call, key, amount), (call, key, amount)
-        [deposit] = await core.accounts_of([owner])
+        [deposit] = await core.accounts_of(phone)
         assert (deposit.balance_fen, deposit.held_fen) == (model.balance, model.held)
         async with database.connection() as connection:
             assert await connection.fetch(BOOKS_DIFFER) == []
 
 
-async def _fresh_owner(database: Database) -> int:
+async def _fresh_phone(database: Database) -> Phone:
     async with database.connection() as connection:
-        return int(await connection.fetchval("SELECT count(*) + 1 FROM deposit_account"))
+        count = await connection.fetchval("SELECT count(*) FROM deposit_account")
+    return Phone(f"+86{13900000000 + count}")

@@ -10,7 +10,7 @@ from importlib import resources
 
 import structlog
 
-from jiaozi.operator.customers import store as customers
+from jiaozi.operator.customers.deposit_phone import DepositPhone
 from jiaozi.operator.customers.identify import IdentifyHolder
 from jiaozi.operator.customers.privacy import Privacy
 from jiaozi.operator.customers.prove_phone import ProvePhone
@@ -73,10 +73,10 @@ class Operator:
     demo: bool
     joined: Joined
     database: Database
-    privacy: Privacy
     core: CoreBanking
     registry: RegistryClient
     batcher: Batcher
+    deposit_phone: DepositPhone
     request_code: RequestCode
     open_wallet: OpenWallet
     exchange: ExchangeDeposit
@@ -88,9 +88,8 @@ class Operator:
 
     async def deposits_of(self, wallet: int) -> list[Deposit]:
         """Return the deposit accounts of the phone that a wallet was opened by."""
-        async with self.database.connection() as connection:
-            phone = await customers.deposit_phone(connection, wallet)
-        return [] if phone is None else await self.core.accounts_of([phone])
+        phone = await self.deposit_phone(wallet)
+        return [] if phone is None else await self.core.accounts_of(phone)
 
     async def check_reachable(self) -> None:
         """Check that the database answers, and that the registry did when it was last asked.
@@ -160,7 +159,7 @@ def _put_together(
 ) -> Operator:
     keys, now_ms, network = settings.keys, settings.now_ms, joined.network
     privacy = Privacy(key_encryption_key=keys.wrapping, lookup_key=keys.lookup)
-    core = settings.core or LedgerCore(database)
+    core = settings.core or LedgerCore(database, privacy)
     store = ExchangeStore(database)
     settle = SettleOrder(
         submit=batcher.submit,
@@ -201,10 +200,10 @@ def _put_together(
         demo=settings.demo,
         joined=joined,
         database=database,
-        privacy=privacy,
         core=core,
         registry=registry,
         batcher=batcher,
+        deposit_phone=DepositPhone(database=database, privacy=privacy),
         request_code=RequestCode(
             database=database, privacy=privacy, sms=_sms(settings), now_ms=now_ms
         ),

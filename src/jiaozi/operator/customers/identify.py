@@ -82,7 +82,7 @@ class IdentifyHolder:
                 evidence_id,
                 holder_id=holder_id,
                 kind=name,
-                sealed=self.privacy.seal(f"evidence/{evidence_id}", fields),
+                sealed=self.privacy.seal(evidence_record(evidence_id), fields),
                 now_ms=now_ms,
             )
 
@@ -92,6 +92,11 @@ class IdentifyHolder:
             return None
         digest = self.privacy.digest("document", document_subject(customer.kind, document))
         return Identifier("document", digest, customer.document_is_verified)
+
+
+def evidence_record(evidence_id: UUID) -> str:
+    """Return the place that a piece of evidence is sealed in."""
+    return f"evidence/{evidence_id}"
 
 
 def _records(phone: ProvenPhone, evidence: Evidence) -> Mapping[str, Mapping[str, str]]:

@@ -16,6 +16,10 @@ UPDATE registration SET tries = tries + 1
 WHERE id = $1 AND tries < $2 AND expires_ms > $3 AND wallet IS NULL
 RETURNING phone_digest, code_digest, data_key, sealed;
 
+-- name: forget_registrations
+-- Drop the registrations that opened no wallet and count towards no quota any more.
+DELETE FROM registration WHERE wallet IS NULL AND expires_ms < $1 AND requested_ms < $2;
+
 -- name: wallet_of_registration
 -- The wallet that a code opened, and its key, so that a repeated request finds it.
 SELECT wallet.number, wallet.public_key
@@ -59,9 +63,14 @@ INSERT INTO evidence (id, holder_id, kind, data_key, sealed, recorded_ms)
 VALUES ($1, $2, $3, $4, $5, $6);
 
 -- name: deposit_phone
--- The phone whose deposits a wallet reaches: the one proven when this very wallet was opened, if its
--- holder was the first to prove it. Whoever has the phone later reaches nothing by it.
-SELECT wallet.phone_digest
-FROM wallet JOIN holder_identifier AS phone
+-- The phones of a wallet's holder, sealed, and the digest of the one whose deposits the wallet
+-- reaches: the one proven when this very wallet was opened, if its holder was the first to prove it.
+-- Whoever has the phone later reaches nothing by it.
+SELECT wallet.phone_digest, evidence.id, evidence.data_key, evidence.sealed
+FROM wallet
+JOIN holder_identifier AS phone
     ON phone.holder_id = wallet.holder_id AND phone.digest = wallet.phone_digest
-WHERE wallet.number = $1 AND phone.kind = 'phone' AND phone.is_first;
+JOIN evidence ON evidence.holder_id = wallet.holder_id
+WHERE wallet.number = $1 AND phone.kind = 'phone' AND phone.is_first
+    AND evidence.kind = 'phone' AND evidence.data_key IS NOT NULL
+ORDER BY evidence.recorded_ms;

@@ -5,7 +5,7 @@ from importlib import resources
 from typing import Literal, NamedTuple
 from uuid import UUID, uuid4
 
-from jiaozi.operator.customers.model import CODE_TRIES_MAX, KnownHolder
+from jiaozi.operator.customers.model import CODE_TRIES_MAX, HOUR_MS, KnownHolder
 from jiaozi.operator.customers.privacy import Sealed
 from jiaozi.protocol.order_types import Holder
 from jiaozi.storage.database import Connection
@@ -19,6 +19,7 @@ class _Statements:
     count_registrations: str
     add_registration: str
     count_try: str
+    forget_registrations: str
     wallet_of_registration: str
     use_registration: str
     lock_identity: str
@@ -50,6 +51,14 @@ class Candidate(NamedTuple):
     phone_digest: bytes
     code_digest: bytes
     phone: Sealed
+
+
+class SealedPhone(NamedTuple):
+    """A phone of a holder as evidence, and the digest of the one that is looked for."""
+
+    wanted_digest: bytes
+    evidence_id: UUID
+    sealed: Sealed
 
 
 class Identifier(NamedTuple):
@@ -87,6 +96,11 @@ async def count_try(connection: Connection, registration_id: UUID, now_ms: int) 
         return None
     phone = Sealed(row["data_key"], row["sealed"])
     return Candidate(row["phone_digest"], row["code_digest"], phone)
+
+
+async def forget_registrations(connection: Connection, now_ms: int) -> None:
+    """Drop what came to nothing: a phone is kept no longer than its code and its quota need."""
+    await connection.execute(_SQL.forget_registrations, now_ms, now_ms - HOUR_MS)
 
 
 async def wallet_of_registration(
@@ -162,7 +176,10 @@ async def add_evidence(
     )
 
 
-async def deposit_phone(connection: Connection, number: int) -> bytes | None:
-    """Return the digest of the phone whose deposits a wallet reaches, None when it reaches none."""
-    digest: bytes | None = await connection.fetchval(_SQL.deposit_phone, number)
-    return digest
+async def deposit_phone(connection: Connection, number: int) -> list[SealedPhone]:
+    """Return a holder's phones, with the digest of the one whose deposits a wallet reaches."""
+    rows = await connection.fetch(_SQL.deposit_phone, number)
+    return [
+        SealedPhone(row["phone_digest"], row["id"], Sealed(row["data_key"], row["sealed"]))
+        for row in rows
+    ]

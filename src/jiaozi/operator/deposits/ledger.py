@@ -5,12 +5,13 @@ rules once more (migrations/0003_deposits.sql).
 """
 
 import secrets
-from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
 
 import asyncpg
 
+from jiaozi.operator.customers.model import Phone
+from jiaozi.operator.customers.privacy import Privacy
 from jiaozi.operator.deposits.model import CoreContradiction, Deposit
 from jiaozi.protocol.refusals import Code, refuse
 from jiaozi.storage.database import Connection, Database
@@ -39,13 +40,15 @@ _SQL = load_statements(_Statements, resources.files(__package__) / "queries.sql"
 class LedgerCore:
     """A `CoreBanking` that keeps the books itself."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, privacy: Privacy) -> None:
         self._database = database
+        self._privacy = privacy
 
-    async def accounts_of(self, owners: Sequence[bytes]) -> list[Deposit]:
-        """Return the deposit accounts of some owners."""
+    async def accounts_of(self, phone: Phone) -> list[Deposit]:
+        """Return the deposit accounts that a phone is on record for."""
+        owner = self._privacy.digest("phone", phone)
         async with self._database.connection() as connection:
-            rows = await connection.fetch(_SQL.accounts_of, owners)
+            rows = await connection.fetch(_SQL.accounts_of, owner)
         return [
             Deposit(deposit_id=row["id"], balance_fen=row["balance_fen"], held_fen=row["held_fen"])
             for row in rows
@@ -113,8 +116,9 @@ class LedgerCore:
         async with self._database.connection() as connection:
             await _credit(connection, key, deposit_id, amount_fen, debit=DIGITAL_YUAN)
 
-    async def open_funded(self, owner: bytes, amount_fen: int) -> str:
+    async def open_funded(self, phone: Phone, amount_fen: int) -> str:
         """Open a deposit account with money from outside, for demonstrations and tests."""
+        owner = self._privacy.digest("phone", phone)
         deposit_id = secrets.token_hex(8)
         async with self._database.transaction() as connection:
             await connection.execute(_SQL.open_account, deposit_id, owner)

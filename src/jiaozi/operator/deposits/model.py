@@ -5,9 +5,10 @@ something bears a key of the caller's; the same call again, after a crash or a l
 further effect. A call that contradicts an earlier one under the same key is a broken invariant.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
+
+from jiaozi.operator.customers.model import Phone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,8 +39,8 @@ class CoreContradiction(Exception):
 class CoreBanking(Protocol):
     """What an operator asks of its core; amounts in fen, keys of at most 128 characters."""
 
-    async def accounts_of(self, owners: Sequence[bytes]) -> list[Deposit]:
-        """Return the deposit accounts of the phones with these keyed digests."""
+    async def accounts_of(self, phone: Phone) -> list[Deposit]:
+        """Return the deposit accounts that a phone is on record for."""
 
     async def hold(self, key: str, deposit_id: str, amount_fen: int) -> None:
         """Set money aside.

@@ -1,8 +1,8 @@
 -- The built-in core banking. See migrations/0003_deposits.sql.
 
 -- name: accounts_of
--- The deposits of some owners.
-SELECT id, balance_fen, held_fen FROM deposit_account WHERE owner = ANY ($1) ORDER BY id;
+-- The deposits of an owner.
+SELECT id, balance_fen, held_fen FROM deposit_account WHERE owner = $1 ORDER BY id;
 
 -- name: open_account
 -- A deposit account for an owner.

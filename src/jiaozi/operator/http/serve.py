@@ -9,6 +9,7 @@ from importlib.metadata import version
 import structlog
 from prometheus_client import CollectorRegistry, Gauge
 
+from jiaozi.operator.customers import store as customers
 from jiaozi.operator.deposits.ledger import LedgerCore
 from jiaozi.operator.http.access import Access
 from jiaozi.operator.http.customers import customer_routes
@@ -52,18 +53,20 @@ def _collect_garbage_rarely() -> None:
 async def at_work(operator: Operator) -> AsyncIterator[AsgiApp]:
     """Run an operator's background work and yield its application."""
     access = Access(operator.database, operator.joined.network.id, operator.now_ms)
-    tasks = (operator.resolver.run(), operator.follow_feed.run(), _forget(access))
+    tasks = (operator.resolver.run(), operator.follow_feed.run(), _forget(operator, access))
     async with working(*tasks) as all_work:
         yield _application(operator, access, all_work)
 
 
-async def _forget(access: Access) -> None:
-    """Drop used nonces from time to time."""
+async def _forget(operator: Operator, access: Access) -> None:
+    """Drop used nonces, and registrations that came to nothing, from time to time."""
     while True:
         try:
             await access.forget()
+            async with operator.database.connection() as connection:
+                await customers.forget_registrations(connection, operator.now_ms())
         except StorageUnavailable as error:
-            _log.warning("nonces_not_forgotten", problem=str(error))
+            _log.warning("not_forgotten", problem=str(error))
         await asyncio.sleep(_FORGET_PERIOD_S)
 
 
@@ -88,7 +91,7 @@ def _application(operator: Operator, access: Access, all_work: Callable[[], bool
     app.include_router(wallet_routes(operator, access))
     app.include_router(deposit_routes(operator, access))
     if operator.demo and isinstance(operator.core, LedgerCore):
-        app.include_router(demo_routes(operator, operator.core))
+        app.include_router(demo_routes(operator.core))
     take_orders = TakeOrders(operator.batcher, operator.code)
     hot = {("POST", "/v1/orders"): HotRoute(take_orders, ORDERS_BYTES_MAX)}
     return Dispatcher(app, hot, registry=figures)

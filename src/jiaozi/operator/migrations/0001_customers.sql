@@ -12,6 +12,7 @@ CREATE TABLE registration (
     requested_ms bigint   NOT NULL,
     expires_ms   bigint   NOT NULL CHECK (expires_ms > requested_ms)
 );
+CREATE INDEX registration_to_forget ON registration (expires_ms);
 CREATE INDEX registration_by_phone ON registration (phone_digest, requested_ms);
 
 -- kind: 1 a person, 2 a company. The group binds a holder's limits together at the registry.

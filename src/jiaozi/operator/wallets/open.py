@@ -109,7 +109,7 @@ class OpenWallet:
         """A deposit account proves something only if it is of the very same phone."""
         if evidence.deposit_id is None:
             return
-        own = await self.core.accounts_of([phone.digest])
+        own = await self.core.accounts_of(phone.phone)
         if evidence.deposit_id not in {each.deposit_id for each in own}:
             raise refuse(Code.EVIDENCE_INSUFFICIENT, "deposit_id")
 
