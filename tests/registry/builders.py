@@ -345,10 +345,6 @@ class RegistryWorld:
         await self.fund_reserve(operator, amount_fen)
         await self.issue(operator, amount_fen)
 
-    def forget_accounts(self) -> None:
-        """Have the writer look at the database again, after a test changed it by hand."""
-        self.writer._cache.clear()
-
     async def fund_reserve(self, operator: int, amount_fen: int) -> Answer:
         """Fund an operator's reserve."""
         return (await self.settle(self.orders.fund_reserve(operator, amount_fen)))[0]

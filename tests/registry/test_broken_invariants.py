@@ -101,7 +101,6 @@ async def test_tampered_balance_that_cannot_be_stops_the_writer(own_world: Regis
         await connection.execute(
             "UPDATE account SET balance_fen = 0 WHERE number = $1", numbers.ISSUANCE
         )
-    world.forget_accounts()
     await stops(world, world.orders.destroy(ONE, 10), reason="contra_not_above_zero")
 
 

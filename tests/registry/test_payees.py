@@ -19,7 +19,6 @@ async def set_column(world: RegistryWorld, wallet: Wallet, assignment: str) -> N
         await connection.execute(
             f"UPDATE account SET {assignment} WHERE number = $1", wallet.number
         )
-    world.forget_accounts()
 
 
 async def payee_that(world: RegistryWorld, cause: PayeeCause, operator: int) -> Wallet:
@@ -181,6 +180,5 @@ async def test_balances_stop_at_the_largest_amount(own_world: RegistryWorld) -> 
             payee.number,
             2**63 - 5,
         )
-    world.forget_accounts()
     await refused(world, world.orders.payment(payer, payee, 5), Code.PAYEE_CANNOT_RECEIVE)
     assert (await world.pay(payer, payee, 4)).outcome == SETTLED

@@ -5,8 +5,8 @@ import asyncio
 import asyncpg
 import pytest
 
-from jiaozi.central_bank.registry import cache, store
 from jiaozi.central_bank.registry import intake as intake_module
+from jiaozi.central_bank.registry import store
 from jiaozi.central_bank.registry import writer as writer_module
 from jiaozi.central_bank.registry.batch import Answer
 from jiaozi.central_bank.registry.model import Totals
@@ -228,19 +228,7 @@ async def _lead_once(dsn: str) -> None:
         pass
 
 
-async def test_accounts_at_hand_are_forgotten_beyond_their_number(
-    own_world: RegistryWorld, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    world = own_world
-    monkeypatch.setattr(cache, "ACCOUNTS_MAX", 3)
-    payer, *payees = await world.open_wallets(6, balance_fen=100)
-    for payee in payees:
-        await world.pay(payer, payee, 7)
-    assert (await world.account(payer.number)).balance_fen == 100 - 7 * len(payees)
-    assert {(await world.account(each.number)).balance_fen for each in payees} == {107}
-
-
-async def test_a_block_that_was_not_committed_leaves_no_trace_at_hand(
+async def test_a_block_that_was_not_committed_leaves_no_trace(
     own_world: RegistryWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world = own_world

@@ -6,7 +6,6 @@ How one order flows, file by file::
     intake.py        bytes -> orders; shape checked; signatures checked by verifiers.py
     writer.py        one batch at a time: load, post, commit as one block, answer
     post.py          one order against the accounts: the signers, then the rules of model.py
-    cache.py         the accounts that the writer has at hand
     control.py       keys, operators, rulebooks: what officers decide
     store.py         the statements of queries.sql
     views.py         what operators, holders and auditors may read

@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 from jiaozi.central_bank.registry import store
 from jiaozi.central_bank.registry.block import Draft, readers_of_refused, readers_of_settled
-from jiaozi.central_bank.registry.cache import AccountCache
 from jiaozi.central_bank.registry.control import Control
 from jiaozi.central_bank.registry.model import RESERVE_KINDS, Kind, PayeeRefusal, Totals
 from jiaozi.central_bank.registry.post import Ledger, post
@@ -31,7 +30,6 @@ class Answer(NamedTuple):
 
 async def load_ledger(
     connection: Connection,
-    cache: AccountCache,
     orders: Sequence[Order],
     totals: Totals,
     control: Control,
@@ -48,11 +46,11 @@ async def load_ledger(
             touched |= _also_touched(order, control)
         if order.type is OrderType.OPEN_ACCOUNT:
             groups.add(order.body["group"])
+    accounts = await store.load_accounts(connection, touched) if touched else {}
     heads = await store.load_groups(connection, groups)
-    accounts = await cache.load(connection, touched.union(heads.values()))
     return Ledger(
         accounts=accounts,
-        groups={key: accounts[number] for key, number in heads.items()},
+        groups={key: accounts.setdefault(head.number, head) for key, head in heads.items()},
         control=control,
         totals=totals,
         time_ms=time_ms,

@@ -7,8 +7,11 @@ SELECT number, kind, operator, wallet_class, holder, suite, key, group_id, head,
 FROM account WHERE number = ANY ($1::bigint[]);
 
 -- name: group_heads
--- The accounts that carry the totals of these groups.
-SELECT number, group_id, operator
+-- The wallets that carry the totals of these groups, with the same fields.
+SELECT number, kind, operator, wallet_class, holder, suite, key, group_id, head, parent, closed,
+       freezes, balance_cap_fen, single_limit_fen, day_limit_fen, year_limit_fen,
+       second_factor_above_fen, balance_fen, spent_on, day_spent_fen, year_spent_fen,
+       group_balance_fen, group_spent_on, group_day_spent_fen, group_year_spent_fen
 FROM account WHERE number = head AND kind = 5 AND group_id = ANY ($1::bytea[]);
 
 -- name: prepare_changes

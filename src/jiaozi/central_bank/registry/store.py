@@ -101,18 +101,24 @@ class Tip:
 
 
 async def load_accounts(connection: Connection, numbers: Iterable[int]) -> dict[int, Account]:
-    """Load accounts; those that do not exist are left out."""
+    """Load accounts and the heads of their groups; those that do not exist are left out."""
     rows = await connection.fetch(SQL.accounts, list(numbers))
-    return {row[0]: Account(*row) for row in rows}
+    accounts = {row[0]: Account(*row) for row in rows}
+    heads = {each.head for each in accounts.values()} - accounts.keys()
+    if heads:
+        for row in await connection.fetch(SQL.accounts, list(heads)):
+            accounts[row[0]] = Account(*row)
+    return accounts
 
 
 async def load_groups(
     connection: Connection, groups: Iterable[bytes]
-) -> dict[tuple[bytes, int], int]:
-    """Find the numbers of the heads of groups, by group and operator."""
+) -> dict[tuple[bytes, int], Account]:
+    """Load the heads of groups, by group and operator."""
     wanted = list(groups)
     rows = await connection.fetch(SQL.group_heads, wanted) if wanted else []
-    return {(row["group_id"], row["operator"]): row["number"] for row in rows}
+    heads = (Account(*row) for row in rows)
+    return {(each.group_id, each.operator): each for each in heads}
 
 
 async def load_used(

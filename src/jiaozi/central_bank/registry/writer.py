@@ -27,7 +27,6 @@ import structlog
 from jiaozi.central_bank.registry import store
 from jiaozi.central_bank.registry.batch import Answer, load_ledger, post_one, totals_after
 from jiaozi.central_bank.registry.block import Draft, Sealed
-from jiaozi.central_bank.registry.cache import AccountCache
 from jiaozi.central_bank.registry.control import Control
 from jiaozi.central_bank.registry.post import Ledger
 from jiaozi.protocol import ids
@@ -108,7 +107,6 @@ class Writer:
         self._signer = block_signer
         self._clock_ms = clock_ms
         self._idle_block_s = idle_block_s
-        self._cache = AccountCache()
         self._queue: deque[Pending] = deque()
         self._arrived = asyncio.Event()
         self._lead: _Lead | None = None
@@ -222,7 +220,6 @@ class Writer:
         _check_library(control)
         await connection.execute(store.SQL.prepare_changes)
         await connection.execute(store.SQL.plan_by_key)
-        self._cache.clear()
         self._lead = _Lead(tip, control, (range(0), 0))
         _log.info("writer_leads", height=tip.height)
         while True:
@@ -254,9 +251,7 @@ class Writer:
         await transaction.start()
         try:
             orders = [each.order for each in batch]
-            ledger = await load_ledger(
-                connection, self._cache, orders, lead.tip.totals, lead.control, time_ms
-            )
+            ledger = await load_ledger(connection, orders, lead.tip.totals, lead.control, time_ms)
             used = await store.load_used(connection, orders)
             loaded = {each.number: each.balance_fen for each in ledger.accounts.values()}
             draft = Draft(lead.tip.height + 1)
@@ -269,7 +264,6 @@ class Writer:
                 await transaction.commit()
                 self._adopt(lead, ledger, sealed)
         except BaseException:
-            self._cache.clear()
             if not self._committing and not connection.is_closed():
                 await transaction.rollback()
             raise
