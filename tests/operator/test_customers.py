@@ -125,7 +125,7 @@ async def test_a_registration_that_came_to_nothing_is_forgotten_after_its_hour(
     await world.open_wallet()
     await world.register(new_phone())
     remaining = []
-    for wait_ms in (0, HOUR_MS, 1):
+    for wait_ms in (0, HOUR_MS - 60_000, 60_000):
         world.clock.advance(wait_ms)
         async with world.database.connection() as connection:
             await forget_registrations(connection, world.clock())

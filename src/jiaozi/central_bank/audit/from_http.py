@@ -100,7 +100,7 @@ async def open_http(
     Raises:
         SourceUnavailable: No answer, or no genesis.
     """
-    async with httpx.AsyncClient(base_url=url, timeout=ANSWER_TIMEOUT_S) as client:
+    async with httpx.AsyncClient(base_url=url, timeout=ANSWER_TIMEOUT_S, trust_env=False) as client:
         try:
             answer = await client.get("/v1/genesis")
             network = read_genesis(answer.content)
