@@ -2,7 +2,7 @@
 
 ::
 
-    start   directory held -> keys and genesis -> PostgreSQL -> central bank -> operators
+    start   directory held -> keys and genesis -> PostgreSQL -> central bank and operators
     stop    operators -> central bank -> PostgreSQL -> directory released
 
 While it runs, whatever dies is started again. An operator that cannot reach the central bank, and
@@ -92,8 +92,7 @@ async def local_network(
         parties = [network.central_bank, *network.operators.values()]
         for each in parties:
             stack.push_async_callback(each.stop)
-        await network.central_bank.start()
-        await asyncio.gather(*(each.start() for each in network.operators.values()))
+        await asyncio.gather(*(each.start() for each in parties))
         await stack.enter_async_context(_kept_running(postgres, parties, tell))
         yield network
 

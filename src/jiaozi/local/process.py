@@ -19,7 +19,7 @@ from jiaozi.service.files import make_directory
 from jiaozi.storage.privilege import dying_with_us
 
 LOG_BYTES_MAX = 16 * 1024 * 1024
-READY_TIMEOUT_S = 60.0
+READY_TIMEOUT_S = 120.0
 STOP_TIMEOUT_S = 20.0
 PAUSE_MIN_S = 0.5
 PAUSE_MAX_S = 30.0
