@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 _LINK = re.compile(r"\]\(([^)#\s]+)(#[^)\s]*)?\)")
 _EVENT = re.compile(r"""_log\.(?:warning|error|critical)\(\s*"([a-z_]+)\"""")
-_REFERENCE = re.compile(r"\b(rules|domain)\.md §([A-H]|[0-9])")
+_REFERENCE = re.compile(r"\b(rules|design|domain)\.md §([A-H]|[0-9])")
 
 
 def test_the_page_of_refusals_is_current() -> None:
@@ -33,7 +33,7 @@ def test_every_alarm_in_the_logs_is_explained() -> None:
 
 
 def test_the_rules_that_code_names_are_there() -> None:
-    for source in (ROOT / "src").rglob("*.py"):
+    for source in (*(ROOT / "src").rglob("*.py"), *(ROOT / "tests").rglob("*.py")):
         for document, section in _REFERENCE.findall(source.read_text("utf-8")):
             page = (ROOT / "docs" / f"{document}.md").read_text("utf-8")
             assert f"\n## {section}. " in page, f"{document}.md §{section} of {source.name}"
