@@ -222,7 +222,7 @@ class Story:
         async with httpx.AsyncClient(trust_env=False) as http:
             answer = await http.get(f"{self._network.central_bank_url}/v1/supply")
         problems = differences(expected, answer.json())
-        with self._step("blocks audited", 1, None) as advance:
+        with self._step("audit from genesis", 1, None) as advance:
             audit = await self._audit()
             advance()
         if (audit.issued_fen, audit.destroyed_fen) != (expected.issued_fen, expected.destroyed_fen):
