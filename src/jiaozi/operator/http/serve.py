@@ -66,7 +66,7 @@ async def _forget(operator: Operator, access: Access) -> None:
             async with operator.database.connection() as connection:
                 await customers.forget_registrations(connection, operator.now_ms())
         except StorageUnavailable as error:
-            _log.warning("nonces_not_forgotten", problem=str(error))
+            _log.warning("not_forgotten", problem=str(error))
         await asyncio.sleep(_FORGET_PERIOD_S)
 
 
