@@ -1,6 +1,7 @@
 """Fixtures for everything with SQL: a real PostgreSQL, and a fresh database for each test."""
 
 import asyncio
+import os
 import tempfile
 import uuid
 from collections.abc import AsyncIterator, Iterator
@@ -10,6 +11,9 @@ import pytest
 
 from jiaozi.storage.database import Database
 from jiaozi.storage.embedded import EmbeddedPostgres
+
+# Commands print for a wide terminal, in whatever order tests bring their consoles into being.
+os.environ["COLUMNS"] = "200"
 
 # For tests of what statements do, not of what survives a crash.
 FAST_NOT_DURABLE = {
