@@ -65,8 +65,11 @@ class Load:
         while not self.stopping:
             orders = [self._order(chance, own) for _ in range(orders_per_request)]
             orders += chance.sample(orders, 1)  # a client that sends twice
-            if not await self._send(operator, orders):
-                await asyncio.sleep(0.05)
+            await until(partial(self._is_over, operator, orders), timeout_s=120, pause_s=0.1)
+
+    async def _is_over(self, operator: int, orders: list[bytes]) -> bool:
+        """Send orders again, as a client does that has no answer."""
+        return await self._send(operator, orders) or self.stopping
 
     def _order(self, chance: random.Random, own: Sequence[Wallet]) -> bytes:
         payer = chance.choice(own)

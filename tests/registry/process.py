@@ -25,7 +25,7 @@ class RegistryProcess:
     def __init__(self, dsn: str, genesis_file: Path, log: Path) -> None:
         self._dsn = dsn
         self._genesis_file = genesis_file
-        self._log = log
+        self.log = log
         self._port = _free_port()
         self._process: asyncio.subprocess.Process | None = None
 
@@ -42,7 +42,7 @@ class RegistryProcess:
 
     async def start(self) -> None:
         """Start the process and wait until it takes requests; it need not lead yet."""
-        with self._log.open("ab") as log:
+        with self.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 str(_PROGRAM),
@@ -55,7 +55,7 @@ class RegistryProcess:
             )
         assert self._process.stdout is not None
         line = await asyncio.wait_for(self._process.stdout.readline(), 60)
-        assert line.decode().strip() == self.url, self._log.read_text()
+        assert line.decode().strip() == self.url, self.log.read_text()
 
     async def kill(self) -> None:
         """End the process as a power cut would."""
@@ -81,6 +81,9 @@ async def registry_process(
     try:
         await process.start()
         yield process
+    except BaseException:
+        print(process.log.read_text())  # pytest shows it
+        raise
     finally:
         await process.kill()
 

@@ -2,10 +2,11 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import psutil
 import pytest
+import uvloop
 
 from jiaozi.central_bank.registry import verifiers
 from jiaozi.central_bank.registry.verifiers import PROCESS_MIN, Check, Verifiers
@@ -57,7 +58,10 @@ async def test_requests_side_by_side_get_their_own_answers(two: Verifiers) -> No
     assert answers == [right for _, right in sets]
 
 
-async def test_killed_process_costs_no_answer_and_changes_none(two: Verifiers) -> None:
+async def check_while_killing() -> None:
+    """Check signatures while their processes are killed; all answers must be right."""
+    two = Verifiers(2)
+    await two.start()
     sets = [make_checks(200, seed) for seed in range(12)]
     wrong: list[int] = []
 
@@ -77,6 +81,15 @@ async def test_killed_process_costs_no_answer_and_changes_none(two: Verifiers) -
         await asyncio.gather(kill(), *map(check_for_a_while, range(6)))
     assert wrong == []
     assert len(processes()) == 2
+    await two.stop()
+
+
+@pytest.mark.parametrize("loop_factory", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_killed_process_costs_no_answer_and_changes_none(
+    loop_factory: Callable[[], asyncio.AbstractEventLoop],
+) -> None:
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        runner.run(check_while_killing())
 
 
 async def test_registry_without_processes_checks_in_a_thread() -> None:

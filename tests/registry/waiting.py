@@ -5,7 +5,9 @@ from collections.abc import Awaitable, Callable
 from inspect import isawaitable
 
 
-async def until(condition: Callable[[], bool | Awaitable[bool]], *, timeout_s: float = 10) -> None:
+async def until(
+    condition: Callable[[], bool | Awaitable[bool]], *, timeout_s: float = 10, pause_s: float = 0.01
+) -> None:
     """Wait until a condition holds.
 
     Raises:
@@ -18,4 +20,4 @@ async def until(condition: Callable[[], bool | Awaitable[bool]], *, timeout_s: f
                 holds = await holds
             if holds:
                 return
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(pause_s)

@@ -129,8 +129,10 @@ class _Process:
         body = cbor2.dumps(checks)
         self._waiting.append((len(checks), future))
         self.under_way += len(checks)
-        self._requests.write(_LENGTH.pack(len(body)) + body)
-        with contextlib.suppress(OSError):  # the reader notices the end as well, and tells
+        # The reader notices the end of the process as well, and tells; uvloop's pipe that is closed
+        # raises a RuntimeError.
+        with contextlib.suppress(OSError, RuntimeError):
+            self._requests.write(_LENGTH.pack(len(body)) + body)
             await self._requests.drain()
         return await future
 
@@ -169,4 +171,5 @@ if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # The writer is the one thing that cannot be divided; checks fill what it leaves of the cores.
     os.nice(_NICENESS)
-    serve(sys.stdin.buffer, sys.stdout.buffer)
+    with contextlib.suppress(BrokenPipeError), open(1, "wb", buffering=0, closefd=False) as answers:
+        serve(sys.stdin.buffer, answers)
