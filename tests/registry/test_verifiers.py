@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 
 import psutil
 import pytest
@@ -84,12 +84,25 @@ async def check_while_killing() -> None:
     await two.stop()
 
 
+async def check_on_closed_pipes() -> None:
+    """Check signatures when the way to the processes is closed and nobody has noticed yet."""
+    two = Verifiers(2)
+    await two.start()
+    for each in two._processes:
+        each._requests.close()
+    checks, right = make_checks(300, seed=1)
+    assert await two.check(checks) == right
+    await two.stop()
+
+
 @pytest.mark.parametrize("loop_factory", [asyncio.new_event_loop, uvloop.new_event_loop])
-def test_killed_process_costs_no_answer_and_changes_none(
+@pytest.mark.parametrize("story", [check_while_killing, check_on_closed_pipes])
+def test_lost_process_costs_no_answer_and_changes_none(
     loop_factory: Callable[[], asyncio.AbstractEventLoop],
+    story: Callable[[], Coroutine[None, None, None]],
 ) -> None:
     with asyncio.Runner(loop_factory=loop_factory) as runner:
-        runner.run(check_while_killing())
+        runner.run(story())
 
 
 async def test_registry_without_processes_checks_in_a_thread() -> None:
