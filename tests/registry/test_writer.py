@@ -12,6 +12,7 @@ from jiaozi.central_bank.registry.batch import Answer
 from jiaozi.central_bank.registry.model import Totals
 from jiaozi.protocol.blocks import Header, sign_header
 from jiaozi.protocol.refusals import SETTLED, Code, Refusal
+from jiaozi.storage.database import Connection
 from jiaozi.storage.embedded import EmbeddedPostgres
 from tests.registry.builders import OPERATORS, RegistryWorld, Wallet, registry_world
 from tests.registry.effects import state
@@ -143,6 +144,29 @@ async def test_who_missed_a_block_does_not_wait_for_the_next(own_world: Registry
     assert not waiting.done()
     await world.open_wallet()
     await asyncio.wait_for(waiting, 5)
+
+
+async def test_connection_that_fails_even_to_undo_is_replaced(
+    own_world: RegistryWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = own_world
+    payer, payee = await pair(world)
+    order = world.orders.payment(payer, payee, 1)
+    busy: list[asyncio.Task[object]] = []
+
+    async def fail(connection: Connection, *_: object) -> bool:
+        busy.append(asyncio.create_task(connection.execute("SELECT pg_sleep(1)")))
+        await asyncio.sleep(0.05)
+        raise asyncpg.InternalClientError("cannot switch to state 21; another operation")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(store, "append_block", fail)
+        [answer] = await world.submit(order)
+    assert code_of(answer) is Code.UNAVAILABLE
+    await until_leading(world)
+    await world.settle(order)
+    [result] = await asyncio.gather(*busy, return_exceptions=True)
+    assert isinstance(result, asyncpg.PostgresConnectionError)
 
 
 async def test_full_queue_is_busy_and_takes_nothing(

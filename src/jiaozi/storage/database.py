@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal, Self, TypeAlias
 from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
+from asyncpg.transaction import Transaction
 
 from jiaozi.storage.errors import CommitUnknown, StorageUnavailable
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 else:
     Connection, Pool = asyncpg.Connection, asyncpg.Pool
 
-__all__ = ["Connection", "Database"]
+__all__ = ["Connection", "Database", "roll_back"]
 
 Isolation = Literal["read_committed", "repeatable_read", "serializable"]
 
@@ -153,8 +154,7 @@ class Database:
             try:
                 yield connection
             except BaseException:
-                if not is_lost(connection):
-                    await transaction.rollback()
+                await roll_back(connection, transaction)
                 raise
             with self._storage_errors(connection, CommitUnknown):
                 await transaction.commit()
@@ -171,9 +171,24 @@ class Database:
             raise
 
 
+async def roll_back(connection: Connection, transaction: Transaction) -> None:
+    """Undo a transaction after an error; if that fails too, end the connection, which undoes it.
+
+    So nothing hides the error that came first.
+    """
+    try:
+        if not is_lost(connection):
+            await transaction.rollback()
+    except _DRIVER_ERRORS:
+        if not is_lost(connection):
+            connection.terminate()
+
+
 def means_unavailable(error: Exception, connection: Connection) -> bool:
     """Tell whether an error says that the database cannot be used, or concerns its statement."""
-    return is_lost(connection) or isinstance(error, _UNAVAILABLE)
+    # Of a connection that one task uses, this says that its end is under way.
+    is_ending = isinstance(error, asyncpg.InterfaceError) and "in progress" in str(error)
+    return is_ending or is_lost(connection) or isinstance(error, _UNAVAILABLE)
 
 
 def is_lost(connection: Connection) -> bool:

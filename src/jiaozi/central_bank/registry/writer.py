@@ -35,7 +35,7 @@ from jiaozi.protocol.domains import NetworkId
 from jiaozi.protocol.orders import Order
 from jiaozi.protocol.refusals import SETTLED, Code, Refusal, refuse
 from jiaozi.protocol.suites import Signer
-from jiaozi.storage.database import Connection, Database
+from jiaozi.storage.database import Connection, Database, roll_back
 from jiaozi.storage.errors import StorageUnavailable
 
 BATCH_MAX = 2_000
@@ -264,8 +264,8 @@ class Writer:
                 await transaction.commit()
                 self._adopt(lead, ledger, sealed)
         except BaseException:
-            if not self._committing and not connection.is_closed():
-                await transaction.rollback()
+            if not self._committing:
+                await roll_back(connection, transaction)
             raise
         for pending, answer in zip(batch, answers, strict=True):
             pending.request.answer(pending.place, answer)
