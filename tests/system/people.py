@@ -36,7 +36,7 @@ class People:
         """Open a wallet with a deposit behind it, however often it takes."""
         unused: Any = None
         world = OperatorWorld(
-            unused, unused, unused, unused, http, Clock(), self.parties.network_id, unused
+            unused, unused, unused, unused, http, Clock(), self.parties.network_id
         )
         phone = new_phone()
         caller = world.new_caller()
