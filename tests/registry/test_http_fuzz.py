@@ -10,7 +10,7 @@ from tests.registry.builders import Wallet
 from tests.registry.served import Served, problem
 
 FUZZ = settings(
-    max_examples=120,
+    max_examples=70,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],

@@ -197,7 +197,7 @@ def run(server: EmbeddedPostgres, examples: int, steps: int, *, at_length: bool)
 
 
 def test_registry_agrees_with_the_reference(postgres: EmbeddedPostgres) -> None:
-    run(postgres, 30, 20, at_length=False)
+    run(postgres, 20, 20, at_length=False)
 
 
 @pytest.mark.chaos
