@@ -55,11 +55,14 @@ async def town(path: Path, *, codes: tuple[int, ...], holders: int) -> AsyncIter
         yield people
 
 
-async def live(people: People, holder: Holder, seed: int, steps: int) -> None:
-    """Exchange, pay and redeem in some order."""
+async def live(
+    people: People, holder: Holder, seed: int, steps: int, all_killed: asyncio.Event
+) -> None:
+    """Exchange, pay and redeem in some order, for some steps and until the last kill is over."""
     chance = random.Random(seed)
     await people.exchange(holder, 500_00)
-    for _ in range(steps):
+    while steps > 0 or not all_killed.is_set():
+        steps -= 1
         amount_fen = chance.randint(1, 300_00)
         match chance.choice(("exchange", "pay", "pay", "redeem")):
             case "exchange":
@@ -76,14 +79,15 @@ async def play(people: People, storm: Storm, kills: list[Kill], steps: int) -> N
     it = people.parties
     for proxy in it.proxies.values():
         proxy.weather = storm
+    all_killed = asyncio.Event()
     lives = [
-        asyncio.create_task(live(people, each, seed, steps))
+        asyncio.create_task(live(people, each, seed, steps, all_killed))
         for seed, each in enumerate(people.holders)
     ]
     for each in kills:
         await asyncio.sleep(0.4)
-        assert not all(life.done() for life in lives), "killed too late"
         await each(it)
+    all_killed.set()
     await asyncio.gather(*lives)
     storm.is_over = True
     await it.until_healthy()
