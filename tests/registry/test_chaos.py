@@ -5,12 +5,10 @@ long one in `make chaos`.
 """
 
 import asyncio
-import os
 import random
-import signal
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,7 +23,13 @@ from tests.registry.process import RegistryProcess, callers_of, registry_process
 from tests.registry.served import Served, problem, until_healthy
 from tests.registry.waiting import until
 
-DURABLE = {"shared_buffers": "32MB", "max_wal_size": "256MB"}
+DURABLE = {
+    "shared_buffers": "32MB",
+    "max_wal_size": "256MB",
+    # In microseconds: most of a batch's time is its commit, so most faults hit one.
+    "commit_delay": "50000",
+    "commit_siblings": "0",
+}
 CLIENTS = 6
 ORDERS_PER_REQUEST = 60
 """Enough for the verifier processes."""
@@ -48,7 +52,11 @@ class Stage:
         await self.process.start()
 
     async def kill_postgres(self) -> None:
-        os.kill(self.postgres.pid, signal.SIGKILL)
+        server = psutil.Process(self.postgres.pid)
+        # Its children first: one that commits would go on to the end of that.
+        for each in [*server.children(), server]:
+            with suppress(psutil.NoSuchProcess):
+                each.kill()
         await self.postgres.stop()
         await self.postgres.start()
 

@@ -34,7 +34,7 @@ SETTINGS: Mapping[str, str] = MappingProxyType(
     {
         "fsync": "on",
         "synchronous_commit": "on",
-        "shared_buffers": "256MB",
+        "shared_buffers": "1GB",
         "max_wal_size": "4GB",
         "checkpoint_timeout": "15min",
         "max_connections": "64",
