@@ -12,7 +12,7 @@ from jiaozi.protocol.cose import SIGNERS_MAX
 from jiaozi.protocol.domains import Domain, NetworkId, external_aad
 from jiaozi.protocol.genesis import Genesis, sign_genesis
 from jiaozi.protocol.ids import DAY_MS, OrderId, new_order_id
-from jiaozi.protocol.order_types import LEGS_MAX, ORDER_TYPES, OrderType, Role
+from jiaozi.protocol.order_types import LEGS_MAX, ORDER_TYPES, FieldKind, OrderType, Role
 from jiaozi.protocol.orders import Leg, Order, OrderHead, leg_hash, parse, sign_order
 from jiaozi.protocol.receipts import encode_receipt
 from jiaozi.protocol.refusals import SETTLED, Code, Outcome, Refusal
@@ -66,12 +66,28 @@ ENDS = {
     OrderType.ISSUE: (numbers.ISSUANCE, _VAULT),
     OrderType.DESTROY: (_VAULT, numbers.ISSUANCE),
     OrderType.FUND_RESERVE: (numbers.SETTLEMENT, numbers.reserve_of(OPERATOR)),
+    OrderType.MANDATE_PAYMENT: (ALICE, BOB),
 }
 SIGNERS = {
     Role.DEBITED: (WALLET_SEED,),
     Role.VAULT: (VAULT_SEED,),
     Role.CERTIFY: (CERTIFY_SEED,),
     Role.OFFICERS: (OFFICER_SEED, OTHER_OFFICER_SEED),
+    Role.WALLET: (WALLET_SEED,),
+    Role.OPERATOR_OFFICERS: (OFFICER_SEED, OTHER_OFFICER_SEED),
+    Role.MANDATE: (OTHER_WALLET_SEED,),
+}
+_VALUES: dict[FieldKind, int | bytes] = {
+    FieldKind.UINT: 5_000,
+    FieldKind.SUITE: -8,
+    FieldKind.BYTES16: bytes(range(16)),
+    FieldKind.BYTES32: bytes(range(32)),
+    FieldKind.KEY: signer_of(OTHER_WALLET_SEED).public_key,
+    FieldKind.OPERATOR: OPERATOR,
+    FieldKind.WALLET_NUMBER: ALICE,
+    FieldKind.HOLDER: 1,
+    FieldKind.FREEZE_SCOPE: 3,
+    FieldKind.HALT_SCOPE: 2,
 }
 
 
@@ -111,7 +127,7 @@ def body_of(order_type: OrderType) -> dict[str, int | bytes]:
         case OrderType.REVOKE:
             return {"key": signer_of(VAULT_SEED).public_key}
         case _:
-            return {}
+            return {each.name: _VALUES[each.kind] for each in ORDER_TYPES[order_type].body}
 
 
 def seeds_of(order_type: OrderType) -> tuple[int, ...]:

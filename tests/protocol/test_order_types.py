@@ -69,6 +69,10 @@ def good_edges(field: BodyField) -> Iterator[object]:
             yield from (1, 9999)
         case FieldKind.HOLDER:
             yield from (1, 2)
+        case FieldKind.FREEZE_SCOPE:
+            yield from (1, 3)
+        case FieldKind.HALT_SCOPE:
+            yield from (1, 4)
         case FieldKind.BYTES16:
             yield bytes(16)
         case FieldKind.BYTES32:
@@ -107,6 +111,10 @@ def bad_values(field: BodyField) -> Iterator[object]:
             yield from (0, 10_000)
         case FieldKind.HOLDER:
             yield from (0, 3)
+        case FieldKind.FREEZE_SCOPE:
+            yield from (0, 4)
+        case FieldKind.HALT_SCOPE:
+            yield from (0, 5)
         case FieldKind.BYTES16:
             yield from (bytes(15), bytes(17), 16)
         case FieldKind.BYTES32:
@@ -231,11 +239,26 @@ def test_a_the_table_covers_every_type_once() -> None:
 @pytest.mark.parametrize(
     ("roles", "types"),
     [
-        ((Role.CERTIFY,), {"OPEN_ACCOUNT"}),
+        (
+            (Role.CERTIFY,),
+            {"OPEN_ACCOUNT", "SET_CLASS", "OPERATOR_FREEZE", "OPERATOR_UNFREEZE"}
+            | {"REBIND_REQUEST", "REBIND_COMPLETE", "REBIND_WITHDRAW"},
+        ),
+        (
+            (Role.WALLET,),
+            {"LOWER_LIMITS", "HOLDER_FREEZE", "CLOSE", "REBIND_OBJECT", "CANCEL_MANDATE"},
+        ),
+        ((Role.WALLET, Role.CERTIFY), {"RAISE_LIMITS", "HOLDER_UNFREEZE", "MANDATE"}),
+        ((Role.CERTIFY, Role.OPERATOR_OFFICERS), {"REBIND_OVERRULE"}),
+        ((Role.MANDATE,), {"MANDATE_PAYMENT"}),
         ((Role.DEBITED,), {"PAYMENT", "REDEEM"}),
         ((Role.VAULT,), {"EXCHANGE"}),
         ((Role.VAULT, Role.OFFICERS), {"ISSUE", "DESTROY"}),
-        ((Role.OFFICERS,), {"FUND_RESERVE", "RULEBOOK", "QUOTA", "CERTIFY", "REVOKE"}),
+        (
+            (Role.OFFICERS,),
+            {"FUND_RESERVE", "RULEBOOK", "QUOTA", "CERTIFY", "REVOKE", "REASSIGN", "HALT"}
+            | {"AUTHORITY_FREEZE", "AUTHORITY_UNFREEZE"},
+        ),
     ],
 )
 def test_a_each_type_is_signed_by_those_of_the_rules(

@@ -26,6 +26,8 @@ GOOD: dict[FieldKind, int | bytes] = {
     FieldKind.OPERATOR: 1001,
     FieldKind.WALLET_NUMBER: new_wallet(1001, 1).number,
     FieldKind.HOLDER: 1,
+    FieldKind.FREEZE_SCOPE: 1,
+    FieldKind.HALT_SCOPE: 1,
 }
 
 

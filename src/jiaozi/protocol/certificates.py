@@ -38,6 +38,7 @@ class Use(IntEnum):
     OFFICER = 6
     DEVICE = 7
     AUDITOR = 8
+    OPERATOR_OFFICER = 9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +104,7 @@ def read_fields(fields: object) -> Certified:
         raise refuse(Code.MALFORMED, "certificate.use")
     person = fields.get(3)
     is_person = type(person) is bytes and len(person) == PERSON_LENGTH
-    if (3 in fields) != (use == Use.OFFICER) or (3 in fields and not is_person):
+    if (3 in fields) != (use in _PERSONS) or (3 in fields and not is_person):
         raise refuse(Code.MALFORMED, "certificate.person")
     if type(key) is not bytes or not key_fits(suite, key):
         raise refuse(Code.MALFORMED, "certificate.key")
@@ -134,4 +135,6 @@ _OPERATORS = {
     Use.OFFICER: _CENTRAL_BANK,
     Use.DEVICE: _OPERATOR,
     Use.AUDITOR: _CENTRAL_BANK,
+    Use.OPERATOR_OFFICER: _OPERATOR,
 }
+_PERSONS = frozenset((Use.OFFICER, Use.OPERATOR_OFFICER))

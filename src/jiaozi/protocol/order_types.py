@@ -6,15 +6,26 @@ type is added here and nowhere else: a line in `ORDER_TYPES` and its use case in
 ======================  ==========================================  =======================
 type                    signed by                                   legs
 ======================  ==========================================  =======================
-open account            operator's certify key                      none
+open account, set class  operator's certify key                     none
 payment                 each debited wallet's key                   wallet -> wallet, 1-16
+mandate payment         the mandate's key                           wallet -> wallet
 redeem                  wallet key                                  wallet -> its vault
 exchange                operator's vault key                        vault -> wallet
 issue                   operator's vault key and two officers       issuance -> vault
 destroy                 operator's vault key and two officers       vault -> issuance
 fund reserve            two officers                                settlement -> reserve
-rulebook, quota         two officers                                none
-certify, revoke         two officers                                none
+lower limits, close,    wallet key                                  none
+holder's freeze,
+cancel mandate
+raise limits, holder's  wallet key and operator's certify key       none
+unfreeze, mandate
+operator's freezes      operator's certify key                      none
+authority's freezes     two officers                                none
+rebind                  certify key; the old key objects; two       none
+                        operator's officers and certify overrule
+rulebook, quota,        two officers                                none
+certify, revoke,
+reassign, halt
 ======================  ==========================================  =======================
 """
 
@@ -34,6 +45,7 @@ class OrderType(IntEnum):
     """The number of each order type on the wire."""
 
     OPEN_ACCOUNT = 1
+    SET_CLASS = 2
     PAYMENT = 3
     REDEEM = 4
     EXCHANGE = 5
@@ -44,6 +56,25 @@ class OrderType(IntEnum):
     QUOTA = 10
     CERTIFY = 11
     REVOKE = 12
+    LOWER_LIMITS = 13
+    RAISE_LIMITS = 14
+    HOLDER_FREEZE = 15
+    HOLDER_UNFREEZE = 16
+    OPERATOR_FREEZE = 17
+    OPERATOR_UNFREEZE = 18
+    AUTHORITY_FREEZE = 19
+    AUTHORITY_UNFREEZE = 20
+    CLOSE = 21
+    REBIND_REQUEST = 22
+    REBIND_OBJECT = 23
+    REBIND_COMPLETE = 24
+    REBIND_OVERRULE = 25
+    REBIND_WITHDRAW = 26
+    REASSIGN = 27
+    HALT = 28
+    MANDATE = 29
+    CANCEL_MANDATE = 30
+    MANDATE_PAYMENT = 31
 
 
 class Role(Enum):
@@ -53,6 +84,9 @@ class Role(Enum):
     VAULT = "the operator's vault key"
     CERTIFY = "the operator's certify key"
     OFFICERS = "two officers of the central bank"
+    WALLET = "the key of the wallet that the order names"
+    OPERATOR_OFFICERS = "two officers of the operator"
+    MANDATE = "the key that a mandate names"
 
 
 class Place(Enum):
@@ -72,6 +106,23 @@ class Holder(IntEnum):
     CORPORATE = 2
 
 
+class FreezeScope(IntEnum):
+    """What a freeze stops: debits, everything, or debits that touch an amount."""
+
+    DEBITS = 1
+    ALL = 2
+    AMOUNT = 3
+
+
+class HaltScope(IntEnum):
+    """What a halt stops."""
+
+    ALL = 1
+    OPERATOR = 2
+    ORDER_TYPE = 3
+    OFFLINE_LOADS = 4
+
+
 class FieldKind(Enum):
     """How a field of an order's body is checked. No kind is text (rules.md §B.4)."""
 
@@ -84,6 +135,8 @@ class FieldKind(Enum):
     OPERATOR = "operator's code from 1 to 9999"
     WALLET_NUMBER = "wallet number with its check digit"
     HOLDER = "holder"
+    FREEZE_SCOPE = "scope of a freeze"
+    HALT_SCOPE = "scope of a halt"
 
     def takes(self, value: object) -> bool:
         """Say whether a decoded value is of this kind, as far as it can be told by itself."""
@@ -106,6 +159,8 @@ _RANGES = {
     FieldKind.OPERATOR: (1, OPERATOR_CODE_MAX),
     FieldKind.WALLET_NUMBER: (0, FEN_MAX),
     FieldKind.HOLDER: (min(Holder), max(Holder)),
+    FieldKind.FREEZE_SCOPE: (min(FreezeScope), max(FreezeScope)),
+    FieldKind.HALT_SCOPE: (min(HaltScope), max(HaltScope)),
 }
 
 
@@ -135,24 +190,46 @@ class OrderRule:
 
 
 _U, _B32 = FieldKind.UINT, FieldKind.BYTES32
+_NUMBER = BodyField(1, "number", FieldKind.WALLET_NUMBER)
+_CASE = BodyField(2, "case", FieldKind.BYTES16)
+_FREEZE = (
+    _NUMBER,
+    _CASE,
+    BodyField(3, "scope", FieldKind.FREEZE_SCOPE),
+    BodyField(4, "amount_fen", _U, optional=True),
+)
+OWN_LIMITS = (
+    "balance_cap_fen",
+    "single_limit_fen",
+    "day_limit_fen",
+    "year_limit_fen",
+    "second_factor_above_fen",
+)
+"""What a holder may set of its own wallet, in this order everywhere."""
+
+
+def _own_limits(first_key: int) -> tuple[BodyField, ...]:
+    return tuple(
+        BodyField(key, name, _U, optional=True) for key, name in enumerate(OWN_LIMITS, first_key)
+    )
+
 
 ORDER_TYPES: Mapping[OrderType, OrderRule] = {
     OrderType.OPEN_ACCOUNT: OrderRule(
         signers=(Role.CERTIFY,),
         body=(
-            BodyField(1, "number", FieldKind.WALLET_NUMBER),
+            _NUMBER,
             BodyField(2, "suite", FieldKind.SUITE),
             BodyField(3, "key", FieldKind.KEY),
             BodyField(4, "wallet_class", _U),
             BodyField(5, "holder", FieldKind.HOLDER),
             BodyField(6, "group", FieldKind.BYTES16),
             BodyField(7, "parent", FieldKind.WALLET_NUMBER, optional=True),
-            BodyField(8, "balance_cap_fen", _U, optional=True),
-            BodyField(9, "single_limit_fen", _U, optional=True),
-            BodyField(10, "day_limit_fen", _U, optional=True),
-            BodyField(11, "year_limit_fen", _U, optional=True),
-            BodyField(12, "second_factor_above_fen", _U, optional=True),
+            *_own_limits(8),
         ),
+    ),
+    OrderType.SET_CLASS: OrderRule(
+        signers=(Role.CERTIFY,), body=(_NUMBER, BodyField(2, "wallet_class", _U))
     ),
     OrderType.PAYMENT: OrderRule(
         signers=(Role.DEBITED,), legs=(Place.WALLET, Place.WALLET), legs_max=LEGS_MAX
@@ -181,5 +258,69 @@ ORDER_TYPES: Mapping[OrderType, OrderRule] = {
     ),
     OrderType.REVOKE: OrderRule(
         signers=(Role.OFFICERS,), body=(BodyField(1, "key", FieldKind.KEY),)
+    ),
+    OrderType.LOWER_LIMITS: OrderRule(signers=(Role.WALLET,), body=(_NUMBER, *_own_limits(2))),
+    OrderType.RAISE_LIMITS: OrderRule(
+        signers=(Role.WALLET, Role.CERTIFY), body=(_NUMBER, *_own_limits(2))
+    ),
+    OrderType.HOLDER_FREEZE: OrderRule(signers=(Role.WALLET,), body=_FREEZE[:3]),
+    OrderType.HOLDER_UNFREEZE: OrderRule(
+        signers=(Role.WALLET, Role.CERTIFY), body=(_NUMBER, _CASE)
+    ),
+    OrderType.OPERATOR_FREEZE: OrderRule(signers=(Role.CERTIFY,), body=_FREEZE),
+    OrderType.OPERATOR_UNFREEZE: OrderRule(signers=(Role.CERTIFY,), body=(_NUMBER, _CASE)),
+    OrderType.AUTHORITY_FREEZE: OrderRule(signers=(Role.OFFICERS,), body=_FREEZE),
+    OrderType.AUTHORITY_UNFREEZE: OrderRule(signers=(Role.OFFICERS,), body=(_NUMBER, _CASE)),
+    OrderType.CLOSE: OrderRule(signers=(Role.WALLET,), body=(_NUMBER,)),
+    OrderType.REBIND_REQUEST: OrderRule(
+        signers=(Role.CERTIFY,),
+        body=(
+            _NUMBER,
+            BodyField(2, "suite", FieldKind.SUITE),
+            BodyField(3, "key", FieldKind.KEY),
+        ),
+    ),
+    OrderType.REBIND_OBJECT: OrderRule(signers=(Role.WALLET,), body=(_NUMBER,)),
+    OrderType.REBIND_COMPLETE: OrderRule(signers=(Role.CERTIFY,), body=(_NUMBER,)),
+    OrderType.REBIND_OVERRULE: OrderRule(
+        signers=(Role.CERTIFY, Role.OPERATOR_OFFICERS), body=(_NUMBER,)
+    ),
+    OrderType.REBIND_WITHDRAW: OrderRule(signers=(Role.CERTIFY,), body=(_NUMBER,)),
+    OrderType.REASSIGN: OrderRule(
+        signers=(Role.OFFICERS,),
+        body=(
+            BodyField(1, "operator", FieldKind.OPERATOR),
+            BodyField(2, "carrier", FieldKind.OPERATOR),
+        ),
+    ),
+    OrderType.HALT: OrderRule(
+        signers=(Role.OFFICERS,),
+        body=(
+            BodyField(1, "scope", FieldKind.HALT_SCOPE),
+            BodyField(2, "subject", _U, optional=True),
+            BodyField(3, "until_ms", _U),
+            BodyField(4, "orders_per_s", _U, optional=True),
+        ),
+    ),
+    OrderType.MANDATE: OrderRule(
+        signers=(Role.WALLET, Role.CERTIFY),
+        body=(
+            _NUMBER,
+            BodyField(2, "mandate", FieldKind.BYTES16),
+            BodyField(3, "suite", FieldKind.SUITE),
+            BodyField(4, "key", FieldKind.KEY),
+            BodyField(5, "payee", FieldKind.WALLET_NUMBER),
+            BodyField(6, "single_limit_fen", _U),
+            BodyField(7, "day_limit_fen", _U),
+            BodyField(8, "expires_at_ms", _U),
+        ),
+    ),
+    OrderType.CANCEL_MANDATE: OrderRule(
+        signers=(Role.WALLET,), body=(_NUMBER, BodyField(2, "mandate", FieldKind.BYTES16))
+    ),
+    OrderType.MANDATE_PAYMENT: OrderRule(
+        signers=(Role.MANDATE,),
+        body=(BodyField(1, "mandate", FieldKind.BYTES16),),
+        legs=(Place.WALLET, Place.WALLET),
     ),
 }

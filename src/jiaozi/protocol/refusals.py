@@ -66,6 +66,7 @@ class Code(IntEnum):
     BUSY = 50
     UNAVAILABLE = 51
     UNKNOWN = 52
+    HALTED = 53
 
     NOT_YET_VALID = 100
     ACCOUNT_CLOSED = 101
@@ -87,6 +88,22 @@ class Code(IntEnum):
     SUM_TOO_LARGE = 118
     OPERATOR_UNKNOWN = 119
     FUNDED_BEFORE = 120
+    LIMIT_NOT_LOWER = 121
+    FREEZE_EXISTS = 122
+    FREEZE_UNKNOWN = 123
+    BALANCE_NOT_ZERO = 124
+    REBIND_UNDER_WAY = 125
+    REBIND_UNKNOWN = 126
+    REBIND_TOO_EARLY = 127
+    REBIND_OBJECTED = 128
+    CARRIER_INVALID = 129
+    HALT_TOO_LONG = 130
+    MANDATE_EXISTS = 131
+    MANDATE_UNKNOWN = 132
+    MANDATE_ENDED = 133
+    TOO_MANY = 134
+    KEY_UNCHANGED = 135
+    SCOPE_INVALID = 136
 
     EVIDENCE_INSUFFICIENT = 200
     CODE_WRONG = 201
@@ -181,6 +198,9 @@ CATALOGUE: Mapping[Code, Entry] = {
     Code.UNKNOWN: Entry(
         _S, "No answer in time: the order may settle yet. Ask again by its id or send it again."
     ),
+    Code.HALTED: Entry(
+        _A, "The central bank has halted orders of this kind until then.", ("until_ms",)
+    ),
     Code.NOT_YET_VALID: Entry(_A, "The order begins later.", ("not_before_ms",)),
     Code.ACCOUNT_CLOSED: Entry(_A, "The account is closed."),
     Code.ACCOUNT_FROZEN: Entry(_A, "The account is frozen for debits."),
@@ -213,6 +233,30 @@ CATALOGUE: Mapping[Code, Entry] = {
     Code.SUM_TOO_LARGE: Entry(_A, "More than all accounts of one kind can hold together."),
     Code.OPERATOR_UNKNOWN: Entry(_A, "This network has no such operator."),
     Code.FUNDED_BEFORE: Entry(_A, "The payment of this reference has funded a reserve before."),
+    Code.LIMIT_NOT_LOWER: Entry(
+        _A, "This would raise an own limit: that takes the operator and a delay.", ("limit_fen",)
+    ),
+    Code.FREEZE_EXISTS: Entry(_A, "The account has a freeze of this case number."),
+    Code.FREEZE_UNKNOWN: Entry(
+        _A, "The account has no freeze of this case number that this signer may lift."
+    ),
+    Code.BALANCE_NOT_ZERO: Entry(_A, "A wallet closes at zero.", ("balance_fen",)),
+    Code.REBIND_UNDER_WAY: Entry(_A, "A new key for this wallet is under way."),
+    Code.REBIND_UNKNOWN: Entry(_A, "No new key for this wallet waits for this."),
+    Code.REBIND_TOO_EARLY: Entry(_A, "The wait is not over.", ("completes_ms",)),
+    Code.REBIND_OBJECTED: Entry(
+        _A, "The old key objected: this takes a counter and two officers of the operator."
+    ),
+    Code.CARRIER_INVALID: Entry(_A, "These two operators cannot be failed one and carrier."),
+    Code.HALT_TOO_LONG: Entry(_A, "A halt ends by then at the latest.", ("until_ms_max",)),
+    Code.MANDATE_EXISTS: Entry(_A, "The wallet has a mandate of this id."),
+    Code.MANDATE_UNKNOWN: Entry(_A, "The wallet has no mandate of this id."),
+    Code.MANDATE_ENDED: Entry(_A, "The mandate has expired.", ("expired_ms",)),
+    Code.TOO_MANY: Entry(_A, "One wallet holds no more of these.", ("limit",)),
+    Code.KEY_UNCHANGED: Entry(_A, "This is the wallet's key already."),
+    Code.SCOPE_INVALID: Entry(
+        _A, "Scope and subject or amount do not go together, or the halt names no order."
+    ),
     Code.EVIDENCE_INSUFFICIENT: Entry(
         _A, "This wallet class needs more evidence of identity.", ("field",)
     ),

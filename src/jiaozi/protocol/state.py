@@ -4,13 +4,17 @@
 
     state hash = SHA-256("jiaozi/state/1" || height: 8 bytes || record || record || ...)
     account    = [1, number, kind, operator, wallet class, holder, suite, key, group,
-                  parent or null, closed, freezes, balance cap or null, single limit or null,
-                  day limit or null, year limit or null, second factor above or null, balance]
+                  parent or null, closed, freezes, frozen, balance cap or null,
+                  single limit or null, day limit or null, year limit or null,
+                  second factor above or null, balance]
     key        = [2, key, suite, use, operator, person or null, not before, not after, revoked]
     quota      = [3, operator, quota]
     rulebook   = [4, start, rulebook hash]
     funding    = [5, reference]
     totals     = [6, issued, destroyed]
+    carrier    = [7, operator, carrier]
+    halt       = [8, scope, subject or 0, until, orders a second or null]
+    safeguards = [9, number, safeguards (`jiaozi.protocol.safeguards`)]
 
 The records stand in this order, those of a kind by their second item. What limits count, and the
 ids that orders used up, are left out: who only reads blocks does not recompute the first, and the
@@ -30,7 +34,7 @@ from jiaozi.protocol.certificates import Certified
 
 _DOMAIN = b"jiaozi/state/1"
 _HEIGHT_LENGTH = 8
-_ACCOUNT, _KEY, _QUOTA, _RULEBOOK, _FUNDING, _TOTALS = range(1, 7)
+_ACCOUNT, _KEY, _QUOTA, _RULEBOOK, _FUNDING, _TOTALS, _CARRIER, _HALT, _SAFEGUARDS = range(1, 10)
 
 
 class AccountKind(IntEnum):
@@ -60,6 +64,7 @@ class AccountRecord(NamedTuple):
     parent: int | None
     closed: bool
     freezes: int
+    frozen_fen: int
     balance_cap_fen: int | None
     single_limit_fen: int | None
     day_limit_fen: int | None
@@ -101,6 +106,21 @@ def funding_record(reference: bytes) -> bytes:
 def totals_record(issued_fen: int, destroyed_fen: int) -> bytes:
     """Encode what was ever issued and destroyed."""
     return cbor.encode([_TOTALS, issued_fen, destroyed_fen])
+
+
+def carrier_record(operator: int, carrier: int) -> bytes:
+    """Encode who carries the wallets of a failed operator."""
+    return cbor.encode([_CARRIER, operator, carrier])
+
+
+def halt_record(scope: int, subject: int, until_ms: int, orders_per_s: int | None) -> bytes:
+    """Encode a halt; it stays after it ended, until another takes its place."""
+    return cbor.encode([_HALT, scope, subject, until_ms, orders_per_s])
+
+
+def safeguards_record(number: int, safeguards: bytes) -> bytes:
+    """Encode the safeguards of a wallet that has any."""
+    return cbor.encode([_SAFEGUARDS, number, safeguards])
 
 
 class StateHash:
