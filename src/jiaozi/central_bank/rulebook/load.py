@@ -9,6 +9,8 @@
     day_fen = 500_000
     year_fen = 5_000_000
     [corporate.1]                    # a class without caps
+    [delays]                         # seconds of block time; those left out are rules.md's
+    rebind_s = 259_200
 
 Both holders must have a table. A rulebook is what its bytes say: change a comment and it is
 another one, with another hash.
@@ -23,7 +25,7 @@ from importlib import resources
 from pathlib import Path
 from types import MappingProxyType
 
-from jiaozi.central_bank.rulebook.model import ClassLimits, Rulebook
+from jiaozi.central_bank.rulebook.model import ClassLimits, Delays, Rulebook
 from jiaozi.protocol.money import FEN_MAX
 from jiaozi.protocol.order_types import Holder
 
@@ -33,6 +35,8 @@ NAME_LENGTH_MAX = 64
 _HOLDERS = {holder.name.lower(): holder for holder in Holder}
 _CLASSES = {str(number): number for number in range(1, 10)}
 _CAPS = frozenset(each.name for each in fields(ClassLimits))
+_DELAYS = frozenset(each.name for each in fields(Delays))
+_DELAY_S_MAX = 366 * 86_400
 
 
 @dataclass(kw_only=True, eq=False)
@@ -63,11 +67,14 @@ def read_rulebook(data: bytes) -> Rulebook:
             if class_name not in _CLASSES:
                 raise RulebookInvalid(key=key, reason="is no wallet class from 1 to 9")
             limits[holder, _CLASSES[class_name]] = _class_limits(key, _table(row, key))
+    delays = _delays(_table(document.pop("delays", {}), "delays"))
     for unknown in document:
         raise RulebookInvalid(key=unknown, reason="is unknown")
     if not limits:
         raise RulebookInvalid(key="personal", reason="has no wallet class")
-    return Rulebook(hash=sha256(data).digest(), name=name, limits=MappingProxyType(limits))
+    return Rulebook(
+        hash=sha256(data).digest(), name=name, limits=MappingProxyType(limits), delays=delays
+    )
 
 
 @cache
@@ -123,3 +130,14 @@ def _class_limits(key: str, row: Mapping[str, object]) -> ClassLimits:
             raise RulebookInvalid(key=f"{key}.{name}", reason="is not a positive number of fen")
         caps[name] = value
     return ClassLimits(**caps)
+
+
+def _delays(row: Mapping[str, object]) -> Delays:
+    seconds: dict[str, int] = {}
+    for name, value in row.items():
+        if name not in _DELAYS:
+            raise RulebookInvalid(key=f"delays.{name}", reason="is unknown")
+        if type(value) is not int or not 0 < value <= _DELAY_S_MAX:
+            raise RulebookInvalid(key=f"delays.{name}", reason="is not a number of seconds")
+        seconds[name] = value
+    return Delays(**seconds)

@@ -5,7 +5,7 @@ the registry's (rules.md §E).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,13 +19,35 @@ class ClassLimits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Delays:
+    """How long what is dangerous waits, in seconds of block time.
+
+    Source: rules.md §A and §E.6; the lapse and the longest halt are choices of this project.
+
+    Attributes:
+        raise_s: Until raised own limits are in force.
+        unfreeze_s: Until a holder's own freeze is lifted.
+        rebind_s: Between a rebind's request, or the objection to it, and its completion.
+        rebind_lapse_s: Until a rebind that nobody completes ends by itself.
+        halt_max_s: The longest halt.
+    """
+
+    raise_s: int = 86_400
+    unfreeze_s: int = 86_400
+    rebind_s: int = 259_200
+    rebind_lapse_s: int = 2_592_000
+    halt_max_s: int = 259_200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rulebook:
-    """Caps by holder and wallet class; ``hash`` is the SHA-256 of the file."""
+    """Caps by holder and wallet class, and delays; ``hash`` is the SHA-256 of the file."""
 
     hash: bytes
     name: str
     limits: Mapping[tuple[int, int], ClassLimits]
     """By `Holder` and wallet class."""
+    delays: Delays = field(default_factory=Delays)
 
     def limits_of(self, holder: int, wallet_class: int) -> ClassLimits | None:
         """Return the caps of a class; None when the rulebook has no such class."""
