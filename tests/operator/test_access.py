@@ -146,7 +146,12 @@ async def test_a_nonce_is_forgotten_once_its_request_is_too_old(case: Case) -> N
     await case.owner.ask("GET", case.owner.path, created_s=signed_s)
     old_ms = (signed_s + AGE_MAX_S) * 1000
     for now_ms, kept in ((old_ms, 1), (old_ms + 2000, 0)):
-        access = Access(case.world.database, case.world.network, partial(int, now_ms))
+        access = Access(
+            case.world.database,
+            case.world.network,
+            partial(int, now_ms),
+            case.world.operator.limits,
+        )
         await access.forget()
         assert await case.world.database_value(count, old_ms) == kept
 

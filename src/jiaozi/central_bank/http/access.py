@@ -2,6 +2,9 @@
 
 A request names its key by the key itself, in hexadecimal. Orders may be sent again and reading
 changes nothing, so a repeated request does no harm and no nonces are remembered here.
+
+Requests are counted for their caller once the signature holds, and one who asks too much is refused
+before it is checked (`jiaozi.central_bank.rates`).
 """
 
 import time
@@ -9,27 +12,33 @@ from collections.abc import Callable
 
 from starlette.requests import Request
 
+from jiaozi.central_bank.rates import counted_as
 from jiaozi.central_bank.registry.control import Control
 from jiaozi.protocol.certificates import Certified, Use
 from jiaozi.protocol.http_signatures import verify_request
 from jiaozi.protocol.refusals import Code, refuse
 from jiaozi.service.dispatch import HotRequest, target_of
+from jiaozi.service.rates import RateLimit
 
 
 class Access:
     """Verifies callers against the keys of the control state in force."""
 
     def __init__(
-        self, control: Callable[[], Control], clock_s: Callable[[], float] = time.time
+        self,
+        control: Callable[[], Control],
+        callers: RateLimit,
+        clock_s: Callable[[], float] = time.time,
     ) -> None:
         self._control = control
+        self._callers = callers
         self._clock_s = clock_s
 
     def of_orders(self, request: HotRequest) -> Certified:
         """Return the operator's or officer's key that brings orders.
 
         Raises:
-            Refusal: What is wrong with the signature, or ``not_allowed``.
+            Refusal: What is wrong with the signature, ``not_allowed`` or ``busy``.
         """
         return self._verified(request, frozenset((Use.OPERATOR_TRANSPORT, Use.OFFICER)))
 
@@ -37,7 +46,7 @@ class Access:
         """Return the key of a reader that holds one of these uses.
 
         Raises:
-            Refusal: What is wrong with the signature, or ``not_allowed``.
+            Refusal: What is wrong with the signature, ``not_allowed`` or ``busy``.
         """
         hot = HotRequest(
             request.method, target_of(dict(request.scope)), request.headers.raw,
@@ -53,19 +62,24 @@ class Access:
             url=request.url,
             headers=request.headers,
             body=request.body,
-            key_of=lambda key_id: _known(control, key_id),
+            key_of=lambda key_id: self._known(control, key_id),
             now_s=int(now_s),
             network=control.network.id,
         )
-        use = control.keys[verified.key].certified.use
+        caller = control.keys[verified.key].certified
+        self._callers.take(counted_as(caller))
+        use = caller.use
         if use not in uses:
             raise refuse(Code.NOT_ALLOWED)
         return control.certified(verified.key, use, int(now_s * 1000))
 
-
-def _known(control: Control, key_id: str) -> bytes | None:
-    try:
-        key = bytes.fromhex(key_id)
-    except ValueError:
-        return None
-    return key if key in control.keys else None
+    def _known(self, control: Control, key_id: str) -> bytes | None:
+        try:
+            key = bytes.fromhex(key_id)
+        except ValueError:
+            return None
+        known = control.keys.get(key)
+        if known is None:
+            return None
+        self._callers.check(counted_as(known.certified))
+        return key

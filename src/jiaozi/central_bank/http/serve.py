@@ -5,7 +5,7 @@ import contextlib
 import gc
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 
 import structlog
@@ -15,6 +15,7 @@ from prometheus_client.registry import Collector
 
 from jiaozi.central_bank.http.access import Access
 from jiaozi.central_bank.http.reads import public_routes, reading_routes
+from jiaozi.central_bank.rates import CentralBankRates, counted_as
 from jiaozi.central_bank.registry.found import found
 from jiaozi.central_bank.registry.intake import Intake, encode_answers
 from jiaozi.central_bank.registry.state_hash import StateHasher
@@ -26,6 +27,7 @@ from jiaozi.protocol.suites import Signer
 from jiaozi.service.application import new_application
 from jiaozi.service.dispatch import AsgiApp, Dispatcher, HotRequest, HotResponse, HotRoute
 from jiaozi.service.metrics import new_registry
+from jiaozi.service.rates import RateLimit, UnderWay
 from jiaozi.storage.database import Database
 
 ORDERS_BYTES_MAX = 4 << 20
@@ -43,6 +45,7 @@ ORDERS_OPERATION = {
 }
 VERIFIER_PROCESSES = 2
 GARBAGE_THRESHOLD = 100_000
+BUSY_RETRY_MS = 1_000
 
 _log = structlog.get_logger(__name__)
 
@@ -56,6 +59,7 @@ class CentralBankSettings:
     block_signer: Signer
     library: Mapping[bytes, Rulebook]
     verifier_processes: int = VERIFIER_PROCESSES
+    rates: CentralBankRates = field(default_factory=CentralBankRates)
 
 
 @asynccontextmanager
@@ -101,7 +105,9 @@ def _application(
 ) -> Dispatcher:
     figures = new_registry()
     _count(writer, figures)
-    access = Access(lambda: writer.control)
+    rates = settings.rates
+    access = Access(lambda: writer.control, RateLimit(rates.caller))
+    under_way = UnderWay(rates.orders_bytes_max, retry_after_ms=BUSY_RETRY_MS)
     intake = Intake(writer, verifiers, writer.network)
 
     async def check_health() -> None:
@@ -110,7 +116,8 @@ def _application(
 
     async def take_orders(request: HotRequest) -> HotResponse:
         caller = access.of_orders(request)
-        return HotResponse(encode_answers(await intake.take(request.body, caller)))
+        with under_way.hold(counted_as(caller), len(request.body)):
+            return HotResponse(encode_answers(await intake.take(request.body, caller)))
 
     app = new_application(
         "Jiaozi central bank",
@@ -123,7 +130,8 @@ def _application(
     app.include_router(public_routes(writer, database, settings.genesis))
     app.include_router(reading_routes(writer, database, access))
     hot = {("POST", "/v1/orders"): HotRoute(take_orders, ORDERS_BYTES_MAX)}
-    return Dispatcher(app, hot, registry=figures)
+    addresses = RateLimit(rates.address)
+    return Dispatcher(app, hot, registry=figures, addresses=addresses, proxies=rates.proxies)
 
 
 def _count(writer: Writer, figures: CollectorRegistry) -> None:

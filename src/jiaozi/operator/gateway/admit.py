@@ -4,8 +4,9 @@ Cheap on purpose: shape only. The registry checks every signature and everything
 what could never be taken there is refused here without a journey.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from jiaozi.operator.registry.answers import RawAnswer, not_taken
 from jiaozi.protocol import cbor, numbers
@@ -15,6 +16,9 @@ from jiaozi.protocol.refusals import Code, Refusal, refuse
 
 ORDERS_MAX = 2_000
 """Most orders in one request."""
+
+Count: TypeAlias = Callable[[int], None]
+"""Counts an order for the account that it debits first, and refuses one too many."""
 
 
 @dataclass(slots=True)
@@ -35,18 +39,19 @@ class Admitted:
         return [next(rest) if each is None else each for each in self.answers]
 
 
-def admit_one(body: bytes, operator: int) -> bytes:
+def admit_one(body: bytes, operator: int, count: Count) -> bytes:
     """Return an order that may be sent, encoded.
 
     Raises:
-        Refusal: A shape code, ``other_operator`` or ``not_allowed``.
+        Refusal: A shape code, ``other_operator`` or ``not_allowed``, or what `count` says.
     """
     order = parse(body)
     _check(order, operator)
+    count(order.scope)
     return order.encoded
 
 
-def admit_sequence(body: bytes, operator: int) -> Admitted:
+def admit_sequence(body: bytes, operator: int, count: Count) -> Admitted:
     """Read a CBOR sequence of orders; one that is refused does not hold up the others.
 
     Raises:
@@ -57,7 +62,9 @@ def admit_sequence(body: bytes, operator: int) -> Admitted:
     try:
         for item in items:
             try:
-                _check(parse_item(item), operator)
+                order = parse_item(item)
+                _check(order, operator)
+                count(order.scope)
             except Refusal as refusal:
                 admitted.answers.append(not_taken(refusal))
             else:

@@ -3,6 +3,9 @@
 A request names its key by the wallet's number, or, to open one, by the key itself. Its nonce is
 taken once; used ones are kept until their request would be refused as too old anyway. A wallet may
 read and do what is its own and nothing else; of another one it does not even learn that it exists.
+
+A wallet's requests are counted for it once its signature holds; a key that names itself proves
+nothing, so what it signs counts for the address it comes from.
 """
 
 from collections.abc import Callable
@@ -12,6 +15,7 @@ from importlib import resources
 
 from starlette.requests import Request
 
+from jiaozi.operator.rates import OperatorLimits
 from jiaozi.operator.wallets import store as wallets
 from jiaozi.operator.wallets.model import Wallet, WalletState
 from jiaozi.protocol.domains import NetworkId
@@ -24,7 +28,7 @@ from jiaozi.protocol.http_signatures import (
 from jiaozi.protocol.numbers import format_number
 from jiaozi.protocol.refusals import Code, refuse
 from jiaozi.protocol.suites import ED25519_KEY_LENGTH
-from jiaozi.service.dispatch import target_of
+from jiaozi.service.dispatch import source_in, target_of
 from jiaozi.storage.database import Database
 from jiaozi.storage.queries import load_statements
 
@@ -41,21 +45,31 @@ _SQL = load_statements(_Statements, resources.files(__package__) / "queries.sql"
 class Access:
     """Verifies holders' requests."""
 
-    def __init__(self, database: Database, network: NetworkId, now_ms: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        network: NetworkId,
+        now_ms: Callable[[], int],
+        limits: OperatorLimits,
+    ) -> None:
         self._database = database
         self._network = network
         self._now_ms = now_ms
+        self._limits = limits
 
     async def of_wallet(self, request: Request) -> Wallet:
         """Return the open wallet whose key signed a request.
 
         Raises:
-            Refusal: What is wrong with the signature; an unknown wallet's is as a false one's.
+            Refusal: What is wrong with the signature; an unknown wallet's is as a false one's;
+                ``busy`` when the wallet asks too much.
         """
         key_id = claimed_key_id(request.headers.raw)
+        self._limits.wallets.check(key_id)
         wallet = await self._find(key_id)
         await self._verified(request, lambda _: wallet.public_key if wallet else None)
         assert wallet is not None, "a request verifies only with a key"
+        self._limits.wallets.take(key_id)
         return wallet
 
     async def of_wallet_numbered(self, request: Request, number: str) -> Wallet:
@@ -73,8 +87,9 @@ class Access:
         """Return the key that signed a request and names itself.
 
         Raises:
-            Refusal: What is wrong with the signature.
+            Refusal: What is wrong with the signature; ``busy`` when the address asks too much.
         """
+        self._limits.addresses.take(source_in(request.scope))
         return (await self._verified(request, _key_named_by)).key
 
     async def forget(self) -> None:

@@ -12,6 +12,7 @@ from jiaozi.operator.http.models import (
 )
 from jiaozi.operator.wiring import Operator
 from jiaozi.protocol.numbers import format_number
+from jiaozi.service.dispatch import source_in
 
 
 def customer_routes(operator: Operator, access: Access) -> APIRouter:
@@ -19,8 +20,9 @@ def customer_routes(operator: Operator, access: Access) -> APIRouter:
     router = APIRouter(prefix="/v1", tags=["customers"])
 
     @router.post("/registrations", status_code=202, response_model_exclude_none=True)
-    async def register(body: RegistrationBody) -> RegistrationView:
+    async def register(request: Request, body: RegistrationBody) -> RegistrationView:
         """Send a code to a phone."""
+        operator.limits.take_code(source_in(request.scope))
         sent = await operator.request_code(body.phone)
         return RegistrationView(
             registration_id=sent.registration_id,

@@ -7,13 +7,17 @@
 
 A busy queue, a registry that cannot be reached and an answer that was lost are problem documents
 for everyone: nothing is known then but that the same may be sent again.
+
+Each order counts for its wallet and address together (`jiaozi.operator.rates`); one that came to
+nothing, malformed or signed falsely, counts for the address once more.
 """
 
 import json
 from typing import Any
 
-from jiaozi.operator.gateway.admit import admit_one, admit_sequence
+from jiaozi.operator.gateway.admit import Count, admit_one, admit_sequence
 from jiaozi.operator.gateway.batch import Batcher
+from jiaozi.operator.rates import OperatorLimits
 from jiaozi.operator.registry.answers import (
     Final,
     NotTaken,
@@ -22,10 +26,13 @@ from jiaozi.operator.registry.answers import (
     read_answer,
 )
 from jiaozi.protocol import cbor
-from jiaozi.protocol.refusals import Refusal, Retry, refusal_of
+from jiaozi.protocol.refusals import CATALOGUE, Refusal, Retry, refusal_of
 from jiaozi.service.dispatch import HotRequest, HotResponse
 
 ORDERS_BYTES_MAX = 4 << 20
+_SAME_AGAIN = frozenset(
+    code for code, entry in CATALOGUE.items() if entry.retry is Retry.SAME_ORDER
+)
 
 ORDERS_OPERATION: dict[str, Any] = {
     "summary": "Pay: take signed orders",
@@ -51,9 +58,10 @@ ORDERS_OPERATION: dict[str, Any] = {
 class TakeOrders:
     """The handler."""
 
-    def __init__(self, batcher: Batcher, operator: int) -> None:
+    def __init__(self, batcher: Batcher, operator: int, limits: OperatorLimits) -> None:
         self._batcher = batcher
         self._operator = operator
+        self._limits = limits
 
     async def __call__(self, request: HotRequest) -> HotResponse:
         """Take the orders of one request.
@@ -63,29 +71,47 @@ class TakeOrders:
                 to be answered in JSON; ``not_canonical`` for what is no sequence.
         """
         if request.header(b"content-type").startswith(b"application/cbor-seq"):
-            return await self._take_sequence(request.body)
+            return await self._take_sequence(request)
         wants_json = b"application/json" in request.header(b"accept")
-        answer = await self._take_one(request.body, wants_json=wants_json)
+        answer = await self._take_one(request, wants_json=wants_json)
         if answer[0] == 1 and not wants_json:
             return HotResponse(cbor.encode(answer))
         return _told(answer, wants_json=wants_json)
 
-    async def _take_one(self, body: bytes, *, wants_json: bool) -> RawAnswer:
+    async def _take_one(self, request: HotRequest, *, wants_json: bool) -> RawAnswer:
+        self._limits.addresses.check(request.source)
         try:
-            submission = admit_one(body, self._operator)
+            submission = admit_one(request.body, self._operator, self._counting(request.source))
         except Refusal as refusal:
+            answer = not_taken(refusal)
+            self._charge_for([answer], request.source)
             if wants_json:
                 raise
-            return not_taken(refusal)
-        [answer] = await self._batcher.put((submission,))
-        return answer
+            return answer
+        answers = await self._batcher.put((submission,))
+        self._charge_for(answers, request.source)
+        return answers[0]
 
-    async def _take_sequence(self, body: bytes) -> HotResponse:
-        admitted = admit_sequence(body, self._operator)
+    async def _take_sequence(self, request: HotRequest) -> HotResponse:
+        self._limits.addresses.check(request.source)
+        counting = self._counting(request.source)
+        admitted = admit_sequence(request.body, self._operator, counting)
         answered = []
         if admitted.submissions:
             answered = await self._batcher.put(admitted.submissions)
-        return HotResponse(cbor.encode(admitted.filled(answered)))
+        answers = admitted.filled(answered)
+        self._charge_for(answers, request.source)
+        return HotResponse(cbor.encode(answers))
+
+    def _counting(self, source: str) -> Count:
+        orders = self._limits.orders
+        return lambda wallet: orders.take((wallet, source))
+
+    def _charge_for(self, answers: list[RawAnswer], source: str) -> None:
+        """Count what came to nothing for the address it came from."""
+        in_vain = sum(each[0] == 0 and each[1] not in _SAME_AGAIN for each in answers)
+        if in_vain:
+            self._limits.addresses.charge(source, in_vain)
 
 
 def _told(answer: RawAnswer, *, wants_json: bool) -> HotResponse:

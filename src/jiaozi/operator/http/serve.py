@@ -52,7 +52,7 @@ def _collect_garbage_rarely() -> None:
 @asynccontextmanager
 async def at_work(operator: Operator) -> AsyncIterator[AsgiApp]:
     """Run an operator's background work and yield its application."""
-    access = Access(operator.database, operator.joined.network.id, operator.now_ms)
+    access = Access(operator.database, operator.joined.network.id, operator.now_ms, operator.limits)
     tasks = (operator.resolver.run(), operator.follow_feed.run(), _forget(operator, access))
     async with working(*tasks) as all_work:
         yield _application(operator, access, all_work)
@@ -92,9 +92,15 @@ def _application(operator: Operator, access: Access, all_work: Callable[[], bool
     app.include_router(deposit_routes(operator, access))
     if operator.demo and isinstance(operator.core, LedgerCore):
         app.include_router(demo_routes(operator.core))
-    take_orders = TakeOrders(operator.batcher, operator.code)
+    take_orders = TakeOrders(operator.batcher, operator.code, operator.limits)
     hot = {("POST", "/v1/orders"): HotRoute(take_orders, ORDERS_BYTES_MAX)}
-    return Dispatcher(app, hot, registry=figures)
+    return Dispatcher(
+        app,
+        hot,
+        registry=figures,
+        addresses=operator.limits.addresses,
+        proxies=operator.limits.proxies,
+    )
 
 
 def _count(operator: Operator, figures: CollectorRegistry) -> None:

@@ -1,0 +1,49 @@
+"""How much one wallet and one address may ask of an operator.
+
+An order is counted for its payer and its sender's address together, before anyone has checked its
+signature: counted for the payer alone, everybody could use up what is somebody else's, by orders in
+their name. What a wallet asks signed is counted for the wallet, wherever it comes from.
+"""
+
+from dataclasses import dataclass
+
+from jiaozi.service.rates import Rate, RateLimit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorRates:
+    """Limits of one process; per second in the long run, and at once.
+
+    Attributes:
+        address: Requests of one address that nobody has signed, and false or refused ones.
+        code: Codes to phones asked for from one address; not counted in demo mode.
+        wallet: Signed requests of one wallet.
+        order: Orders of one wallet from one address.
+        proxies: Addresses of reverse proxies whose `X-Forwarded-For` is believed.
+    """
+
+    address: Rate = Rate(per_s=200, burst=4_000)
+    code: Rate = Rate(per_s=0.2, burst=20)
+    wallet: Rate = Rate(per_s=50, burst=500)
+    order: Rate = Rate(per_s=1_000, burst=4_000)
+    proxies: frozenset[str] = frozenset()
+
+
+class OperatorLimits:
+    """The limits at work; one for a process."""
+
+    def __init__(self, rates: OperatorRates, *, demo: bool) -> None:
+        self.proxies = rates.proxies
+        self.addresses = RateLimit(rates.address)
+        self.wallets = RateLimit(rates.wallet)
+        self.orders = RateLimit(rates.order)
+        self._codes = None if demo else RateLimit(rates.code)
+
+    def take_code(self, source: str) -> None:
+        """Count a code that an address asks for.
+
+        Raises:
+            Refusal: ``busy``.
+        """
+        if self._codes is not None:
+            self._codes.take(source)
