@@ -18,6 +18,8 @@ _GROUPS: Mapping[str, str] = {
     "operator": "jiaozi.cli.operator",
     "central-bank": "jiaozi.cli.central_bank",
     "audit": "jiaozi.cli.audit",
+    "backup": "jiaozi.cli.backup",
+    "restore": "jiaozi.cli.restore",
     "bench": "jiaozi.cli.bench",
 }
 """Each module has an ``app``; the order is the one of the help."""

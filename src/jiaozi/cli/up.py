@@ -41,6 +41,13 @@ def up(
     ] = None,
     port_base: PortBase = PORT_BASE,
     rulebook: Rulebook = DEFAULT_RULEBOOK,
+    archive: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="JIAOZI_ARCHIVE",
+            help="Takes PostgreSQL's log as it grows, for `jiaozi restore --until`.",
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Run a central bank and two operators on this machine; data survives a restart.
@@ -53,6 +60,7 @@ def up(
         directory=DataDirectory((data or default_directory()).absolute()),
         port_base=port_base,
         rulebook=rulebook,
+        archive=archive,
     )
 
     async def serve() -> None:

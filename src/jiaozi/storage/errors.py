@@ -7,9 +7,11 @@ sees for it is decided by the parties.
 from dataclasses import dataclass
 
 __all__ = [
+    "BackupUnusable",
     "CommitUnknown",
     "EmbeddedServerError",
     "MigrationError",
+    "ProgramFailed",
     "QueryFileError",
     "StorageError",
     "StorageUnavailable",
@@ -64,3 +66,11 @@ class MigrationError(StorageError):
 
 class QueryFileError(StorageError):
     """A file of named statements is malformed, or does not fit its class."""
+
+
+class ProgramFailed(StorageError):
+    """A client program of PostgreSQL ended with an error."""
+
+
+class BackupUnusable(StorageError):
+    """A backup cannot be made there, or cannot be put back there; nothing was changed."""
