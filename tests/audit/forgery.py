@@ -11,6 +11,7 @@ from typing import Any
 from jiaozi.central_bank.audit.audit import AuditOptions, audit_source
 from jiaozi.central_bank.audit.model import AuditReport, Difference, RawBlock, Rule
 from jiaozi.protocol import cbor, cose, merkle
+from jiaozi.protocol.block_keys import BlockKeys
 from jiaozi.protocol.blocks import (
     Header,
     body_hash,
@@ -60,7 +61,9 @@ class Forger:
         """The header at a height."""
         key = cose.decode(self.blocks[height].header, size_max=1024).signatures[0].key
         network = self.story.network.id
-        return read_header(self.blocks[height].header, block_key=key, network=network).header
+        return read_header(
+            self.blocks[height].header, block_keys=BlockKeys.stated(key), network=network
+        ).header
 
     def items(self, height: int) -> list[Item]:
         """The orders of a block with their outcomes."""

@@ -112,6 +112,8 @@ class FakeRegistry:
         match parts.path.split("/")[2:]:
             case ["genesis"]:
                 return _Answer(self.genesis)
+            case ["certificates"]:
+                return _json({"keys": []})
             case ["orders"]:
                 return await self._orders(request, self._caller(request))
             case ["outcomes", account, order_id]:

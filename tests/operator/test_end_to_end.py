@@ -11,6 +11,7 @@ import pytest
 from jiaozi.central_bank.http.serve import CentralBankSettings, open_central_bank
 from jiaozi.central_bank.rulebook.load import shipped
 from jiaozi.operator.registry.client import RegistryClient
+from jiaozi.protocol.block_keys import BlockKeys
 from jiaozi.protocol.certificates import Use
 from jiaozi.protocol.genesis import read_genesis
 from jiaozi.protocol.order_types import Holder
@@ -122,7 +123,7 @@ async def test_money_goes_through_two_operators_and_a_registry(
     block_key = genesis.genesis.key_of(Use.REGISTRY_BLOCK)
     for holder in (payer, payee):
         data = (await holder.ask("GET", f"{holder.path}/receipts/{order_id.hex()}")).content
-        receipt = verify_receipt(data, block_key=block_key, network=genesis.id)
+        receipt = verify_receipt(data, block_keys=BlockKeys.stated(block_key), network=genesis.id)
         assert [leg.amount for leg in receipt.order.legs] == [700_00]
 
 

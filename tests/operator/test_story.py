@@ -1,5 +1,6 @@
 """The main job end to end: open, exchange, pay, redeem, look back."""
 
+from jiaozi.protocol.block_keys import BlockKeys
 from jiaozi.protocol.certificates import Use
 from jiaozi.protocol.genesis import read_genesis
 from jiaozi.protocol.receipts import verify_receipt
@@ -23,5 +24,5 @@ async def test_money_goes_from_deposit_to_wallet_to_wallet_to_deposit(
     assert wallet["balance_fen"] == 35_00
     block_key = read_genesis(world.registry.genesis).genesis.key_of(Use.REGISTRY_BLOCK)
     receipt = (await payee.ask("GET", f"{payee.path}/receipts/{done['order_id']}")).content
-    checked = verify_receipt(receipt, block_key=block_key, network=world.network)
+    checked = verify_receipt(receipt, block_keys=BlockKeys.stated(block_key), network=world.network)
     assert checked.outcome == (0,)

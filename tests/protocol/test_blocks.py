@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jiaozi.protocol import blocks, cbor, cose
+from jiaozi.protocol.block_keys import BlockKeys
 from jiaozi.protocol.domains import Domain, NetworkId, external_aad
 from jiaozi.protocol.money import FEN_MAX
 from jiaozi.protocol.order_types import OrderType
@@ -48,7 +49,9 @@ headers = st.builds(
 
 
 def read(data: bytes) -> blocks.SignedHeader:
-    return blocks.read_header(data, block_key=BLOCK_SIGNER.public_key, network=NETWORK)
+    return blocks.read_header(
+        data, block_keys=BlockKeys.stated(BLOCK_SIGNER.public_key), network=NETWORK
+    )
 
 
 @given(headers)

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jiaozi.protocol import blocks, feed
+from jiaozi.protocol.block_keys import BlockKeys
 from jiaozi.protocol.domains import NetworkId
 from jiaozi.protocol.refusals import Code, PayeeCause, Refusal
 from tests.protocol.builders import (
@@ -36,8 +37,8 @@ GOOD = block()
 
 def read(data: bytes, **changes: object) -> feed.FeedBlock:
     arguments: dict[str, object] = {
-        "operator": OPERATOR, "before": feed.START, "block_key": BLOCK_SIGNER.public_key,
-        "network": NETWORK,
+        "operator": OPERATOR, "before": feed.START,
+        "block_keys": BlockKeys.stated(BLOCK_SIGNER.public_key), "network": NETWORK,
     }  # fmt: skip
     return feed.read_block(data, **arguments | changes)
 
@@ -125,7 +126,10 @@ def test_f1_entries_stand_in_the_order_of_their_block() -> None:
 
 def test_f1_a_feed_is_one_operators() -> None:
     assert refused(GOOD.feed_block(), operator=OTHER_OPERATOR) is Code.SIGNATURE_INVALID
-    assert refused(GOOD.feed_block(), block_key=ROOT.public_key) is Code.SIGNATURE_INVALID
+    assert (
+        refused(GOOD.feed_block(), block_keys=BlockKeys.stated(ROOT.public_key))
+        is Code.SIGNATURE_INVALID
+    )
     assert refused(GOOD.feed_block(), network=NetworkId(bytes(32))) is Code.SIGNATURE_INVALID
 
 

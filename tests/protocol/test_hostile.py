@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jiaozi.protocol import blocks, cbor, cose, feed
+from jiaozi.protocol.block_keys import BlockKeys
 from jiaozi.protocol.certificates import read_certificate, read_unverified
 from jiaozi.protocol.domains import NO_NETWORK, Domain, external_aad
 from jiaozi.protocol.genesis import read_genesis
@@ -50,7 +51,11 @@ def read_items(data: bytes) -> object:
 
 def read_feed(data: bytes) -> object:
     return feed.read_block(
-        data, operator=OPERATOR, before=feed.START, block_key=KEY, network=NETWORK
+        data,
+        operator=OPERATOR,
+        before=feed.START,
+        block_keys=BlockKeys.stated(KEY),
+        network=NETWORK,
     )
 
 
@@ -60,12 +65,12 @@ DECODERS: dict[str, tuple[Callable[[bytes], object], bytes]] = {
     "view": (read_view, GOOD_BLOCK.items[0].cose),
     "message": (lambda data: cose.decode(data, size_max=4096), GOOD_BLOCK.items[1].cose),
     "header": (
-        lambda data: blocks.read_header(data, block_key=KEY, network=NETWORK),
+        lambda data: blocks.read_header(data, block_keys=BlockKeys.stated(KEY), network=NETWORK),
         GOOD_BLOCK.signed.encoded,
     ),
     "body": (lambda data: list(blocks.read_body(data, 2)), GOOD_BLOCK.body),
     "receipt": (
-        lambda data: verify_receipt(data, block_key=KEY, network=NETWORK),
+        lambda data: verify_receipt(data, block_keys=BlockKeys.stated(KEY), network=NETWORK),
         GOOD_BLOCK.receipt(1),
     ),
     "feed": (read_feed, GOOD_BLOCK.feed_block()),

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jiaozi.protocol import cose
+from jiaozi.protocol.block_keys import BlockKeys
 from jiaozi.protocol.domains import NetworkId
 from jiaozi.protocol.receipts import RECEIPT_BYTES_MAX, Receipt, verify_receipt
 from jiaozi.protocol.refusals import SETTLED, Code
@@ -37,7 +38,9 @@ GOOD = block()
 
 
 def verify(data: bytes, network: NetworkId = NETWORK) -> Receipt:
-    return verify_receipt(data, block_key=BLOCK_SIGNER.public_key, network=network)
+    return verify_receipt(
+        data, block_keys=BlockKeys.stated(BLOCK_SIGNER.public_key), network=network
+    )
 
 
 def changed(place: int, value: object) -> bytes:
@@ -110,7 +113,9 @@ def test_b2_a_receipt_is_of_one_network_and_one_registry() -> None:
     good = GOOD.receipt()
     other = NetworkId(bytes(32))
     assert refusal_of(lambda: verify(good, other)).code is Code.SIGNATURE_INVALID
-    foreign = refusal_of(lambda: verify_receipt(good, block_key=ROOT.public_key, network=NETWORK))
+    foreign = refusal_of(
+        lambda: verify_receipt(good, block_keys=BlockKeys.stated(ROOT.public_key), network=NETWORK)
+    )
     assert foreign.code is Code.SIGNATURE_INVALID
 
 

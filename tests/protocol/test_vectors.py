@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from jiaozi.protocol import blocks, cose, feed, merkle, numbers
+from jiaozi.protocol.block_keys import BlockKeys
 from jiaozi.protocol.certificates import read_certificate
 from jiaozi.protocol.domains import NetworkId
 from jiaozi.protocol.genesis import read_genesis
@@ -96,7 +97,9 @@ def test_the_proofs_hold() -> None:
     block_key = Ed25519Signer(bytes.fromhex(PROOFS["block_seed"])).public_key
     root_key = Ed25519Signer(bytes.fromhex(PROOFS["root_seed"])).public_key
     header_bytes = bytes.fromhex(PROOFS["header"]["encoded"])
-    header = blocks.read_header(header_bytes, block_key=block_key, network=NETWORK)
+    header = blocks.read_header(
+        header_bytes, block_keys=BlockKeys.stated(block_key), network=NETWORK
+    )
     assert header.identity.hex() == PROOFS["header"]["identity"]
     body = bytes.fromhex(PROOFS["body"])
     assert blocks.body_hash(body) == header.header.body_hash
@@ -106,11 +109,11 @@ def test_the_proofs_hold() -> None:
     )
     for each in PROOFS["receipts"]:
         data = bytes.fromhex(each["encoded"])
-        receipt = verify_receipt(data, block_key=block_key, network=NETWORK)
+        receipt = verify_receipt(data, block_keys=BlockKeys.stated(block_key), network=NETWORK)
         assert receipt.position == each["position"]
     shown = feed.read_block(
         bytes.fromhex(PROOFS["feed"]["encoded"]), operator=PROOFS["feed"]["operator"],
-        before=feed.START, block_key=block_key, network=NETWORK,
+        before=feed.START, block_keys=BlockKeys.stated(block_key), network=NETWORK,
     )  # fmt: skip
     assert shown.head.running_hash.hex() == PROOFS["feed"]["after"]["running_hash"]
     for each in PROOFS["certificates"]:

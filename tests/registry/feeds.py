@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from jiaozi.central_bank.registry import views
 from jiaozi.protocol import cbor, feed
+from jiaozi.protocol.block_keys import BlockKeys
 from jiaozi.protocol.feed import Entry, FeedBlock
 from jiaozi.protocol.orders import Order, parse, parse_view
 from tests.registry.builders import RegistryWorld
@@ -35,7 +36,7 @@ def verify(world: RegistryWorld, operator: int, encoded: Sequence[bytes]) -> lis
             data,
             operator=operator,
             before=head,
-            block_key=world.keys.block.public_key,
+            block_keys=BlockKeys.stated(world.keys.block.public_key),
             network=world.network.id,
         )
         head = block.head

@@ -15,6 +15,7 @@ from functools import partial
 import httpx
 
 from jiaozi.protocol import blocks, cbor
+from jiaozi.protocol.block_keys import BlockKeys
 from jiaozi.protocol.orders import parse
 from jiaozi.protocol.refusals import Code
 from tests.registry.builders import OPERATORS, Wallet
@@ -147,7 +148,7 @@ class Load:
         assert isinstance(body, bytes)
         signed = blocks.read_header(
             header,
-            block_key=self.served.keys.block.public_key,
+            block_keys=BlockKeys.stated(self.served.keys.block.public_key),
             network=self.served.network.id,
         )
         assert signed.header.height == height

@@ -4,6 +4,7 @@ import asyncio
 
 from jiaozi.central_bank.registry import store
 from jiaozi.protocol import blocks, cbor
+from jiaozi.protocol.block_keys import BlockKeys
 from jiaozi.protocol.blocks import Header
 from jiaozi.protocol.ids import AHEAD_MAX_MS, DAY_MS, LIFETIME_MAX_MS, new_order_id
 from jiaozi.protocol.refusals import SETTLED, Code
@@ -21,7 +22,8 @@ async def headers(world: RegistryWorld) -> list[Header]:
         rows = await connection.fetch(store.SQL.headers, 0, 1000)
     key, network = world.keys.block.public_key, world.network.id
     return [
-        blocks.read_header(row["header"], block_key=key, network=network).header for row in rows
+        blocks.read_header(row["header"], block_keys=BlockKeys.stated(key), network=network).header
+        for row in rows
     ]
 
 

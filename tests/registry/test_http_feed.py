@@ -6,6 +6,7 @@ import time
 import pytest
 
 from jiaozi.protocol import cbor, feed
+from jiaozi.protocol.block_keys import BlockKeys
 from jiaozi.protocol.feed import FeedBlock, Head
 from jiaozi.protocol.order_types import OrderType
 from jiaozi.protocol.orders import parse, parse_view
@@ -22,7 +23,7 @@ def read(served: Served, operator: int, data: bytes, before: Head) -> FeedBlock:
         data,
         operator=operator,
         before=before,
-        block_key=served.keys.block.public_key,
+        block_keys=BlockKeys.stated(served.keys.block.public_key),
         network=served.network.id,
     )
 

@@ -5,6 +5,7 @@ from base64 import b64decode
 import pytest
 
 from jiaozi.protocol import blocks, cbor, numbers
+from jiaozi.protocol.block_keys import BlockKeys
 from jiaozi.protocol.blocks import SignedHeader
 from jiaozi.protocol.genesis import read_genesis
 from jiaozi.protocol.ids import OrderId
@@ -22,7 +23,7 @@ ONE, OTHER = 1001, 1002
 
 def header_of(served: Served, data: bytes) -> SignedHeader:
     return blocks.read_header(
-        data, block_key=served.keys.block.public_key, network=served.network.id
+        data, block_keys=BlockKeys.stated(served.keys.block.public_key), network=served.network.id
     )
 
 
@@ -36,7 +37,9 @@ async def receipt_for(served: Served, order: bytes, reader: Wallet) -> Receipt:
     response = await served.operator(reader.operator).get(receipt_url(order, reader))
     assert response.status_code == 200, response.text
     return verify_receipt(
-        response.content, block_key=served.keys.block.public_key, network=served.network.id
+        response.content,
+        block_keys=BlockKeys.stated(served.keys.block.public_key),
+        network=served.network.id,
     )
 
 
@@ -230,7 +233,7 @@ async def test_tampered_receipt_proves_nothing(served: Served) -> None:
         with pytest.raises(Refusal):
             verify_receipt(
                 bytes(changed),
-                block_key=served.keys.block.public_key,
+                block_keys=BlockKeys.stated(served.keys.block.public_key),
                 network=served.network.id,
             )
 

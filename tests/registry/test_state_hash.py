@@ -9,6 +9,7 @@ import pytest
 
 from jiaozi.central_bank.registry.state_hash import StateHasher, StateHashFailed, hash_state
 from jiaozi.protocol import cbor
+from jiaozi.protocol.block_keys import BlockKeys
 from jiaozi.protocol.blocks import Header, read_header
 from jiaozi.protocol.certificates import Certified
 from jiaozi.protocol.state import AccountRecord
@@ -18,7 +19,9 @@ from tests.registry.builders import RegistryWorld, registry_world
 async def header_at(world: RegistryWorld, height: int) -> Header:
     async with world.database.connection() as connection:
         data = await connection.fetchval("SELECT header FROM block WHERE height = $1", height)
-    signed = read_header(data, block_key=world.keys.block.public_key, network=world.network.id)
+    signed = read_header(
+        data, block_keys=BlockKeys.stated(world.keys.block.public_key), network=world.network.id
+    )
     return signed.header
 
 

@@ -13,6 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 from jiaozi.central_bank.registry import store
 from jiaozi.central_bank.rulebook.model import ClassLimits, Rulebook
 from jiaozi.protocol import blocks, cose, numbers
+from jiaozi.protocol.block_keys import BlockKeys
 from jiaozi.protocol.order_types import Holder, OrderType
 from jiaozi.protocol.orders import ORDER_BYTES_MAX
 from jiaozi.storage.embedded import EmbeddedPostgres
@@ -162,7 +163,7 @@ class RegistryMachine(RuleBasedStateMachine):
         for row in rows:
             signed = blocks.read_header(
                 row["header"],
-                block_key=self.world.keys.block.public_key,
+                block_keys=BlockKeys.stated(self.world.keys.block.public_key),
                 network=self.world.network.id,
             )
             assert blocks.body_hash(row["body"]) == signed.header.body_hash

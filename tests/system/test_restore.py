@@ -15,6 +15,7 @@ from jiaozi.central_bank.audit.state import State
 from jiaozi.central_bank.audit.used_ids import UsedIds
 from jiaozi.central_bank.registry.state_hash import hash_state
 from jiaozi.protocol import feed
+from jiaozi.protocol.block_keys import BlockKeys
 from jiaozi.protocol.feed import FeedBlock
 from jiaozi.protocol.genesis import Network, read_genesis
 from jiaozi.storage.database import Database
@@ -71,7 +72,7 @@ async def followed(served: Served) -> list[FeedBlock]:
                 data,
                 operator=OPERATOR,
                 before=head,
-                block_key=served.keys.block.public_key,
+                block_keys=BlockKeys.stated(served.keys.block.public_key),
                 network=served.network.id,
             )
             head = block.head

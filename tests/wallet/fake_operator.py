@@ -117,6 +117,7 @@ class FakeOperator:
     opened: dict[tuple[str, str], str] = field(default_factory=dict)
     posts: Counter[str] = field(default_factory=Counter)
     demo: bool = True
+    block_keys: list[dict[str, Any]] = field(default_factory=list)
     errors: list[BaseException | None] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -207,6 +208,7 @@ class FakeOperator:
                     "operator": f"{OPERATOR}",
                     "network_id": self.network.id.hex(),
                     "genesis": genesis,
+                    "block_keys": self.block_keys,
                 }
             case "POST", ["v1", "registrations"]:
                 registration = {"registration_id": f"registration-{len(self.opened)}"}

@@ -19,10 +19,11 @@ from jiaozi.cli.output import (
     yuan,
 )
 from jiaozi.cli.wallet_setup import failures_told, order_id_of, setup_of
-from jiaozi.protocol.certificates import Use
+from jiaozi.protocol.block_keys import BlockKeys
 from jiaozi.protocol.domains import NetworkId
 from jiaozi.protocol.genesis import GENESIS_BYTES_MAX, read_genesis
 from jiaozi.protocol.numbers import format_number
+from jiaozi.protocol.order_types import CERTIFICATE_BYTES_MAX
 from jiaozi.protocol.receipts import RECEIPT_BYTES_MAX, Receipt, verify_receipt
 from jiaozi.protocol.refusals import Refusal, refusal_of
 from jiaozi.wallet.keystore import read_public
@@ -42,15 +43,18 @@ def get_command(
     """Fetch the receipt of an order, check it and keep it as a file."""
     wanted = order_id_of(order_id)
 
-    async def fetch() -> tuple[bytes, Receipt]:
+    async def fetch() -> tuple[bytes, Receipt, bytes | None]:
         async with setup_of(context).unlocked() as wallet:
-            return await get_receipt(wallet, wanted)
+            data, receipt = await get_receipt(wallet, wanted)
+            return data, receipt, wallet.block_keys.certificate_of(receipt.block_key)
 
     with failures_told(as_json=as_json):
-        data, receipt = asyncio.run(fetch())
+        data, receipt, certificate = asyncio.run(fetch())
     path = out or Path(f"receipt-{order_id}.cbor")
     try:
         path.write_bytes(data)
+        if certificate is not None:
+            _certificate_beside(path).write_bytes(certificate)
     except OSError as error:
         raise typer.BadParameter(str(error), param_hint="--out") from error
     _tell(receipt, as_json=as_json, path=path)
@@ -68,6 +72,15 @@ def verify_command(
         str | None, typer.Option(help="The network's id, with --block-key or beside --genesis.")
     ] = None,
     block_key: Annotated[str | None, typer.Option(help="The key that signs blocks.")] = None,
+    certificate: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True,
+            dir_okay=False,
+            help="Of the block key, where it is a later one than that of genesis; "
+            "by default FILE.certificate, where `get` put it.",
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Check a receipt: from the file alone, without wallet, passphrase or network.
@@ -75,11 +88,13 @@ def verify_command(
     The network is told by --genesis, by --network-id and --block-key, or by this wallet's keystore.
     """
     with failures_told(as_json=as_json):
-        network, key = _trusted(context, genesis, network_id, block_key)
+        network, keys = _trusted(
+            context, genesis, network_id, block_key, _certificates(file, certificate)
+        )
         with file.open("rb") as opened:
             data = opened.read(RECEIPT_BYTES_MAX + 1)
         try:
-            receipt = verify_receipt(data, block_key=key, network=network)
+            receipt = verify_receipt(data, block_keys=keys, network=network)
         except Refusal as refusal:
             fail(
                 "receipt_invalid",
@@ -91,13 +106,29 @@ def verify_command(
     _tell(receipt, as_json=as_json, path=file)
 
 
+def _certificate_beside(receipt: Path) -> Path:
+    return receipt.with_name(f"{receipt.name}.certificate")
+
+
+def _certificates(receipt: Path, given: Path | None) -> tuple[bytes, ...]:
+    file = given or _certificate_beside(receipt)
+    if given is None and not file.exists():
+        return ()
+    with file.open("rb") as opened:
+        return (opened.read(CERTIFICATE_BYTES_MAX + 1),)
+
+
 def _trusted(
-    context: typer.Context, genesis: Path | None, network_id: str | None, block_key: str | None
-) -> tuple[NetworkId, bytes]:
-    """Return the network and the block key to check against.
+    context: typer.Context,
+    genesis: Path | None,
+    network_id: str | None,
+    block_key: str | None,
+    certificates: tuple[bytes, ...],
+) -> tuple[NetworkId, BlockKeys]:
+    """Return the network and the block keys to check against.
 
     Raises:
-        Refusal: The genesis document is not one.
+        Refusal: The genesis document is not one, or the certificate not one of its root.
         KeystoreMissing: Nothing was named and there is no wallet.
     """
     stated = None if network_id is None else NetworkId(_key(network_id, "--network-id"))
@@ -106,16 +137,16 @@ def _trusted(
             network = read_genesis(opened.read(GENESIS_BYTES_MAX + 1))
         if stated not in (None, network.id):
             raise typer.BadParameter("the genesis is of another network", param_hint="--genesis")
-        try:
-            return network.id, network.genesis.key_of(Use.REGISTRY_BLOCK)
-        except LookupError as error:
-            raise typer.BadParameter(str(error), param_hint="--genesis") from error
+        return network.id, BlockKeys.of_network(network, certificates)
     if stated is not None and block_key is not None:
-        return stated, _key(block_key, "--block-key")
+        return stated, BlockKeys.stated(_key(block_key, "--block-key"))
     if stated is not None or block_key is not None:
         raise typer.BadParameter("--network-id and --block-key go together")
     public = read_public(keystore_path(setup_of(context).directory))
-    return public.network, public.block_key
+    keys = BlockKeys.stated(public.block_key).with_certificates(
+        certificates, root_key=public.root_key, network=public.network
+    )
+    return public.network, keys
 
 
 def _key(text: str, option: str) -> bytes:

@@ -21,6 +21,7 @@ from hashlib import sha256
 from typing import Any, NamedTuple
 
 from jiaozi.protocol import cbor, cose, merkle
+from jiaozi.protocol.block_keys import BlockKeys
 from jiaozi.protocol.domains import Domain, NetworkId, external_aad
 from jiaozi.protocol.money import FEN_MAX
 from jiaozi.protocol.orders import SUBMISSION_BYTES_MAX
@@ -65,6 +66,8 @@ class SignedHeader:
     header: Header
     encoded: bytes
     identity: bytes
+    key: bytes
+    """The block key that signed it."""
 
 
 class BlockItem(NamedTuple):
@@ -133,22 +136,28 @@ def sign_header(header: Header, signer: Signer, network: NetworkId) -> SignedHea
     """Sign a header with the registry's block key."""
     encoded = cose.sign1(cbor.encode(header.fields()), signer, external_aad(Domain.HEADER, network))
     identity = cose.decode(encoded, size_max=HEADER_BYTES_MAX).identity
-    return SignedHeader(header=header, encoded=encoded, identity=identity)
+    return SignedHeader(header=header, encoded=encoded, identity=identity, key=signer.public_key)
 
 
-def read_header(data: bytes, *, block_key: bytes, network: NetworkId) -> SignedHeader:
-    """Check a signed header against the registry's block key.
+def read_header(data: bytes, *, block_keys: BlockKeys, network: NetworkId) -> SignedHeader:
+    """Check a signed header against the registry's block keys.
 
     Raises:
-        Refusal: A shape code or ``signature_invalid``.
+        Refusal: A shape code, or ``signature_invalid``: also for a key that may not sign headers
+            of this time.
     """
-    aad = external_aad(Domain.HEADER, network)
-    message = cose.read1(data, key=block_key, aad=aad, size_max=HEADER_BYTES_MAX)
+    message = cose.decode(data, size_max=HEADER_BYTES_MAX)
+    if not message.protected or not cose.verify(message, external_aad(Domain.HEADER, network)):
+        raise refuse(Code.SIGNATURE_INVALID)
     try:
         fields = cbor.decode(message.payload, size_max=HEADER_BYTES_MAX)
     except cbor.NotCanonical:
         raise refuse(Code.NOT_CANONICAL, "header") from None
-    return SignedHeader(header=_read_fields(fields), encoded=data, identity=message.identity)
+    header = _read_fields(fields)
+    key = message.signatures[0].key
+    if not block_keys.accept(key, header.time_ms):
+        raise refuse(Code.SIGNATURE_INVALID)
+    return SignedHeader(header=header, encoded=data, identity=message.identity, key=key)
 
 
 def _read_item(submission: object, encoded: bytes, outcome: object) -> BlockItem:

@@ -23,6 +23,7 @@ from types import NoneType
 from typing import NamedTuple
 
 from jiaozi.protocol import blocks, cbor, merkle
+from jiaozi.protocol.block_keys import BlockKeys
 from jiaozi.protocol.blocks import SignedHeader
 from jiaozi.protocol.domains import NetworkId
 from jiaozi.protocol.order_types import LEGS_MAX
@@ -100,7 +101,7 @@ def encode_block(
 
 
 def read_block(
-    data: bytes, *, operator: int, before: Head, block_key: bytes, network: NetworkId
+    data: bytes, *, operator: int, before: Head, block_keys: BlockKeys, network: NetworkId
 ) -> FeedBlock:
     """Check one block of a feed against the head that the operator holds.
 
@@ -112,7 +113,7 @@ def read_block(
     """
     items = _items(data)
     header_bytes, first, index, size, path = _read_proof(next(items, None))
-    header = blocks.read_header(header_bytes, block_key=block_key, network=network)
+    header = blocks.read_header(header_bytes, block_keys=block_keys, network=network)
     entries = tuple(map(_read_entry, items))
     if any(one.position >= next_one.position for one, next_one in pairwise(entries)):
         raise refuse(Code.MALFORMED, "feed.position")

@@ -5,13 +5,15 @@
     receipt = [order: bstr, legs: [bstr or null, ...], outcome, position, [hash, ...], header: bstr]
 
 A receipt shows its reader the legs that are the reader's; the hashes of the others are in the
-order. To check one takes the network's id and the key that signs blocks.
+order. To check one takes the network's id and the keys that sign blocks: genesis, and beside the
+receipt the certificate of its block key where that is a later one.
 """
 
 from dataclasses import dataclass
 from types import NoneType
 
 from jiaozi.protocol import blocks, cbor, cose, merkle
+from jiaozi.protocol.block_keys import BlockKeys
 from jiaozi.protocol.blocks import Header
 from jiaozi.protocol.domains import Domain, NetworkId, external_aad
 from jiaozi.protocol.orders import Order, parse_view
@@ -28,6 +30,8 @@ class Receipt:
     outcome: Outcome
     position: int
     header: Header
+    block_key: bytes
+    """The key that signed the header."""
 
 
 def encode_receipt(
@@ -41,11 +45,11 @@ def encode_receipt(
     return cbor.encode([item.cose, legs, list(item.outcome), position, path, header])
 
 
-def verify_receipt(data: bytes, *, block_key: bytes, network: NetworkId) -> Receipt:
+def verify_receipt(data: bytes, *, block_keys: BlockKeys, network: NetworkId) -> Receipt:
     """Check a receipt.
 
     1. The bytes are a receipt.
-    2. The header is signed by the registry's block key.
+    2. The header is signed by a block key of the registry.
     3. Order and outcome are the leaf that the inclusion proof leads from to the header's root.
     4. The visible legs are those the order names.
     5. The order's own signatures hold.
@@ -59,7 +63,7 @@ def verify_receipt(data: bytes, *, block_key: bytes, network: NetworkId) -> Rece
     except cbor.NotCanonical:
         raise refuse(Code.NOT_CANONICAL, "receipt") from None
     order_bytes, legs, outcome_value, position, path, header_bytes = _fields(value)
-    signed = blocks.read_header(header_bytes, block_key=block_key, network=network)
+    signed = blocks.read_header(header_bytes, block_keys=block_keys, network=network)
     outcome = blocks.read_outcome(outcome_value)
     leaf = blocks.leaf(order_bytes, blocks.encode_outcome(outcome))
     root = merkle.root_from_proof(leaf, position, signed.header.count, path)
@@ -68,7 +72,13 @@ def verify_receipt(data: bytes, *, block_key: bytes, network: NetworkId) -> Rece
     order = parse_view(order_bytes, legs)
     if not cose.verify(order.message, external_aad(Domain.ORDER, network)):
         raise refuse(Code.SIGNATURE_INVALID)
-    return Receipt(order=order, outcome=outcome, position=position, header=signed.header)
+    return Receipt(
+        order=order,
+        outcome=outcome,
+        position=position,
+        header=signed.header,
+        block_key=signed.key,
+    )
 
 
 def _fields(value: object) -> tuple[bytes, list[bytes | None], object, int, list[bytes], bytes]:

@@ -27,7 +27,7 @@ async def inquire(wallet: Wallet, order: SignedOrder) -> Standing:
         found = await wallet.client.outcome(order.order_id)
         if found.standing is not None:
             return _standing(order, found.standing, found.identity)
-        now_ms = _signed_time_ms(wallet, found.header)
+        now_ms = await _signed_time_ms(wallet, found.header)
         if now_ms <= order.expires_ms:
             return OPEN
         if now_ms // DAY_MS <= last_expiry_day(order.order_id):
@@ -61,9 +61,9 @@ async def registry_time_ms(wallet: Wallet) -> int | None:
     nobodys_id = new_order_id(wallet.edge.now_ms(), wallet.edge.random(10))
     try:
         found = await wallet.client.outcome(nobodys_id)
+        return await _signed_time_ms(wallet, found.header)
     except (NoAnswer, Refusal):
         return None
-    return _signed_time_ms(wallet, found.header)
 
 
 def _standing(order: SignedOrder, standing: Standing, identity: bytes | None) -> Standing:
@@ -73,9 +73,11 @@ def _standing(order: SignedOrder, standing: Standing, identity: bytes | None) ->
     return Standing(state=State.REFUSED, refusal=refuse(Code.ID_REUSED))
 
 
-def _signed_time_ms(wallet: Wallet, header: bytes) -> int:
+async def _signed_time_ms(wallet: Wallet, header: bytes) -> int:
     try:
-        signed = blocks.read_header(header, block_key=wallet.block_key, network=wallet.network)
+        signed = await wallet.block_keys.checked(
+            lambda keys: blocks.read_header(header, block_keys=keys, network=wallet.network)
+        )
     except Refusal as refusal:
         raise AnswerMalformed(detail=f"The header is not the registry's: {refusal}") from refusal
     return signed.header.time_ms

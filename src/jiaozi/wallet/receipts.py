@@ -1,7 +1,7 @@
 """Receipts: fetched from an operator, believed only because they prove themselves.
 
 To check a receipt that lies in a file takes no wallet: `protocol.receipts.verify_receipt`, with the
-network's id and the key of its blocks.
+network's id and the keys of its blocks.
 """
 
 from jiaozi.protocol.ids import OrderId
@@ -12,7 +12,7 @@ from jiaozi.wallet.wallet import Wallet
 
 
 async def get_receipt(wallet: Wallet, order_id: OrderId) -> tuple[bytes, Receipt]:
-    """Fetch the receipt of an order and check it against the pinned key of the registry.
+    """Fetch the receipt of an order and check it against the registry's block keys.
 
     Raises:
         Refusal: The operator has none to show.
@@ -21,7 +21,9 @@ async def get_receipt(wallet: Wallet, order_id: OrderId) -> tuple[bytes, Receipt
     """
     data = await wallet.client.receipt(order_id)
     try:
-        receipt = verify_receipt(data, block_key=wallet.block_key, network=wallet.network)
+        receipt = await wallet.block_keys.checked(
+            lambda keys: verify_receipt(data, block_keys=keys, network=wallet.network)
+        )
     except Refusal as refusal:
         raise AnswerMalformed(detail=f"The receipt does not hold: {refusal}") from refusal
     if receipt.order.id != order_id:

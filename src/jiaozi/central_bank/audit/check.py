@@ -22,6 +22,7 @@ from typing import BinaryIO
 
 from jiaozi.central_bank.audit.model import CheckedBlock, CheckedHeader, CheckedOrder, Fault, Rule
 from jiaozi.protocol import blocks, cbor, cose, merkle
+from jiaozi.protocol.block_keys import BlockKeys
 from jiaozi.protocol.blocks import HEADER_BYTES_MAX, ORDERS_MAX, Header
 from jiaozi.protocol.domains import Domain, NetworkId, external_aad
 from jiaozi.protocol.orders import SUBMISSION_BYTES_MAX, Order, check_window, parse_item
@@ -64,7 +65,8 @@ def check_header(network: NetworkId, data: bytes) -> tuple[Header, CheckedHeader
         Refusal: A shape code or ``signature_invalid``.
     """
     signature = cose.decode(data, size_max=HEADER_BYTES_MAX).signatures[0]
-    signed = blocks.read_header(data, block_key=signature.key, network=network)
+    keys = BlockKeys.stated(signature.key)
+    signed = blocks.read_header(data, block_keys=keys, network=network)
     header = signed.header
     return header, CheckedHeader(
         header.height, header.time_ms, header.previous, signed.identity,

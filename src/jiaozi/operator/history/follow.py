@@ -18,8 +18,7 @@ from jiaozi.operator.registry.client import RegistryClient
 from jiaozi.operator.registry.model import Decided
 from jiaozi.operator.wallets import store as wallets
 from jiaozi.operator.wallets.model import state_after
-from jiaozi.protocol.certificates import Use
-from jiaozi.protocol.feed import read_block
+from jiaozi.protocol.feed import FeedBlock, Head, read_block
 from jiaozi.protocol.genesis import Network
 from jiaozi.protocol.refusals import Code, Refusal
 from jiaozi.storage.database import Database
@@ -88,15 +87,8 @@ class FollowFeed:
 
     async def _check(self, before: FeedPosition, encoded: Iterable[bytes]) -> _Gathered:
         gathered = _Gathered(before)
-        block_key = self.network.genesis.key_of(Use.REGISTRY_BLOCK)
         for data in encoded:
-            block = read_block(
-                data,
-                operator=self.operator,
-                before=gathered.position.head,
-                block_key=block_key,
-                network=self.network.id,
-            )
+            block = await self._read(data, gathered.position.head)
             header = block.header.header
             lines, openings = lines_of(block, self.operator)
             gathered.lines += lines
@@ -105,6 +97,17 @@ class FollowFeed:
             # Between two blocks others get their turn: checking is work without waiting.
             await asyncio.sleep(0)
         return gathered
+
+    async def _read(self, data: bytes, before: Head) -> FeedBlock:
+        return await self.registry.block_keys.checked(
+            lambda keys: read_block(
+                data,
+                operator=self.operator,
+                before=before,
+                block_keys=keys,
+                network=self.network.id,
+            )
+        )
 
     async def _store(self, before: FeedPosition, gathered: _Gathered) -> None:
         async with self.database.transaction() as connection:

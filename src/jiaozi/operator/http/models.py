@@ -218,6 +218,19 @@ class NetworkView(BaseModel):
     operator: Annotated[str, Field(examples=["1001"])]
     network_id: str
     genesis: Annotated[str, Field(description="base64 of the signed document")]
+    block_keys: Annotated[
+        list["BlockKeyView"], Field(description="That sign blocks beside, or no longer as, genesis")
+    ]
+
+
+class BlockKeyView(BaseModel):
+    """A key that signs blocks or did: certified after genesis, or revoked."""
+
+    public_key: str
+    certificate: Annotated[
+        str | None, Field(description="base64, signed by the root; null for a key of genesis")
+    ]
+    revoked_ms: Annotated[int | None, Field(description="Block time of its revocation")]
 
 
 class FundingBody(_Body):

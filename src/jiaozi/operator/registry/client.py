@@ -15,10 +15,10 @@ from typing import Any, Self
 import httpx
 
 from jiaozi.operator.registry.answers import RawAnswer, read_answers, refusal_with
+from jiaozi.operator.registry.block_keys import RegistryKeys
 from jiaozi.operator.registry.model import Decided
 from jiaozi.protocol import blocks, cbor
 from jiaozi.protocol.blocks import Header
-from jiaozi.protocol.certificates import Use
 from jiaozi.protocol.feed import FEED_BLOCK_BYTES_MAX
 from jiaozi.protocol.genesis import Network
 from jiaozi.protocol.http_signatures import NETWORK_HEADER, sign_request
@@ -64,6 +64,7 @@ class RegistryClient:
 
     Attributes:
         is_reachable: Whether it answered when it was last asked.
+        block_keys: Whose signature makes a header the registry's.
     """
 
     def __init__(
@@ -76,11 +77,11 @@ class RegistryClient:
         timeout_s: float = ANSWER_TIMEOUT_S,
     ) -> None:
         self._network = network
-        self._block_key = network.genesis.key_of(Use.REGISTRY_BLOCK)
         self._signer = signer
         self._now_ms = now_ms
         self._timeout_s = timeout_s
         self._http = new_http_client(url, timeout_s)
+        self.block_keys = RegistryKeys(network, self.certificates)
         self.is_reachable = True
 
     async def __aenter__(self) -> Self:
@@ -111,7 +112,8 @@ class RegistryClient:
             Refusal: As `submit`; also when the header is not the registry's.
         """
         path = f"/v1/outcomes/{format_number(account)}/{order_id.hex()}"
-        return self._read_found((await self._ask("GET", path)).content)
+        answer = await self._ask("GET", path)
+        return await self._read_found(answer.content)
 
     async def account(self, number: int) -> dict[str, Any]:
         """Return the record of an account that this operator carries.
@@ -130,6 +132,14 @@ class RegistryClient:
         """
         path = f"/v1/receipts/{format_number(account)}/{order_id.hex()}"
         return (await self._ask("GET", f"{path}?reader={format_number(reader)}")).content
+
+    async def certificates(self) -> bytes:
+        """Return the document of all certified keys of the network.
+
+        Raises:
+            Refusal: As `submit`.
+        """
+        return (await self._ask("GET", "/v1/certificates")).content
 
     async def feed(self, after: int, *, limit: int, wait_ms: int) -> FeedPage:
         """Return the feed after a height, waiting for something to come.
@@ -180,14 +190,14 @@ class RegistryClient:
         self.is_reachable = True
         return answer
 
-    def _read_found(self, body: bytes) -> Found:
+    async def _read_found(self, body: bytes) -> Found:
         document = _read_json(body)
         try:
-            header = blocks.read_header(
-                base64.b64decode(document["header"], validate=True),
-                block_key=self._block_key,
-                network=self._network.id,
-            ).header
+            encoded = base64.b64decode(document["header"], validate=True)
+            signed = await self.block_keys.checked(
+                lambda keys: blocks.read_header(encoded, block_keys=keys, network=self._network.id)
+            )
+            header = signed.header
             if document["state"] == "absent":
                 return Found(standing=None, identity=None, header=header, document=document)
             standing = Decided(
