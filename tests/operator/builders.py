@@ -49,7 +49,7 @@ def operator_keys(keys: Keys, operator: int = OPERATOR) -> OperatorKeys:
         certify=keys.certify(operator),
         vault=keys.vault(operator),
         transport=keys.transport(operator),
-        wrapping=b"w" * 32,
+        wrapping={1: b"w" * 32}.__getitem__,
         lookup=b"l" * 32,
     )
 

@@ -12,12 +12,16 @@ from jiaozi.operator.customers.model import Phone
 from jiaozi.operator.customers.privacy import Privacy
 from jiaozi.operator.deposits.ledger import LedgerCore
 from jiaozi.operator.deposits.model import CoreContradiction
+from jiaozi.operator.privacy.wrapping import WrappingKeys
 from jiaozi.protocol.refusals import Code, Refusal
 from jiaozi.storage.database import Database
 from jiaozi.storage.migrations import migrate
+from tests.operator.clock import Clock
 
 PHONE, OTHER_PHONE = Phone("+8613800000001"), Phone("+8613800000002")
-PRIVACY = Privacy(key_encryption_key=bytes(32), lookup_key=bytes(32))
+PRIVACY = Privacy(
+    wrapping=WrappingKeys({1: bytes(32)}.__getitem__), lookup_key=bytes(32), now_ms=Clock()
+)
 BOOKS_DIFFER = """
     SELECT id, balance_fen, posted_fen, held_fen, open_fen
     FROM (SELECT account.id, account.balance_fen, account.held_fen,

@@ -28,15 +28,15 @@ def test_what_was_made_is_what_is_opened(tmp_path: Path) -> None:
         Use.OPERATOR_TRANSPORT: keys.transport.public_key,
     }
     assert len(set(public.values())) == 3
-    assert len(keys.wrapping) == len(keys.lookup) == 32
-    assert keys.wrapping != keys.lookup
+    assert len(keys.wrapping(1)) == len(keys.lookup) == 32
+    assert keys.wrapping(1) != keys.lookup
     assert {each.stat().st_mode & 0o777 for each in tmp_path.iterdir()} == {0o600}
 
 
 def test_keys_do_not_show_their_secrets(tmp_path: Path) -> None:
     create_keys(store(tmp_path), tmp_path)
     keys = load_keys(store(tmp_path), tmp_path)
-    assert repr(keys.wrapping) not in repr(keys)
+    assert repr(keys.wrapping(1)) not in repr(keys)
     assert repr(keys.lookup) not in repr(keys)
 
 

@@ -2,45 +2,68 @@
 
 import json
 import logging
+from collections.abc import AsyncIterator
+from importlib import resources
 
 import pytest
 from cryptography.exceptions import InvalidTag
 
 from jiaozi.operator.customers.privacy import Privacy
+from jiaozi.operator.privacy.access import HOLDER, Access, Purpose
+from jiaozi.operator.privacy.wrapping import WrappingKeys
 from jiaozi.service.logs import configure_logs
+from jiaozi.storage.database import Connection, Database
+from jiaozi.storage.migrations import migrate
 from tests.operator.builders import OperatorWorld, new_phone
+from tests.operator.clock import Clock
 
-PRIVACY = Privacy(key_encryption_key=b"w" * 32, lookup_key=b"l" * 32)
+ACCESS = Access(actor=HOLDER, purpose=Purpose.SHOW_HOLDER)
+NAME = {"name": "王小明"}
 
 
-def test_a_record_opens_in_its_own_place_only() -> None:
-    sealed = PRIVACY.seal("evidence/1", {"name": "王小明"})
-    assert PRIVACY.open("evidence/1", sealed) == {"name": "王小明"}
+def privacy(wrapping: bytes = b"w" * 32, lookup: bytes = b"l" * 32) -> Privacy:
+    keys = WrappingKeys({1: wrapping}.__getitem__)
+    return Privacy(wrapping=keys, lookup_key=lookup, now_ms=Clock())
+
+
+PRIVACY = privacy()
+
+
+@pytest.fixture
+async def connection(database: Database) -> AsyncIterator[Connection]:
+    await migrate(database, resources.files("jiaozi.operator") / "migrations")
+    async with database.connection() as connection:
+        yield connection
+
+
+async def test_a_record_opens_in_its_own_place_only(connection: Connection) -> None:
+    sealed = PRIVACY.seal("evidence/1", NAME)
+    assert await PRIVACY.open(connection, "evidence/1", sealed, ACCESS) == NAME
     with pytest.raises(InvalidTag):
-        PRIVACY.open("evidence/2", sealed)
+        await PRIVACY.open(connection, "evidence/2", sealed, ACCESS)
 
 
-def test_a_record_opens_under_its_own_key_only() -> None:
-    other = Privacy(key_encryption_key=b"x" * 32, lookup_key=b"l" * 32)
+async def test_a_record_opens_under_its_own_key_only(connection: Connection) -> None:
+    other = privacy(wrapping=b"x" * 32)
     with pytest.raises(InvalidTag):
-        other.open("evidence/1", PRIVACY.seal("evidence/1", {"name": "王小明"}))
+        await other.open(connection, "evidence/1", PRIVACY.seal("evidence/1", NAME), ACCESS)
 
 
-def test_a_changed_record_does_not_open() -> None:
-    sealed = PRIVACY.seal("evidence/1", {"name": "王小明"})
+async def test_a_changed_record_does_not_open(connection: Connection) -> None:
+    sealed = PRIVACY.seal("evidence/1", NAME)
     changed = sealed.content[:-1] + bytes([sealed.content[-1] ^ 1])
     with pytest.raises(InvalidTag):
-        PRIVACY.open("evidence/1", sealed._replace(content=changed))
+        await PRIVACY.open(connection, "evidence/1", sealed._replace(content=changed), ACCESS)
 
 
 def test_two_records_of_the_same_data_have_nothing_in_common() -> None:
-    one, other = (PRIVACY.seal("evidence/1", {"name": "王小明"}) for _ in range(2))
+    one, other = (PRIVACY.seal("evidence/1", NAME) for _ in range(2))
     assert one.wrapped_key != other.wrapped_key
     assert one.content != other.content
 
 
 def test_a_digest_depends_on_kind_value_and_key() -> None:
-    other = Privacy(key_encryption_key=b"w" * 32, lookup_key=b"m" * 32)
+    other = privacy(lookup=b"m" * 32)
     digests = {
         PRIVACY.digest("phone", "1"),
         PRIVACY.digest("document", "1"),
@@ -73,7 +96,15 @@ async def test_neither_database_nor_log_shows_personal_data_codes_or_keys(
     assert number not in json.dumps(refusal)
     assert (await caller.ask("POST", "/v1/wallets", body)).status_code == 201
     keys = world.settings.keys
-    secret = (phone, phone[3:], number, name, clerk, keys.wrapping.decode(), keys.lookup.decode())
+    secret = (
+        phone,
+        phone[3:],
+        number,
+        name,
+        clerk,
+        keys.wrapping(1).decode(),
+        keys.lookup.decode(),
+    )
     stored = await world.dump()
     assert body["registration_id"] in stored
     shown = capsys.readouterr()

@@ -20,6 +20,8 @@ import httpx
 from jiaozi.central_bank.certification.keys import AUDITOR_KEY
 from jiaozi.operator.customers.privacy import Privacy, Sealed
 from jiaozi.operator.keys import load_keys
+from jiaozi.operator.privacy.access import SERVICE, Access, Purpose
+from jiaozi.operator.privacy.wrapping import WrappingKeys
 from jiaozi.protocol.genesis import read_genesis
 from jiaozi.service.keys import FileKeyStore
 from jiaozi.storage.launch import SUPERUSER
@@ -27,7 +29,7 @@ from jiaozi.wallet.wallet import journal_path
 from tests.cli.test_wallet_story import Bank, Holder, _open, _payroll
 from tests.registry.served import Caller
 from tests.system.canaries import files_with, forms_of, found_in, found_in_memory
-from tests.system.parties import Parties, parties
+from tests.system.parties import Parties, now_ms, parties
 
 PHONES = ("+8613912345671", "+8613912345672", "+8613912345673")
 PLACES = {
@@ -97,13 +99,19 @@ class Told:
         it = self.parties
         place = it.directory.operator(1001)
         keys = load_keys(FileKeyStore(place, it.directory.passphrase.read_text().strip()), place)
-        privacy = Privacy(key_encryption_key=keys.wrapping, lookup_key=keys.lookup)
+        wrapping = WrappingKeys(keys.wrapping)
+        privacy = Privacy(wrapping=wrapping, lookup_key=keys.lookup, now_ms=now_ms)
+        access = Access(actor=SERVICE, purpose=Purpose.SHOW_HOLDER)
         connection = await asyncpg.connect(it.operator_dsn(1001))
         try:
             rows = await connection.fetch("SELECT id, data_key, sealed FROM evidence")
+            opened = [
+                await privacy.open(connection, f"evidence/{i}", Sealed(key, data), access)
+                for i, key, data in rows
+            ]
         finally:
             await connection.close()
-        return str([privacy.open(f"evidence/{i}", Sealed(key, data)) for i, key, data in rows])
+        return str(opened)
 
 
 @asynccontextmanager

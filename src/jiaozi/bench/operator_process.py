@@ -25,7 +25,7 @@ def main(code: int, dsn: str, registry_url: str) -> None:
             certify=signer(f"certify/{code}"),
             vault=signer(f"vault/{code}"),
             transport=signer(f"transport/{code}"),
-            wrapping=bytes(32),
+            wrapping=lambda _: bytes(32),
             lookup=bytes(32),
         ),
         demo=True,

@@ -1,4 +1,4 @@
-"""An operator's keys: three that sign, two that protect personal data.
+"""An operator's keys: three that sign, and those that protect personal data.
 
 ==================  ===========================================================================
 file                what it does
@@ -6,20 +6,23 @@ file                what it does
 certify.key         signs the orders that open wallets
 vault.key           signs exchanges, and with two officers issue and destroy
 transport.key       signs requests to the registry
-wrapping.secret     wraps the data keys of personal data (customers/privacy.py)
+wrapping.secret     wraps the data keys of personal data (privacy/wrapping.py); those that take its
+                    place are wrapping-2.secret, wrapping-3.secret, …
 lookup.secret       finds phones and documents by their digest
 ==================  ===========================================================================
 
-The signing keys lie in encrypted files. The two secrets are plain files of 32 bytes for the owner
+The signing keys lie in encrypted files. The secrets are plain files of 32 bytes for the owner
 alone: what they guard is the database and its backups, which must never lie beside them.
 """
 
+import contextlib
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from jiaozi.operator.customers.privacy import KEY_LENGTH
+from jiaozi.operator.privacy.wrapping import FIRST
 from jiaozi.protocol.certificates import Use
 from jiaozi.protocol.suites import Signer
 from jiaozi.service.files import make_directory, write_whole
@@ -35,6 +38,41 @@ KEY_NAMES: Mapping[Use, str] = {
 _WRAPPING, _LOOKUP = "wrapping", "lookup"
 
 
+class WrappingFiles:
+    """The key-encryption keys of personal data in a directory, by number."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def __call__(self, number: int) -> bytes:
+        """Return the key with a number.
+
+        Raises:
+            KeyStoreError: There is none, or it is damaged.
+        """
+        return _read_secret(self._directory, _wrapping_name(number))
+
+    def check(self) -> None:
+        """Read all that there are.
+
+        Raises:
+            KeyStoreError: There is none, or one is damaged.
+        """
+        names = [each.stem for each in self._directory.glob(f"{_WRAPPING}*.secret")]
+        for name in names or [_wrapping_name(FIRST)]:
+            _read_secret(self._directory, name)
+
+    def create(self, number: int) -> None:
+        """Make the key with a number, unless there is one."""
+        with contextlib.suppress(FileExistsError):
+            path = _secret_path(self._directory, _wrapping_name(number))
+            write_whole(path, secrets.token_bytes(KEY_LENGTH))
+
+    def remove(self, number: int) -> None:
+        """Remove the key with a number: what it wraps is lost for ever."""
+        _secret_path(self._directory, _wrapping_name(number)).unlink(missing_ok=True)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperatorKeys:
     """All keys of an operator, opened."""
@@ -42,7 +80,7 @@ class OperatorKeys:
     certify: Signer
     vault: Signer
     transport: Signer
-    wrapping: bytes = field(repr=False)
+    wrapping: Callable[[int], bytes] = field(repr=False)
     lookup: bytes = field(repr=False)
 
 
@@ -54,7 +92,7 @@ def create_keys(store: FileKeyStore, directory: Path) -> dict[Use, bytes]:
     """
     public = {use: store.create(name).public_key for use, name in KEY_NAMES.items()}
     make_directory(directory)
-    for name in (_WRAPPING, _LOOKUP):
+    for name in (_wrapping_name(FIRST), _LOOKUP):
         write_whole(_secret_path(directory, name), secrets.token_bytes(KEY_LENGTH))
     return public
 
@@ -66,13 +104,19 @@ def load_keys(store: FileKeyStore, directory: Path) -> OperatorKeys:
         KeyStoreError: One is missing, damaged, or the passphrase does not open it.
     """
     certify, vault, transport = (store.signer(name) for name in KEY_NAMES.values())
+    wrapping = WrappingFiles(directory)
+    wrapping.check()
     return OperatorKeys(
         certify=certify,
         vault=vault,
         transport=transport,
-        wrapping=_read_secret(directory, _WRAPPING),
+        wrapping=wrapping,
         lookup=_read_secret(directory, _LOOKUP),
     )
+
+
+def _wrapping_name(number: int) -> str:
+    return _WRAPPING if number == FIRST else f"{_WRAPPING}-{number}"
 
 
 def _read_secret(directory: Path, name: str) -> bytes:

@@ -6,6 +6,7 @@ from jiaozi.operator.customers import store
 from jiaozi.operator.customers.identify import evidence_record
 from jiaozi.operator.customers.model import Phone
 from jiaozi.operator.customers.privacy import Privacy
+from jiaozi.operator.privacy.access import HOLDER, Access, Purpose
 from jiaozi.storage.database import Database
 
 
@@ -19,9 +20,13 @@ class DepositPhone:
     async def __call__(self, wallet: int) -> Phone | None:
         """Return the phone; None when its deposits are another's."""
         async with self.database.connection() as connection:
-            candidates = await store.deposit_phone(connection, wallet)
-        for each in candidates:
-            fields = self.privacy.open(evidence_record(each.evidence_id), each.sealed)
-            if self.privacy.digest("phone", fields["phone"]) == each.wanted_digest:
-                return Phone(fields["phone"])
-        return None
+            found = await store.deposit_phone(connection, wallet)
+            if found is None:
+                return None
+            fields = await self.privacy.open(
+                connection,
+                evidence_record(found.evidence_id),
+                found.sealed,
+                Access(actor=HOLDER, purpose=Purpose.REACH_DEPOSITS, wallet=wallet),
+            )
+        return Phone(fields["phone"])

@@ -48,8 +48,10 @@ class IdentifyHolder:
 
     privacy: Privacy
 
-    async def __call__(self, connection: Connection, customer: Customer, now_ms: int) -> Identified:
-        """Return the holder, with what was shown kept under it, sealed."""
+    async def __call__(
+        self, connection: Connection, customer: Customer, wallet: int, now_ms: int
+    ) -> Identified:
+        """Return the holder, with what was shown for a new wallet kept under it, sealed."""
         kind = customer.kind
         phone = Identifier("phone", customer.phone.digest, is_verified=True)
         document = self._document_identifier(customer)
@@ -69,11 +71,16 @@ class IdentifyHolder:
         is_first = await store.add_identifier(connection, kind, phone, holder_id)
         if document is not None:
             await store.add_identifier(connection, kind, document, holder_id)
-        await self._keep(connection, holder_id, customer, now_ms)
+        await self._keep(connection, holder_id, customer, wallet, now_ms)
         return Identified(holder_id, group, reaches_deposits=is_first)
 
     async def _keep(
-        self, connection: Connection, holder_id: UUID, customer: Customer, now_ms: int
+        self,
+        connection: Connection,
+        holder_id: UUID,
+        customer: Customer,
+        wallet: int,
+        now_ms: int,
     ) -> None:
         for name, fields in _records(customer.phone, customer.evidence).items():
             evidence_id = uuid4()
@@ -81,6 +88,7 @@ class IdentifyHolder:
                 connection,
                 evidence_id,
                 holder_id=holder_id,
+                wallet=wallet,
                 kind=name,
                 sealed=self.privacy.seal(evidence_record(evidence_id), fields),
                 now_ms=now_ms,

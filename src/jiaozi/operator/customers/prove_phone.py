@@ -9,6 +9,7 @@ from jiaozi.operator.customers import store
 from jiaozi.operator.customers.model import Phone
 from jiaozi.operator.customers.privacy import Privacy
 from jiaozi.operator.customers.request_code import code_digest
+from jiaozi.operator.privacy.access import HOLDER, Access, Purpose
 from jiaozi.protocol.refusals import Code, refuse
 from jiaozi.storage.database import Database
 
@@ -39,10 +40,15 @@ class ProvePhone:
         """
         async with self.database.connection() as connection:
             candidate = await store.count_try(connection, registration_id, self.now_ms())
-        if candidate is None:
-            raise refuse(Code.CODE_WRONG)
-        shown = code_digest(self.privacy, registration_id, code)
-        if not hmac.compare_digest(shown, candidate.code_digest):
-            raise refuse(Code.CODE_WRONG)
-        fields = self.privacy.open(f"registration/{registration_id}", candidate.phone)
+            if candidate is None:
+                raise refuse(Code.CODE_WRONG)
+            shown = code_digest(self.privacy, registration_id, code)
+            if not hmac.compare_digest(shown, candidate.code_digest):
+                raise refuse(Code.CODE_WRONG)
+            fields = await self.privacy.open(
+                connection,
+                f"registration/{registration_id}",
+                candidate.phone,
+                Access(actor=HOLDER, purpose=Purpose.OPEN_WALLET),
+            )
         return ProvenPhone(registration_id, candidate.phone_digest, Phone(fields["phone"]))

@@ -58,19 +58,18 @@ ON CONFLICT (kind, digest, holder_id)
 RETURNING is_first;
 
 -- name: add_evidence
--- Sealed personal data of a holder.
-INSERT INTO evidence (id, holder_id, kind, data_key, sealed, recorded_ms)
-VALUES ($1, $2, $3, $4, $5, $6);
+-- Sealed personal data of a holder, shown for one wallet.
+INSERT INTO evidence (id, holder_id, kind, data_key, sealed, recorded_ms, wallet)
+VALUES ($1, $2, $3, $4, $5, $6, $7);
 
 -- name: deposit_phone
--- The phones of a wallet's holder, sealed, and the digest of the one whose deposits the wallet
--- reaches: the one proven when this very wallet was opened, if its holder was the first to prove it.
--- Whoever has the phone later reaches nothing by it.
-SELECT wallet.phone_digest, evidence.id, evidence.data_key, evidence.sealed
+-- The phone whose deposits a wallet reaches, sealed: the one proven when this very wallet was opened,
+-- if its holder was the first to prove it. Whoever has the phone later reaches nothing by it.
+SELECT evidence.id, evidence.data_key, evidence.sealed
 FROM wallet
 JOIN holder_identifier AS phone
     ON phone.holder_id = wallet.holder_id AND phone.digest = wallet.phone_digest
-JOIN evidence ON evidence.holder_id = wallet.holder_id
+JOIN evidence ON evidence.wallet = wallet.number
 WHERE wallet.number = $1 AND phone.kind = 'phone' AND phone.is_first
     AND evidence.kind = 'phone' AND evidence.data_key IS NOT NULL
-ORDER BY evidence.recorded_ms;
+ORDER BY evidence.recorded_ms LIMIT 1;

@@ -54,9 +54,8 @@ class Candidate(NamedTuple):
 
 
 class SealedPhone(NamedTuple):
-    """A phone of a holder as evidence, and the digest of the one that is looked for."""
+    """A phone as evidence."""
 
-    wanted_digest: bytes
     evidence_id: UUID
     sealed: Sealed
 
@@ -160,11 +159,12 @@ async def add_evidence(
     evidence_id: UUID,
     *,
     holder_id: UUID,
+    wallet: int,
     kind: str,
     sealed: Sealed,
     now_ms: int,
 ) -> None:
-    """Keep sealed personal data of a holder."""
+    """Keep sealed personal data of a holder, shown for one of its wallets."""
     await connection.execute(
         _SQL.add_evidence,
         evidence_id,
@@ -173,13 +173,13 @@ async def add_evidence(
         sealed.wrapped_key,
         sealed.content,
         now_ms,
+        wallet,
     )
 
 
-async def deposit_phone(connection: Connection, number: int) -> list[SealedPhone]:
-    """Return a holder's phones, with the digest of the one whose deposits a wallet reaches."""
-    rows = await connection.fetch(_SQL.deposit_phone, number)
-    return [
-        SealedPhone(row["phone_digest"], row["id"], Sealed(row["data_key"], row["sealed"]))
-        for row in rows
-    ]
+async def deposit_phone(connection: Connection, number: int) -> SealedPhone | None:
+    """Return the phone whose deposits a wallet reaches."""
+    row = await connection.fetchrow(_SQL.deposit_phone, number)
+    if row is None:
+        return None
+    return SealedPhone(row["id"], Sealed(row["data_key"], row["sealed"]))

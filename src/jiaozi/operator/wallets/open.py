@@ -138,10 +138,11 @@ class OpenWallet:
             try:
                 async with self.database.transaction() as connection:
                     now_ms = self.now_ms()
-                    holder = await self.identify(connection, customer, now_ms)
+                    number = wallet_number(self.operator, secrets.randbelow(SERIALS))
+                    holder = await self.identify(connection, customer, number, now_ms)
                     if request.evidence.deposit_id is not None and not holder.reaches_deposits:
                         raise refuse(Code.EVIDENCE_INSUFFICIENT, "deposit_id")
-                    wallet = self._sign(request, holder, now_ms)
+                    wallet = self._sign(request, number, holder, now_ms)
                     await store.add_wallet(
                         connection,
                         wallet,
@@ -158,8 +159,9 @@ class OpenWallet:
                 if error.constraint_name != "wallet_pkey":
                     raise
 
-    def _sign(self, request: WalletRequest, holder: Identified, now_ms: int) -> Wallet:
-        number = wallet_number(self.operator, secrets.randbelow(SERIALS))
+    def _sign(
+        self, request: WalletRequest, number: AccountNumber, holder: Identified, now_ms: int
+    ) -> Wallet:
         head = OrderHead(
             id=new_order_id(now_ms, secrets.token_bytes(10)),
             type=OrderType.OPEN_ACCOUNT,

@@ -14,8 +14,9 @@ SELECT number, wallet_class, holder_kind, suite, public_key, state, order_id, su
 FROM wallet WHERE number = $1;
 
 -- name: finish_opening
--- What became of an opening; the first to learn it writes it.
-UPDATE wallet SET state = $3, outcome = $4
+-- What became of an opening; the first to learn it writes it. What never opened ended with its order.
+UPDATE wallet SET state = $3, outcome = $4,
+    ended_ms = CASE WHEN $3 = 'open' THEN NULL ELSE expires_ms END
 WHERE number = $1 AND order_id = $2 AND state = 'opening';
 
 -- name: due_openings
