@@ -14,12 +14,14 @@ from jiaozi.protocol.refusals import Code, refuse
 from jiaozi.service.application import new_application
 from jiaozi.service.dispatch import Dispatcher, HotRequest, HotResponse, HotRoute, target_of
 from jiaozi.service.metrics import new_registry
+from jiaozi.service.rates import RateLimit
 from jiaozi.service.server import listening
 from jiaozi.storage.errors import CommitUnknown, StorageUnavailable
 
 SECRET = "the secret of a traceback"
 HOT_BYTES_MAX = 1_000_000
 APP_BYTES_MAX = 10_000
+BODIES_BYTES_MAX = 4_000_000
 
 
 class Exchange(BaseModel):
@@ -37,6 +39,8 @@ class Served:
     release: asyncio.Event = field(default_factory=asyncio.Event)
     finished: int = 0
     health: Exception | None = None
+    addresses: RateLimit | None = None
+    proxies: frozenset[str] = frozenset()
 
     async def take_orders(self, request: HotRequest) -> HotResponse:
         self.seen.append(request)
@@ -84,6 +88,8 @@ class Served:
                     raise refuse(Code.LIMIT_DAY, 1_000_000, 250)
                 case "storage":
                     raise StorageUnavailable(happened=SECRET, remedy="")
+                case "unsigned":
+                    raise refuse(Code.REQUEST_SIGNATURE_INVALID)
                 case "commit":
                     raise CommitUnknown(happened=SECRET, remedy="")
                 case _:
@@ -91,7 +97,14 @@ class Served:
 
         hot = {("POST", "/v1/orders"): HotRoute(self.take_orders, HOT_BYTES_MAX)}
         return Dispatcher(
-            app, hot, registry=self.registry, body_bytes_max=APP_BYTES_MAX, body_timeout_s=0.5
+            app,
+            hot,
+            registry=self.registry,
+            addresses=self.addresses,
+            proxies=self.proxies,
+            body_bytes_max=APP_BYTES_MAX,
+            bodies_bytes_max=BODIES_BYTES_MAX,
+            body_timeout_s=0.5,
         )
 
 

@@ -18,7 +18,7 @@ from starlette.responses import Response
 from jiaozi.protocol.refusals import Code, Refusal, refuse
 from jiaozi.service.dispatch import HotResponse, problem_response
 from jiaozi.service.metrics import METRICS_MEDIA_TYPE, exposition
-from jiaozi.service.problems import PROBLEM_MEDIA_TYPE
+from jiaozi.service.problems import PROBLEM_MEDIA_TYPE, Unhealthy
 from jiaozi.storage.errors import StorageUnavailable
 
 __all__ = ["ProblemDocument", "new_application"]
@@ -80,7 +80,7 @@ def new_application(
         redirect_slashes=False,
     )
     app.hot_operations = hot_operations
-    for kind in (Refusal, StorageUnavailable):
+    for kind in (Refusal, StorageUnavailable, Unhealthy):
         app.add_exception_handler(kind, _tell)
     app.add_exception_handler(Exception, _leave_to_dispatcher)
     app.add_exception_handler(RequestValidationError, _tell_invalid)

@@ -14,7 +14,7 @@ import json
 import math
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from jiaozi.protocol.refusals import Code, Refusal, refuse
 from jiaozi.storage.errors import CommitUnknown, StorageUnavailable
@@ -102,6 +102,17 @@ class Problem:
         return json.dumps(self.document, ensure_ascii=False).encode()
 
 
+@dataclass(kw_only=True, eq=False)
+class Unhealthy(Exception):
+    """The party cannot do its work now.
+
+    Attributes:
+        reason: In one word, such as ``database``; it names no host and no person.
+    """
+
+    reason: str
+
+
 def problem_of(error: Exception) -> Problem:
     """Tell a refusal as it is, a database out of reach as one, anything else as unexpected.
 
@@ -114,6 +125,9 @@ def problem_of(error: Exception) -> Problem:
             return _refused(refuse(Code.UNKNOWN))
         case StorageUnavailable():
             return _refused(refuse(Code.UNAVAILABLE))
+        case Unhealthy():
+            problem = _refused(refuse(Code.UNAVAILABLE))
+            return replace(problem, document={**problem.document, "reason": error.reason})
         case _:
             return _unexpected()
 

@@ -22,6 +22,7 @@ KEYS_MAX = 100_000
 """Most buckets of one limit; beyond them the longest untouched are forgotten, which fills them."""
 
 _IPV6_HOST_BITS = 64
+_ROUNDING_S = 1e-6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,11 +76,13 @@ class RateLimit:
         full_at = self._full_at.get(key) or self._older.get(key, now_s)
         if full_at > now_s:
             wait_s = full_at + count * self._interval_s - now_s - self._burst_s
-            if wait_s > 0:
+            if wait_s > _ROUNDING_S:
                 raise refuse(Code.BUSY, _milliseconds(min(wait_s, full_at - now_s)))
         else:
             full_at = now_s
-        self._keep(key, full_at + count * self._interval_s)
+        self._full_at[key] = full_at + count * self._interval_s
+        if len(self._full_at) > self._half_max:
+            self._forget()
 
     def check(self, key: Hashable) -> None:
         """Take nothing, but refuse where not even one could be taken.
@@ -90,19 +93,19 @@ class RateLimit:
         full_at = self._full_at.get(key) or self._older.get(key)
         if full_at is not None:
             wait_s = full_at + self._interval_s - self._clock_s() - self._burst_s
-            if wait_s > 0:
+            if wait_s > _ROUNDING_S:
                 raise refuse(Code.BUSY, _milliseconds(wait_s))
 
     def charge(self, key: Hashable, count: int = 1) -> None:
         """Take tokens for what was done already, of a bucket that has too few as well."""
         now_s = self._clock_s()
         full_at = self._full_at.get(key) or self._older.get(key, now_s)
-        self._keep(key, max(full_at, now_s) + count * self._interval_s)
-
-    def _keep(self, key: Hashable, full_at: float) -> None:
-        self._full_at[key] = full_at
+        self._full_at[key] = max(full_at, now_s) + count * self._interval_s
         if len(self._full_at) > self._half_max:
-            self._older, self._full_at = self._full_at, {}
+            self._forget()
+
+    def _forget(self) -> None:
+        self._older, self._full_at = self._full_at, {}
 
     def __len__(self) -> int:
         """How many buckets are known."""
