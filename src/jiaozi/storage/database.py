@@ -25,9 +25,12 @@ if TYPE_CHECKING:
 else:
     Connection, Pool = asyncpg.Connection, asyncpg.Pool
 
-__all__ = ["Connection", "Database", "roll_back"]
+__all__ = ["Connection", "Database", "commit", "roll_back"]
 
 Isolation = Literal["read_committed", "repeatable_read", "serializable"]
+
+COMMIT_TIMEOUT_S = 10.0
+"""A commit that has no answer by then may or may not have had effect."""
 
 # A client waits a little longer than the server, so that it hears the server's own answer.
 _ANSWER_GRACE_S = 5.0
@@ -157,7 +160,7 @@ class Database:
                 await roll_back(connection, transaction)
                 raise
             with self._storage_errors(connection, CommitUnknown):
-                await transaction.commit()
+                await commit(connection, transaction)
 
     @contextmanager
     def _storage_errors(
@@ -169,6 +172,38 @@ class Database:
             if means_unavailable(error, connection):
                 raise unavailable(error, self._address, kind) from error
             raise
+
+
+async def commit(
+    connection: Connection, transaction: Transaction, *, timeout_s: float = COMMIT_TIMEOUT_S
+) -> None:
+    """Commit, or end the connection when the answer takes too long.
+
+    The commit is never cancelled: a server that waits for its synchronous standby would take that
+    as leave to go on without it, and show others what is on one machine only.
+
+    Raises:
+        CommitUnknown: There was no answer in time.
+    """
+    is_late = False
+
+    def give_up() -> None:
+        nonlocal is_late
+        is_late = True
+        connection.terminate()
+
+    timer = asyncio.get_running_loop().call_later(timeout_s, give_up)
+    try:
+        await transaction.commit()
+    except _DRIVER_ERRORS as error:
+        if not is_late:
+            raise
+        raise CommitUnknown(
+            happened=f"The database did not confirm a commit within {timeout_s:g} s.",
+            remedy="Check its disk, and its synchronous standby if it has one.",
+        ) from error
+    finally:
+        timer.cancel()
 
 
 async def roll_back(connection: Connection, transaction: Transaction) -> None:

@@ -22,11 +22,11 @@ from jiaozi.central_bank.registry.state_hash import StateHasher
 from jiaozi.central_bank.registry.verifiers import Verifiers
 from jiaozi.central_bank.registry.writer import InvariantBroken, Writer
 from jiaozi.central_bank.rulebook.model import Rulebook
-from jiaozi.protocol.refusals import Code, refuse
 from jiaozi.protocol.suites import Signer
 from jiaozi.service.application import new_application
 from jiaozi.service.dispatch import AsgiApp, Dispatcher, HotRequest, HotResponse, HotRoute
 from jiaozi.service.metrics import new_registry
+from jiaozi.service.problems import Unhealthy
 from jiaozi.service.rates import RateLimit, UnderWay
 from jiaozi.storage.database import Database
 
@@ -111,8 +111,8 @@ def _application(
     intake = Intake(writer, verifiers, writer.network)
 
     async def check_health() -> None:
-        if writer.broken is not None or not writer.leads:
-            raise refuse(Code.UNAVAILABLE)
+        if writer.waits_for is not None:
+            raise Unhealthy(reason=writer.waits_for.value)
 
     async def take_orders(request: HotRequest) -> HotResponse:
         caller = access.of_orders(request)

@@ -1,7 +1,7 @@
 -- name: accounts
 -- All that the rules ask of accounts, in the order of the fields of model.Account.
 SELECT number, kind, operator, wallet_class, holder, suite, key, group_id, head, parent, closed,
-       freezes, balance_cap_fen, single_limit_fen, day_limit_fen, year_limit_fen,
+       freezes, frozen_fen, balance_cap_fen, single_limit_fen, day_limit_fen, year_limit_fen,
        second_factor_above_fen, balance_fen, spent_on, day_spent_fen, year_spent_fen,
        group_balance_fen, group_spent_on, group_day_spent_fen, group_year_spent_fen
 FROM account WHERE number = ANY ($1::bigint[]);
@@ -9,10 +9,21 @@ FROM account WHERE number = ANY ($1::bigint[]);
 -- name: group_heads
 -- The wallets that carry the totals of these groups, with the same fields.
 SELECT number, kind, operator, wallet_class, holder, suite, key, group_id, head, parent, closed,
-       freezes, balance_cap_fen, single_limit_fen, day_limit_fen, year_limit_fen,
+       freezes, frozen_fen, balance_cap_fen, single_limit_fen, day_limit_fen, year_limit_fen,
        second_factor_above_fen, balance_fen, spent_on, day_spent_fen, year_spent_fen,
        group_balance_fen, group_spent_on, group_day_spent_fen, group_year_spent_fen
 FROM account WHERE number = head AND kind = 5 AND group_id = ANY ($1::bytea[]);
+
+-- name: write_barrier
+-- A commit that changes nothing: when it is confirmed, everything before it in the server's log is
+-- wherever commits have to be, on the synchronous standby too.
+SELECT pg_logical_emit_message(true, 'jiaozi', 'leads');
+
+-- name: waits_for_standby
+-- Whether a commit to this database waits for the synchronous standby.
+SELECT EXISTS (
+    SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'SyncRep'
+);
 
 -- name: prepare_changes
 -- Where a batch puts what it changes of accounts before one statement writes it: copying rows is
@@ -38,9 +49,58 @@ UPDATE account SET
     group_year_spent_fen = change.group_year_spent_fen
 FROM change WHERE account.number = change.number;
 
--- name: write_key
--- A rotated vault key.
-UPDATE account SET suite = $2, key = $3 WHERE number = $1;
+-- name: write_terms
+-- All of an account that orders change beside its balance and sums.
+UPDATE account SET
+    wallet_class = $2, suite = $3, key = $4, closed = $5, freezes = $6, frozen_fen = $7,
+    balance_cap_fen = $8, single_limit_fen = $9, day_limit_fen = $10, year_limit_fen = $11,
+    second_factor_above_fen = $12
+WHERE number = $1;
+
+-- name: safeguards
+-- The safeguards of these wallets, of those that have any.
+SELECT account, record FROM safeguard WHERE account = ANY ($1::bigint[]);
+
+-- name: write_safeguards
+-- The safeguards of a wallet after a block.
+INSERT INTO safeguard (account, due_ms, record) VALUES ($1, $2, $3)
+ON CONFLICT (account) DO UPDATE SET due_ms = excluded.due_ms, record = excluded.record;
+
+-- name: drop_safeguards
+-- A wallet without any has no row.
+DELETE FROM safeguard WHERE account = $1;
+
+-- name: due_wallets
+-- The wallets of which something is due at a block time.
+SELECT account FROM safeguard WHERE due_ms <= $1;
+
+-- name: next_due
+-- When the next thing happens by itself.
+SELECT min(due_ms) FROM safeguard WHERE due_ms IS NOT NULL;
+
+-- name: carriers
+-- Who carries the wallets of failed operators.
+SELECT operator, carrier FROM carrier;
+
+-- name: write_carrier
+-- A carrier; whoever fails later hands on what it carried.
+INSERT INTO carrier (operator, carrier) VALUES ($1, $2)
+ON CONFLICT (operator) DO UPDATE SET carrier = excluded.carrier;
+
+-- name: halts
+-- All halts, those that have ended too.
+SELECT scope, subject, until_ms, orders_per_s FROM halt;
+
+-- name: write_halt
+-- A halt, in the place of one of the same scope and subject.
+INSERT INTO halt (scope, subject, until_ms, orders_per_s) VALUES ($1, $2, $3, $4)
+ON CONFLICT (scope, subject) DO UPDATE
+    SET until_ms = excluded.until_ms, orders_per_s = excluded.orders_per_s;
+
+-- name: carried
+-- Wallets that an operator opened, from a number on: a number begins with its operator's code.
+SELECT number FROM account
+WHERE number > $1 AND number < $2 AND kind = 5 ORDER BY number LIMIT $3;
 
 -- name: used_ids
 -- Which of these ids were used up among those that expire on a day, and with what outcome.
@@ -161,9 +221,13 @@ INSERT INTO reserve_funding (reference) VALUES ($1);
 -- name: state_accounts
 -- Every account as far as blocks determine it, in the order of the fields of AccountRecord.
 SELECT number, kind, operator, wallet_class, holder, suite, key, group_id, parent, closed, freezes,
-       balance_cap_fen, single_limit_fen, day_limit_fen, year_limit_fen, second_factor_above_fen,
+       frozen_fen, balance_cap_fen, single_limit_fen, day_limit_fen, year_limit_fen, second_factor_above_fen,
        balance_fen
 FROM account ORDER BY number;
+
+-- name: state_safeguards
+-- All safeguards, as they are hashed.
+SELECT account, record FROM safeguard ORDER BY account;
 
 -- name: tip_height
 -- The height of the last block.

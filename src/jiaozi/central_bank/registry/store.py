@@ -12,13 +12,14 @@ from typing import NamedTuple
 
 import asyncpg
 
-from jiaozi.central_bank.registry.control import Control, KeyRecord
+from jiaozi.central_bank.registry.control import Control, Halt, KeyRecord
 from jiaozi.central_bank.registry.model import Account, Totals
 from jiaozi.protocol.blocks import SignedHeader
 from jiaozi.protocol.certificates import Certified, Use
 from jiaozi.protocol.feed import Head
 from jiaozi.protocol.ids import OrderId, last_expiry_day
 from jiaozi.protocol.orders import Order
+from jiaozi.protocol.safeguards import Safeguards, read_safeguards
 from jiaozi.storage.database import Connection
 from jiaozi.storage.queries import load_statements
 
@@ -35,10 +36,22 @@ class Statements:
 
     accounts: str
     group_heads: str
+    write_barrier: str
+    waits_for_standby: str
     prepare_changes: str
     plan_by_key: str
     write_changes: str
-    write_key: str
+    write_terms: str
+    safeguards: str
+    write_safeguards: str
+    drop_safeguards: str
+    due_wallets: str
+    next_due: str
+    carriers: str
+    write_carrier: str
+    halts: str
+    write_halt: str
+    carried: str
     used_ids: str
     used_id: str
     days_remembered: str
@@ -62,6 +75,7 @@ class Statements:
     fundings: str
     write_funding: str
     state_accounts: str
+    state_safeguards: str
 
 
 SQL = load_statements(Statements, files(__package__) / "queries.sql")
@@ -121,6 +135,35 @@ async def load_groups(
     return {(each.group_id, each.operator): each for each in heads}
 
 
+async def load_safeguards(connection: Connection, numbers: Iterable[int]) -> dict[int, Safeguards]:
+    """Load the safeguards of wallets; those without any are left out."""
+    rows = await connection.fetch(SQL.safeguards, list(numbers))
+    return {row["account"]: read_safeguards(row["record"]) for row in rows}
+
+
+async def write_safeguards(connection: Connection, number: int, safeguards: Safeguards) -> None:
+    """Write the safeguards of one wallet."""
+    if safeguards.is_empty:
+        await connection.execute(SQL.drop_safeguards, number)
+        return
+    await connection.execute(SQL.write_safeguards, number, safeguards.due_ms, safeguards.encoded())
+
+
+async def write_terms(connection: Connection, account: Account) -> None:
+    """Write all that orders change of an account beside its balance and sums."""
+    await connection.execute(
+        SQL.write_terms, account.number, account.wallet_class, account.suite, account.key,
+        account.closed, account.freezes, account.frozen_fen, account.balance_cap_fen,
+        account.single_limit_fen, account.day_limit_fen, account.year_limit_fen,
+        account.second_factor_above_fen,
+    )  # fmt: skip
+
+
+async def due_wallets(connection: Connection, time_ms: int) -> list[int]:
+    """Return the wallets of which something is due."""
+    return [row["account"] for row in await connection.fetch(SQL.due_wallets, time_ms)]
+
+
 async def load_used(
     connection: Connection, orders: Iterable[Order]
 ) -> dict[tuple[bytes, int], UsedId]:
@@ -176,7 +219,11 @@ async def load_control(connection: Connection, genesis: Control) -> Control:
     for row in await connection.fetch(SQL.rulebooks):
         control = control.with_rulebook(row["starts_at_ms"], row["rulebook_hash"])
     funded = [row["reference"] for row in await connection.fetch(SQL.fundings)]
-    return replace(control, funded=frozenset(funded))
+    for row in await connection.fetch(SQL.halts):
+        halt = Halt(row["until_ms"], row["orders_per_s"])
+        control = control.with_halt(row["scope"], row["subject"], halt)
+    carriers = {row["operator"]: row["carrier"] for row in await connection.fetch(SQL.carriers)}
+    return replace(control, funded=frozenset(funded), carriers=carriers)
 
 
 async def write_accounts(
@@ -261,6 +308,12 @@ async def write_control(connection: Connection, before: Control, after: Control)
             await connection.execute(SQL.write_rulebook, *entry)
     for reference in after.funded - before.funded:
         await connection.execute(SQL.write_funding, reference)
+    for operator, carrier in after.carriers.items():
+        if before.carriers.get(operator) != carrier:
+            await connection.execute(SQL.write_carrier, operator, carrier)
+    for named, halt in after.halts.items():
+        if before.halts.get(named) != halt:
+            await connection.execute(SQL.write_halt, *named, halt.until_ms, halt.orders_per_s)
 
 
 async def remember_days(connection: Connection, days: range) -> None:

@@ -28,14 +28,16 @@ from jiaozi.central_bank.registry import store
 from jiaozi.central_bank.registry.batch import Answer, load_ledger, post_one, totals_after
 from jiaozi.central_bank.registry.block import Draft, Sealed
 from jiaozi.central_bank.registry.control import Control
-from jiaozi.central_bank.registry.post import Ledger
+from jiaozi.central_bank.registry.halts import Paces
+from jiaozi.central_bank.registry.ledger import Ledger
+from jiaozi.central_bank.registry.waiting import NotLeading, Wait
 from jiaozi.protocol import ids
 from jiaozi.protocol.certificates import Certified
 from jiaozi.protocol.domains import NetworkId
 from jiaozi.protocol.orders import Order
 from jiaozi.protocol.refusals import SETTLED, Code, Refusal, refuse
 from jiaozi.protocol.suites import Signer
-from jiaozi.storage.database import Connection, Database, roll_back
+from jiaozi.storage.database import Connection, Database, commit, roll_back
 from jiaozi.storage.errors import StorageUnavailable
 
 BATCH_MAX = 2_000
@@ -88,6 +90,9 @@ class _Lead:
     control: Control
     days: tuple[range, int]
     """For which days ids have a place, and the day before which they were forgotten."""
+    due_ms: int | None
+    """When something of a wallet happens by itself."""
+    paces: Paces
 
 
 class Writer:
@@ -114,6 +119,7 @@ class Writer:
         self._committed = asyncio.Event()
         self._state_hash: tuple[int, bytes] | None = None
         self.broken: InvariantBroken | None = None
+        self.waits_for: Wait | None = Wait.STARTING
         self.settled = 0
         self.refused = 0
 
@@ -199,10 +205,12 @@ class Writer:
                 async with self._database.connection() as connection:
                     await self._lead_with(connection)
             except (StorageUnavailable, NotLeading) as error:
-                _log.warning("writer_waits", reason=str(error))
+                self.waits_for = error.wait if isinstance(error, NotLeading) else Wait.DATABASE
+                _log.warning("writer_waits", wait=self.waits_for.value, reason=str(error))
             except Exception as error:
                 # Whatever it is, it was not foreseen, so nothing more may be written.
                 self.broken = InvariantBroken(str(error))
+                self.waits_for = Wait.INVARIANT
                 _log.critical("invariant_broken", reason=str(error), exc_info=error)
                 raise self.broken from error
             finally:
@@ -212,15 +220,18 @@ class Writer:
 
     async def _lead_with(self, connection: Connection) -> None:
         if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", _LOCK_KEY):
-            raise NotLeading("another registry writes")
+            raise await _lock_held(connection)
+        await _make_durable(connection)
         tip = await store.load_tip(connection)
         if tip is None:
-            raise NotLeading("this database has no genesis")
+            raise NotLeading("this database has no genesis", Wait.GENESIS)
         control = await store.load_control(connection, self._genesis)
         _check_library(control)
         await connection.execute(store.SQL.prepare_changes)
         await connection.execute(store.SQL.plan_by_key)
-        self._lead = _Lead(tip, control, (range(0), 0))
+        due_ms = await connection.fetchval(store.SQL.next_due)
+        self._lead = _Lead(tip, control, (range(0), 0), due_ms, Paces())
+        self.waits_for = None
         _log.info("writer_leads", height=tip.height)
         while True:
             await self._wait_for_orders()
@@ -251,17 +262,24 @@ class Writer:
         await transaction.start()
         try:
             orders = [each.order for each in batch]
-            ledger = await load_ledger(connection, orders, lead.tip.totals, lead.control, time_ms)
+            is_due = lead.due_ms is not None and lead.due_ms <= time_ms
+            due = await store.due_wallets(connection, time_ms) if is_due else ()
+            ledger = await load_ledger(
+                connection, orders, lead.tip.totals, lead.control, time_ms, due=due
+            )
             used = await store.load_used(connection, orders)
             loaded = {each.number: each.balance_fen for each in ledger.accounts.values()}
             draft = Draft(lead.tip.height + 1)
-            answers = [post_one(each.order, each.caller, ledger, draft, used) for each in batch]
-            if batch and not len(draft) and not self._must_stand(lead, time_ms, batch, answers):
+            answers = [
+                post_one(each.order, each.caller, ledger, draft, used, lead.paces) for each in batch
+            ]
+            must_stand = due or self._must_stand(lead, time_ms, batch, answers)
+            if batch and not len(draft) and not must_stand:
                 await transaction.rollback()
             else:
                 sealed = await self._write(connection, lead, ledger, draft, loaded)
                 self._committing = True
-                await transaction.commit()
+                await commit(connection, transaction)
                 self._adopt(lead, ledger, sealed)
         except BaseException:
             if not self._committing:
@@ -299,9 +317,10 @@ class Writer:
         opened = {each.number for each in ledger.opened}
         changed = [ledger.accounts[number] for number in sorted(ledger.changed - opened)]
         await store.write_accounts(connection, changed, ledger.opened)
-        for number in ledger.rekeyed:
-            account = ledger.accounts[number]
-            await connection.execute(store.SQL.write_key, number, account.suite, account.key)
+        for number in sorted(ledger.retermed - opened):
+            await store.write_terms(connection, ledger.accounts[number])
+        for number in sorted(ledger.guarded):
+            await store.write_safeguards(connection, number, ledger.safeguards[number])
         await store.write_used(connection, draft.used)
         if ledger.control is not lead.control:
             await store.write_control(connection, lead.control, ledger.control)
@@ -311,7 +330,7 @@ class Writer:
             self._state_hash,
         )  # fmt: skip
         if not await store.append_block(connection, sealed.signed, sealed.body, ledger.totals):
-            raise NotLeading("another registry has written")
+            raise NotLeading("another registry has written", Wait.OTHER_WRITER)
         await store.append_feeds(connection, draft.height, sealed.feeds)
         return sealed
 
@@ -353,8 +372,23 @@ class Writer:
         self._arrived.clear()
 
 
-class NotLeading(Exception):
-    """Another registry writes to this database, or there is nothing to write to yet."""
+async def _lock_held(connection: Connection) -> NotLeading:
+    """Tell who holds the lock: another registry, or a commit that its writer has given up."""
+    if await connection.fetchval(store.SQL.waits_for_standby):
+        return NotLeading("a commit waits for the synchronous standby", Wait.STANDBY)
+    return NotLeading("another registry writes", Wait.OTHER_WRITER)
+
+
+async def _make_durable(connection: Connection) -> None:
+    """Let nobody rely on a block before it is where commits have to be, on a standby too.
+
+    A block that a lost primary wrote, or whose wait was cancelled, can be seen before it is there;
+    whoever sent its orders again would be told that they settled.
+    """
+    transaction = connection.transaction()
+    await transaction.start()
+    await connection.execute(store.SQL.write_barrier)
+    await commit(connection, transaction)
 
 
 def _check_library(control: Control) -> None:
@@ -363,7 +397,8 @@ def _check_library(control: Control) -> None:
         if rulebook_hash not in control.library:
             raise NotLeading(
                 f"officers put the rulebook {rulebook_hash.hex()} in force and no file has that "
-                "hash: put it into the directory of rulebooks and start again"
+                "hash: put it into the directory of rulebooks and start again",
+                Wait.RULEBOOK,
             )
 
 
