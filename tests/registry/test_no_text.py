@@ -5,7 +5,7 @@ import pytest
 from jiaozi.protocol import cbor, cose
 from jiaozi.protocol.domains import Domain, external_aad
 from jiaozi.protocol.order_types import ORDER_TYPES, FieldKind, OrderType
-from jiaozi.protocol.orders import parse
+from jiaozi.protocol.orders import Leg, leg_hash, parse
 from jiaozi.protocol.refusals import Code
 from tests.registry.builders import RegistryWorld, key, new_wallet
 from tests.registry.effects import refused
@@ -47,6 +47,10 @@ async def test_no_field_of_an_order_takes_text(
     plain: dict[int, object] = {1: head.id, 2: int(order_type), 4: head.expires_ms}
     if body:
         plain[8] = body
+    legs = []
+    if body and rule.legs:
+        legs = [Leg(new_wallet(1001, 1).number, new_wallet(1001, 2).number, 1, bytes(16))]
+        plain[7] = [leg_hash(each.encoded()) for each in legs]
     payloads = [(name, plain | {number: text}) for number, name in HEAD.items()]
     payloads.append(("legs", plain | {7: text}))
     for each in rule.body:
@@ -56,7 +60,8 @@ async def test_no_field_of_an_order_takes_text(
     aad = external_aad(Domain.ORDER, world.network.id)
     for name, fields in payloads:
         data = cbor.encode(dict(sorted(fields.items())))
-        order = cbor.encode([cose.sign1(data, world.keys.officers[0], aad), []])
+        signed = cose.sign1(data, world.keys.officers[0], aad)
+        order = cbor.encode([signed, [each.encoded() for each in legs]])
         await refused(world, order, Code.MALFORMED, name)
 
 

@@ -7,13 +7,16 @@ from typing import NamedTuple
 from jiaozi.central_bank.registry import store
 from jiaozi.central_bank.registry.block import Draft, readers_of_refused, readers_of_settled
 from jiaozi.central_bank.registry.control import Control
+from jiaozi.central_bank.registry.halts import Paces, check_halts
+from jiaozi.central_bank.registry.ledger import Ledger
 from jiaozi.central_bank.registry.model import RESERVE_KINDS, Kind, PayeeRefusal, Totals
-from jiaozi.central_bank.registry.post import Ledger, post
+from jiaozi.central_bank.registry.post import post
+from jiaozi.central_bank.registry.protect import take_effect
 from jiaozi.central_bank.registry.store import UsedId
 from jiaozi.protocol import cbor, numbers
 from jiaozi.protocol.blocks import encode_outcome, read_outcome
 from jiaozi.protocol.certificates import Certified
-from jiaozi.protocol.order_types import OrderType
+from jiaozi.protocol.order_types import ORDER_TYPES, OrderType
 from jiaozi.protocol.orders import Order, check_window
 from jiaozi.protocol.refusals import SETTLED, Code, Outcome, Refusal, refuse
 from jiaozi.storage.database import Connection
@@ -34,9 +37,12 @@ async def load_ledger(
     totals: Totals,
     control: Control,
     time_ms: int,
+    *,
+    due: Sequence[int] = (),
 ) -> Ledger:
-    """Load all that a batch of orders touches."""
-    touched: set[int] = set()
+    """Load all that a batch of orders touches, and carry out what is due of wallets before it."""
+    touched: set[int] = set(due)
+    guarded: set[int] = set(due)
     groups: set[bytes] = set()
     for order in orders:
         for leg in order.legs:
@@ -44,17 +50,24 @@ async def load_ledger(
             touched.add(leg.credit)
         if order.type in _TOUCH_MORE:
             touched |= _also_touched(order, control)
+        if order.type in _GUARDED:
+            guarded.add(order.scope)
         if order.type is OrderType.OPEN_ACCOUNT:
             groups.add(order.body["group"])
     accounts = await store.load_accounts(connection, touched) if touched else {}
     heads = await store.load_groups(connection, groups)
-    return Ledger(
+    ledger = Ledger(
         accounts=accounts,
         groups={key: accounts.setdefault(head.number, head) for key, head in heads.items()},
         control=control,
         totals=totals,
         time_ms=time_ms,
     )
+    if guarded:
+        ledger.safeguards.update(await store.load_safeguards(connection, guarded))
+    for number in due:
+        take_effect(accounts[number], ledger)
+    return ledger
 
 
 def post_one(
@@ -63,6 +76,7 @@ def post_one(
     ledger: Ledger,
     draft: Draft,
     used: dict[tuple[bytes, int], UsedId],
+    paces: Paces,
 ) -> Answer:
     """Post one order, put a final outcome into the block, and return what to answer.
 
@@ -74,6 +88,8 @@ def post_one(
         return _answer_again(order, first)
     try:
         check_window(order, ledger.time_ms)
+        if ledger.control.halts:
+            check_halts(order, caller, ledger.control, paces, ledger.time_ms)
         post(order, caller, ledger)
     except Refusal as refusal:
         if not refusal.is_final:
@@ -147,10 +163,18 @@ def _also_touched(order: Order, control: Control) -> set[int]:
         case OrderType.DESTROY:
             operator = numbers.operator_of(order.legs[0].debit)
             return {numbers.reserve_of(operator), numbers.SETTLEMENT}
-        case _:
+        case OrderType.CERTIFY:
             return {int(numbers.vault_of(operator)) for operator in control.quotas_fen}
+        case _:
+            return {body["number"]}
 
 
-_TOUCH_MORE = frozenset(
-    (OrderType.OPEN_ACCOUNT, OrderType.ISSUE, OrderType.DESTROY, OrderType.CERTIFY)
+_NAMES_WALLET = frozenset(
+    each for each, rule in ORDER_TYPES.items() if any(field.name == "number" for field in rule.body)
 )
+_TOUCH_MORE = _NAMES_WALLET | {OrderType.ISSUE, OrderType.DESTROY, OrderType.CERTIFY}
+_GUARDED = (_NAMES_WALLET | {OrderType.MANDATE_PAYMENT}) - {
+    OrderType.OPEN_ACCOUNT,
+    OrderType.SET_CLASS,
+}
+"""The types whose use cases ask for the safeguards of the wallet they act on."""

@@ -23,6 +23,7 @@ from jiaozi.protocol.blocks import (
 )
 from jiaozi.protocol.domains import NetworkId
 from jiaozi.protocol.ids import last_expiry_day
+from jiaozi.protocol.order_types import HaltScope, OrderType
 from jiaozi.protocol.orders import Order
 from jiaozi.protocol.refusals import SETTLED, Outcome
 from jiaozi.protocol.suites import Signer
@@ -123,14 +124,27 @@ class Draft:
 def readers_of_settled(order: Order, caller: int, accounts: Mapping[int, Account]) -> list[Reader]:
     """Return who learns of a settled order: each operator sees the legs of its own accounts."""
     if not order.legs:
-        operator = int(order.body.get("operator", caller))
-        return [Reader(operator, 0, 0)] if operator else []
+        return [Reader(each, 0, 0) for each in _readers_without_legs(order, caller, accounts)]
     masks: dict[int, int] = {}
     for index, each in enumerate(order.legs):
         for number in (each.debit, each.credit):
             operator = accounts[number].operator
             masks[operator] = masks.get(operator, 0) | 1 << index
     return [Reader(operator, mask, 0) for operator, mask in masks.items() if operator]
+
+
+def _readers_without_legs(order: Order, caller: int, accounts: Mapping[int, Account]) -> set[int]:
+    """Return the operators that an order about no money concerns."""
+    body = order.body
+    match order.type:
+        case OrderType.REASSIGN:
+            return {body["operator"], body["carrier"]}
+        case OrderType.HALT if body["scope"] == HaltScope.OPERATOR:
+            return {body["subject"]}
+        case _ if "number" in body:
+            return {accounts[body["number"]].operator}
+        case _:
+            return {body.get("operator", caller)} - {0}
 
 
 def readers_of_refused(

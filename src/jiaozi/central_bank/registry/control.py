@@ -5,7 +5,7 @@ new one, which becomes the writer's when the block is committed and is dropped o
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TypeVar
 
@@ -26,9 +26,17 @@ class KeyRecord:
     revoked: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Halt:
+    """A stop until a time, or with ``orders_per_s`` a slow-down."""
+
+    until_ms: int
+    orders_per_s: int | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Control:
-    """Keys by public key, vault quotas by operator, rulebooks by start."""
+    """Keys by public key, vault quotas by operator, rulebooks by start, carriers, halts."""
 
     network: Network
     keys: Mapping[bytes, KeyRecord]
@@ -39,6 +47,10 @@ class Control:
     """The rulebooks that this registry has, by hash."""
     funded: frozenset[bytes] = frozenset()
     """References of the payments that have funded reserves."""
+    carriers: Mapping[int, int] = field(default_factory=lambda: MappingProxyType({}))
+    """Who carries the wallets of a failed operator, by that one's code."""
+    halts: Mapping[tuple[int, int], Halt] = field(default_factory=lambda: MappingProxyType({}))
+    """By `HaltScope` and subject (0 where there is none); kept after their end."""
 
     def rulebook_at(self, time_ms: int) -> Rulebook:
         """Return the rulebook in force at a block time."""
@@ -110,6 +122,30 @@ class Control:
         if reference in self.funded:
             raise refuse(Code.FUNDED_BEFORE)
         return replace(self, funded=self.funded | {reference})
+
+    def with_carrier(self, failed: int, carrier: int) -> "Control":
+        """Return the state in which an operator carries the wallets of a failed one.
+
+        Those that the failed one carried for others go along.
+
+        Raises:
+            Refusal: ``operator_unknown``, or ``carrier_invalid`` when the failed one has been
+                replaced before, or the carrier has failed itself or is the same.
+        """
+        if failed not in self.quotas_fen or carrier not in self.quotas_fen:
+            raise refuse(Code.OPERATOR_UNKNOWN)
+        if failed == carrier or failed in self.carriers or carrier in self.carriers:
+            raise refuse(Code.CARRIER_INVALID)
+        moved = {old: carrier if by == failed else by for old, by in self.carriers.items()}
+        return replace(self, carriers=MappingProxyType({**moved, failed: carrier}))
+
+    def with_halt(self, scope: int, subject: int, halt: Halt) -> "Control":
+        """Return the state with a halt, in the place of one of the same scope and subject."""
+        return replace(self, halts=_with(self.halts, (scope, subject), halt))
+
+    def carrier_of(self, operator: int) -> int:
+        """Return who carries the wallets that an operator opened."""
+        return self.carriers.get(operator, operator)
 
     def with_rulebook(self, starts_at_ms: int, rulebook_hash: bytes) -> "Control":
         """Return the state with a rulebook put in force from a time on."""

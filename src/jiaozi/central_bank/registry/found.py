@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from jiaozi.central_bank.registry import store
 from jiaozi.central_bank.registry.block import Draft
 from jiaozi.central_bank.registry.control import Control, from_genesis
+from jiaozi.central_bank.registry.institutions import institution_account, institution_accounts
 from jiaozi.central_bank.registry.model import Account, Kind, Totals
-from jiaozi.central_bank.registry.post import institution_account, institution_accounts
 from jiaozi.central_bank.rulebook.model import Rulebook
 from jiaozi.protocol import numbers
 from jiaozi.protocol.certificates import Use

@@ -59,6 +59,7 @@ class Account:
     parent: int | None = None
     closed: bool = False
     freezes: int = 0
+    frozen_fen: int = 0
     balance_cap_fen: int | None = None
     single_limit_fen: int | None = None
     day_limit_fen: int | None = None
@@ -112,13 +113,14 @@ def check_may_debit(account: Account) -> None:
 
 
 def check_funds(account: Account, amount_fen: int) -> None:
-    """Check that the balance covers an amount.
+    """Check that the balance, less what is frozen of it, covers an amount.
 
     Raises:
-        Refusal: ``insufficient_funds``, with what is there.
+        Refusal: ``insufficient_funds``, with what may leave.
     """
-    if account.balance_fen < amount_fen:
-        raise refuse(Code.INSUFFICIENT_FUNDS, account.balance_fen)
+    available_fen = account.balance_fen - account.frozen_fen
+    if available_fen < amount_fen:
+        raise refuse(Code.INSUFFICIENT_FUNDS, max(available_fen, 0))
 
 
 def check_spending(

@@ -69,7 +69,7 @@ def check_certified(
     Raises:
         Refusal: ``signer_missing``, ``signer_foreign`` or what is wrong with a certificate.
     """
-    wanted = {_USES[role]: APPROVALS if role is Role.OFFICERS else 1 for role in order.rule.signers}
+    wanted = {_USES[role]: APPROVALS if role in _PERSONS else 1 for role in order.rule.signers}
     persons: dict[Use, set[bytes]] = {use: set() for use in wanted}
     only = next(iter(wanted)) if len(wanted) == 1 else None
     for signature in order.message.signatures:
@@ -115,4 +115,6 @@ _USES = {
     Role.VAULT: Use.OPERATOR_VAULT,
     Role.CERTIFY: Use.OPERATOR_CERTIFY,
     Role.OFFICERS: Use.OFFICER,
+    Role.OPERATOR_OFFICERS: Use.OPERATOR_OFFICER,
 }
+_PERSONS = frozenset((Role.OFFICERS, Role.OPERATOR_OFFICERS))

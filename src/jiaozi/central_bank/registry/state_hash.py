@@ -22,10 +22,13 @@ from jiaozi.protocol.genesis import read_genesis
 from jiaozi.protocol.state import (
     AccountRecord,
     StateHash,
+    carrier_record,
     funding_record,
+    halt_record,
     key_record,
     quota_record,
     rulebook_record,
+    safeguards_record,
     totals_record,
 )
 from jiaozi.storage.database import Connection, Database
@@ -99,8 +102,13 @@ async def hash_state(database: Database) -> tuple[int, bytes]:
         accounts = await connection.cursor(store.SQL.state_accounts)
         while rows := await accounts.fetch(_ROWS_AT_A_TIME):
             state.add(AccountRecord(*row).encoded() for row in rows)
-        state.add(_control_records(await _load_control(connection)))
+        control = await _load_control(connection)
+        state.add(_control_records(control))
         state.add([totals_record(tip.totals.issued_fen, tip.totals.destroyed_fen)])
+        state.add(_emergency_records(control))
+        safeguards = await connection.cursor(store.SQL.state_safeguards)
+        while rows := await safeguards.fetch(_ROWS_AT_A_TIME):
+            state.add(safeguards_record(*row) for row in rows)
     return tip.height, state.digest()
 
 
@@ -125,6 +133,13 @@ def _control_records(control: Control) -> Iterator[bytes]:
         yield rulebook_record(starts_at_ms, rulebook_hash)
     for reference in sorted(control.funded):
         yield funding_record(reference)
+
+
+def _emergency_records(control: Control) -> Iterator[bytes]:
+    for operator, carrier in sorted(control.carriers.items()):
+        yield carrier_record(operator, carrier)
+    for (scope, subject), halt in sorted(control.halts.items()):
+        yield halt_record(scope, subject, halt.until_ms, halt.orders_per_s)
 
 
 async def _hash_beside(dsn: str) -> tuple[int, bytes]:
