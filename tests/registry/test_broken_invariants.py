@@ -6,7 +6,9 @@ from functools import partial
 import asyncpg
 import pytest
 
+from jiaozi.central_bank.registry import ledger as working
 from jiaozi.central_bank.registry import model, post
+from jiaozi.central_bank.registry.ledger import Ledger
 from jiaozi.central_bank.registry.model import Account
 from jiaozi.central_bank.registry.writer import InvariantBroken
 from jiaozi.protocol import numbers
@@ -57,7 +59,7 @@ async def test_money_that_is_made_or_lost_stops_the_writer(
         moved(legs, accounts)  # type: ignore[arg-type]
         accounts[payee.number].balance_fen += change_fen
 
-    monkeypatch.setattr(ledger, "move", move_wrongly)
+    monkeypatch.setattr(working, "move", move_wrongly)
     orders = [world.orders.payment(payer, payee, 10), world.orders.payment(payee, payer, 10)]
     await stops(world, *orders, reason="the currency ledger is off")
 
@@ -67,11 +69,11 @@ async def test_reserve_that_is_not_debited_stops_the_writer(
 ) -> None:
     world = own_world
 
-    def post_nothing(ledger: post.Ledger, operator: int, amount_fen: int) -> None:
+    def post_nothing(ledger: Ledger, operator: int, amount_fen: int) -> None:
         ledger.accounts[numbers.reserve_of(operator)].balance_fen += amount_fen
         ledger.changed.add(numbers.reserve_of(operator))
 
-    monkeypatch.setattr(ledger, "_post_reserve", post_nothing)
+    monkeypatch.setattr(post, "_post_reserve", post_nothing)
     await stops(world, world.orders.fund_reserve(ONE, 10), reason="the reserves ledger is off")
 
 
@@ -80,7 +82,7 @@ async def test_database_stops_a_balance_below_zero(
 ) -> None:
     world = own_world
     payer, payee = await pair(world)
-    monkeypatch.setattr(ledger, "check_funds", lambda account, amount_fen: None)
+    monkeypatch.setattr(post, "check_funds", lambda account, amount_fen: None)
     order = world.orders.payment(payer, payee, 1001)
     await stops(world, order, reason="balance_not_below_zero")
 
@@ -90,7 +92,7 @@ async def test_database_stops_sums_that_do_not_meet(
 ) -> None:
     world = own_world
     payer, payee = await pair(world)
-    monkeypatch.setattr(ledger, "replace", lambda totals, **_: totals)
+    monkeypatch.setattr(post, "replace", lambda totals, **_: totals)
     assert (await world.pay(payer, payee, 1)).refusal is None
     await stops(world, world.orders.destroy(ONE, 10), reason="outstanding_is_somewhere")
 

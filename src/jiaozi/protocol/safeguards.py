@@ -19,9 +19,11 @@ from enum import IntEnum
 from typing import Any
 
 from jiaozi.protocol import cbor
+from jiaozi.protocol.money import FEN_MAX
 from jiaozi.protocol.order_types import FreezeScope
 
-FREEZES_MAX = 16
+FREEZES_MAX = 8
+"""Of one authority."""
 MANDATES_MAX = 64
 ENCODED_BYTES_MAX = 32 * 1024
 
@@ -92,6 +94,10 @@ class Safeguards:
     waiting: list[Waiting] = field(default_factory=list)
     mandates: dict[bytes, Mandate] = field(default_factory=dict)
 
+    def clear(self) -> None:
+        """Drop all of it."""
+        self.freezes, self.rebind, self.waiting, self.mandates = {}, None, [], {}
+
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to keep."""
@@ -119,7 +125,7 @@ class Safeguards:
     @property
     def frozen_fen(self) -> int:
         """How much of the balance may not leave."""
-        return sum(each.amount_fen for each in self.freezes.values())
+        return min(sum(each.amount_fen for each in self.freezes.values()), FEN_MAX)
 
     def encoded(self) -> bytes:
         """Return the bytes that are kept and hashed."""
