@@ -7,9 +7,9 @@ import pytest
 
 from jiaozi.central_bank.registry import intake as intake_module
 from jiaozi.central_bank.registry import store
-from jiaozi.central_bank.registry import writer as writer_module
 from jiaozi.central_bank.registry.batch import Answer
 from jiaozi.central_bank.registry.model import Totals
+from jiaozi.central_bank.registry.writer import WriterLimits
 from jiaozi.protocol.blocks import Header, sign_header
 from jiaozi.protocol.refusals import SETTLED, Code, Refusal
 from jiaozi.storage.database import Connection
@@ -174,8 +174,7 @@ async def test_full_queue_is_busy_and_takes_nothing(
 ) -> None:
     world = own_world
     payer, payee = await pair(world)
-    monkeypatch.setattr(writer_module, "QUEUE_MAX", 3)
-    monkeypatch.setattr(writer_module, "BATCH_MAX", 1)
+    monkeypatch.setattr(world.writer, "_limits", WriterLimits(queue_max=3, batch_max=1))
     async with writer_held(world):
         orders = [world.orders.payment(payer, payee, 1) for _ in range(4)]
         taken = [asyncio.create_task(world.submit(orders[0]))]

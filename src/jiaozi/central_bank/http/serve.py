@@ -20,7 +20,12 @@ from jiaozi.central_bank.registry.found import found
 from jiaozi.central_bank.registry.intake import Intake, encode_answers
 from jiaozi.central_bank.registry.state_hash import StateHasher
 from jiaozi.central_bank.registry.verifiers import Verifiers
-from jiaozi.central_bank.registry.writer import InvariantBroken, Writer
+from jiaozi.central_bank.registry.writer import (
+    IDLE_BLOCK_S,
+    InvariantBroken,
+    Writer,
+    WriterLimits,
+)
 from jiaozi.central_bank.rulebook.model import Rulebook
 from jiaozi.protocol.suites import Signer
 from jiaozi.service.application import new_application
@@ -59,20 +64,35 @@ class CentralBankSettings:
     block_signer: Signer
     library: Mapping[bytes, Rulebook]
     verifier_processes: int = VERIFIER_PROCESSES
+    idle_block_s: float = IDLE_BLOCK_S
+    limits: WriterLimits = field(default_factory=WriterLimits)
+    database_connections_max: int = 8
+    statement_timeout_ms: int = 30_000
     rates: CentralBankRates = field(default_factory=CentralBankRates)
 
 
 @asynccontextmanager
 async def open_central_bank(settings: CentralBankSettings) -> AsyncIterator[AsgiApp]:
     """Start registry and writer, yield the application, and end them."""
-    async with await Database.open(settings.dsn, name="central-bank") as database:
+    async with await Database.open(
+        settings.dsn,
+        name="central-bank",
+        pool_size=settings.database_connections_max,
+        statement_timeout_ms=settings.statement_timeout_ms,
+    ) as database:
         genesis = await found(
             database,
             settings.genesis,
             block_signer=settings.block_signer,
             library=settings.library,
         )
-        writer = Writer(database, genesis=genesis, block_signer=settings.block_signer)
+        writer = Writer(
+            database,
+            genesis=genesis,
+            block_signer=settings.block_signer,
+            idle_block_s=settings.idle_block_s,
+            limits=settings.limits,
+        )
         verifiers = Verifiers(settings.verifier_processes)
         await verifiers.start()
         hasher = StateHasher(writer, settings.dsn)

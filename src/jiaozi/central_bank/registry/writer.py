@@ -37,13 +37,9 @@ from jiaozi.protocol.domains import NetworkId
 from jiaozi.protocol.orders import Order
 from jiaozi.protocol.refusals import SETTLED, Code, Refusal, refuse
 from jiaozi.protocol.suites import Signer
-from jiaozi.storage.database import Connection, Database, commit, roll_back
+from jiaozi.storage.database import COMMIT_TIMEOUT_S, Connection, Database, commit, roll_back
 from jiaozi.storage.errors import StorageUnavailable
 
-BATCH_MAX = 2_000
-"""Orders in one block: more would lengthen the wait of all of them."""
-QUEUE_MAX = 20_000
-"""Orders that may wait; more are refused as ``busy``."""
 IDLE_BLOCK_S = 10.0
 _LOCK_KEY = 0x7265676973747279  # "registry" in ASCII
 _RETRY_S = 0.5
@@ -51,6 +47,21 @@ _DAYS_REMEMBERED = ids.LIFETIME_MAX_MS // ids.DAY_MS + 2
 """From today to the last day on which an order can expire whose id is as far ahead as allowed."""
 
 _log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriterLimits:
+    """How much the writer takes and how long it waits.
+
+    Attributes:
+        batch_max: Orders in one block: more would lengthen the wait of all of them.
+        queue_max: Orders that may wait; more are refused as ``busy``.
+        commit_timeout_s: A commit without an answer by then is answered as ``unknown``.
+    """
+
+    batch_max: int = 2_000
+    queue_max: int = 20_000
+    commit_timeout_s: float = COMMIT_TIMEOUT_S
 
 
 class Pending(NamedTuple):
@@ -106,12 +117,14 @@ class Writer:
         block_signer: Signer,
         clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
         idle_block_s: float = IDLE_BLOCK_S,
+        limits: WriterLimits | None = None,
     ) -> None:
         self._database = database
         self._genesis = genesis
         self._signer = block_signer
         self._clock_ms = clock_ms
         self._idle_block_s = idle_block_s
+        self._limits = limits or WriterLimits()
         self._queue: deque[Pending] = deque()
         self._arrived = asyncio.Event()
         self._lead: _Lead | None = None
@@ -167,7 +180,7 @@ class Writer:
         """
         if self._lead is None:
             raise refuse(Code.UNAVAILABLE)
-        if len(self._queue) + count > QUEUE_MAX:
+        if len(self._queue) + count > self._limits.queue_max:
             raise refuse(Code.BUSY, 1000)
 
     def submit(self, pending: Sequence[Pending]) -> None:
@@ -221,7 +234,7 @@ class Writer:
     async def _lead_with(self, connection: Connection) -> None:
         if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", _LOCK_KEY):
             raise await _lock_held(connection)
-        await _make_durable(connection)
+        await _make_durable(connection, self._limits.commit_timeout_s)
         tip = await store.load_tip(connection)
         if tip is None:
             raise NotLeading("this database has no genesis", Wait.GENESIS)
@@ -235,7 +248,8 @@ class Writer:
         _log.info("writer_leads", height=tip.height)
         while True:
             await self._wait_for_orders()
-            batch = [self._queue.popleft() for _ in range(min(len(self._queue), BATCH_MAX))]
+            count = min(len(self._queue), self._limits.batch_max)
+            batch = [self._queue.popleft() for _ in range(count)]
             if not self._queue:
                 self._arrived.clear()
             try:
@@ -279,7 +293,7 @@ class Writer:
             else:
                 sealed = await self._write(connection, lead, ledger, draft, loaded)
                 self._committing = True
-                await commit(connection, transaction)
+                await commit(connection, transaction, timeout_s=self._limits.commit_timeout_s)
                 self._adopt(lead, ledger, sealed)
         except BaseException:
             if not self._committing:
@@ -379,7 +393,7 @@ async def _lock_held(connection: Connection) -> NotLeading:
     return NotLeading("another registry writes", Wait.OTHER_WRITER)
 
 
-async def _make_durable(connection: Connection) -> None:
+async def _make_durable(connection: Connection, timeout_s: float) -> None:
     """Let nobody rely on a block before it is where commits have to be, on a standby too.
 
     A block that a lost primary wrote, or whose wait was cancelled, can be seen before it is there;
@@ -388,7 +402,7 @@ async def _make_durable(connection: Connection) -> None:
     transaction = connection.transaction()
     await transaction.start()
     await connection.execute(store.SQL.write_barrier)
-    await commit(connection, transaction)
+    await commit(connection, transaction, timeout_s=timeout_s)
 
 
 def _check_library(control: Control) -> None:
