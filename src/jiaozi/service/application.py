@@ -9,6 +9,7 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 from prometheus_client import CollectorRegistry
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
@@ -17,20 +18,12 @@ from starlette.responses import Response
 
 from jiaozi.protocol.refusals import Code, Refusal, refuse
 from jiaozi.service.dispatch import HotResponse, problem_response
-from jiaozi.service.metrics import METRICS_MEDIA_TYPE, exposition
-from jiaozi.service.problems import PROBLEM_MEDIA_TYPE, Unhealthy
+from jiaozi.service.metrics import METRICS_EXAMPLE, METRICS_MEDIA_TYPE, exposition
+from jiaozi.service.openapi import complete, raw_answer
+from jiaozi.service.problems import Unhealthy
 from jiaozi.storage.errors import StorageUnavailable
 
 __all__ = ["ProblemDocument", "new_application"]
-
-
-_PROBLEM_CONTENT = {
-    PROBLEM_MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}
-}
-_PROBLEMS: dict[int | str, dict[str, Any]] = {
-    "4XX": {"description": "A refusal", "content": _PROBLEM_CONTENT},
-    "5XX": {"description": "A failure", "content": _PROBLEM_CONTENT},
-}
 
 
 class ProblemDocument(BaseModel):
@@ -74,7 +67,6 @@ def new_application(
         title=title,
         summary=summary,
         version=version,
-        responses=_PROBLEMS,
         docs_url=None,  # its pages load scripts from elsewhere
         redoc_url=None,
         redirect_slashes=False,
@@ -92,7 +84,9 @@ def new_application(
         await check_health()
         return Health()
 
-    @app.get("/metrics", response_class=Response, tags=["process"])
+    figures = raw_answer(METRICS_MEDIA_TYPE, "The figures", METRICS_EXAMPLE)
+
+    @app.get("/metrics", response_class=Response, responses=figures, tags=["process"])
     async def metrics() -> Response:
         """Show the figures of this process for Prometheus."""
         return Response(exposition(registry), media_type=METRICS_MEDIA_TYPE)
@@ -101,7 +95,7 @@ def new_application(
 
 
 class _Application(FastAPI):
-    """Describes in OpenAPI what FastAPI does not see: problem documents and hot routes."""
+    """Describes in OpenAPI what FastAPI does not see (`jiaozi.service.openapi`)."""
 
     hot_operations: Mapping[tuple[str, str], Mapping[str, Any]]
 
@@ -110,11 +104,8 @@ class _Application(FastAPI):
             schema = super().openapi()
             schemas = schema.setdefault("components", {}).setdefault("schemas", {})
             schemas[ProblemDocument.__name__] = ProblemDocument.model_json_schema()
-            for (method, path), operation in self.hot_operations.items():
-                responses = _PROBLEMS | dict(operation["responses"])
-                described = {**operation, "responses": responses}
-                schema["paths"].setdefault(path, {})[method.lower()] = described
-        assert self.openapi_schema is not None
+            routes = [each for each in self.routes if isinstance(each, APIRoute)]
+            self.openapi_schema = complete(schema, routes, self.hot_operations)
         return self.openapi_schema
 
 

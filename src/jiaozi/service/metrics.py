@@ -10,6 +10,7 @@ from prometheus_client.gc_collector import GCCollector
 from prometheus_client.process_collector import ProcessCollector
 
 METRICS_MEDIA_TYPE = CONTENT_TYPE_PLAIN_0_0_4
+METRICS_EXAMPLE = 'jiaozi_http_requests_total{route="GET /healthz",status="200"} 1.0\n'
 _DURATION_BUCKETS_S = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0)
 
 

@@ -24,6 +24,9 @@ from jiaozi.service.rates import RateLimit
 class Access:
     """Verifies callers against the keys of the control state in force."""
 
+    verifies_signatures = True
+    """So that the API's description says which routes are signed."""
+
     def __init__(
         self,
         control: Callable[[], Control],

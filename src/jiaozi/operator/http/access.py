@@ -45,6 +45,9 @@ _SQL = load_statements(_Statements, resources.files(__package__) / "queries.sql"
 class Access:
     """Verifies holders' requests."""
 
+    verifies_signatures = True
+    """So that the API's description says which routes are signed."""
+
     def __init__(
         self,
         database: Database,
