@@ -15,13 +15,13 @@ from starlette.responses import Response
 
 from jiaozi.central_bank.http.access import Access
 from jiaozi.central_bank.registry import store, views
-from jiaozi.central_bank.registry.model import Account, calendar_at, spent
 from jiaozi.central_bank.registry.writer import Writer
-from jiaozi.central_bank.rulebook.model import ClassLimits
 from jiaozi.protocol import cbor, numbers
 from jiaozi.protocol.certificates import Use
 from jiaozi.protocol.ids import OrderId, is_order_id
 from jiaozi.protocol.refusals import Code, refuse
+from jiaozi.service.network_examples import BLOCKS, FEED, GENESIS, HEADERS, RECEIPT
+from jiaozi.service.openapi import raw_answer
 from jiaozi.storage.database import Database
 
 CBOR = "application/cbor"
@@ -49,30 +49,6 @@ class OutcomeView(BaseModel):
     header: str = Field(description="base64 of the latest signed header: absent is as of its time")
 
 
-class AccountView(BaseModel):
-    """An account as its operator may see it.
-
-    Caps and limits are those that bind now: the lower of the account's own and its class's.
-    """
-
-    number: str
-    operator: str
-    kind: int
-    wallet_class: int
-    holder: int
-    public_key: str
-    closed: bool
-    freezes: int
-    balance_fen: int
-    day_spent_fen: int
-    year_spent_fen: int
-    balance_cap_fen: int | None
-    single_limit_fen: int | None
-    day_limit_fen: int | None
-    year_limit_fen: int | None
-    second_factor_above_fen: int | None
-
-
 class SupplyView(BaseModel):
     """Where the money is, after a block."""
 
@@ -87,6 +63,21 @@ class SupplyView(BaseModel):
     offline_fen: int
     in_guarantee_fen: int
     reserves_fen: int
+
+
+class HaltView(BaseModel):
+    """What is halted: scope 1 all, 2 one operator, 3 one order type, 4 offline loads."""
+
+    scope: int
+    subject: int
+    until_ms: int
+    orders_per_s: int | None = Field(description="a slow-down to so many; null is a stop")
+
+
+class HaltsView(BaseModel):
+    """The halts in force at the last block."""
+
+    halts: list[HaltView]
 
 
 class RulebookView(BaseModel):
@@ -107,7 +98,7 @@ def reading_routes(writer: Writer, database: Database, access: Access) -> APIRou
         header = writer.tip.header
         async with database.connection() as connection:
             found = await views.find_outcome(
-                connection, int(account), _order_id(order_id), caller.operator
+                connection, int(account), _order_id(order_id), caller.operator, writer.control
             )
         encoded = b64encode(header).decode()
         if found is None:
@@ -121,18 +112,12 @@ def reading_routes(writer: Writer, database: Database, access: Access) -> APIRou
             header=encoded,
         )
 
-    @router.get("/accounts/{number}", tags=["operators"])
-    async def account(request: Request, number: Number) -> AccountView:
-        """Show an account that the caller carries."""
-        caller = await access.of_reader(request, Use.OPERATOR_TRANSPORT)
-        async with database.connection() as connection:
-            found = await views.read_account(connection, int(number), caller.operator)
-        time_ms = writer.tip.time_ms
-        book = writer.control.rulebook_at(time_ms)
-        caps = book.limits_of(found.holder, found.wallet_class) or ClassLimits()
-        return _account_view(found, caps, time_ms)
-
-    @router.get("/feed", tags=["operators"], response_class=Response)
+    @router.get(
+        "/feed",
+        tags=["operators"],
+        response_class=Response,
+        responses=raw_answer(CBOR_SEQUENCE, "Blocks of the feed", FEED),
+    )
     async def feed(
         request: Request,
         after: Annotated[int, Query(ge=-1, lt=2**63)],
@@ -152,7 +137,12 @@ def reading_routes(writer: Writer, database: Database, access: Access) -> APIRou
         headers = {"Jiaozi-Height": str(page.height)}
         return Response(b"".join(page.blocks), media_type=CBOR_SEQUENCE, headers=headers)
 
-    @router.get("/receipts/{account}/{order_id}", tags=["operators"], response_class=Response)
+    @router.get(
+        "/receipts/{account}/{order_id}",
+        tags=["operators"],
+        response_class=Response,
+        responses=raw_answer(CBOR, "The receipt", RECEIPT),
+    )
     async def receipt(
         request: Request,
         account: Number,
@@ -168,10 +158,16 @@ def reading_routes(writer: Writer, database: Database, access: Access) -> APIRou
                 _order_id(order_id),
                 reader=int(reader or account),
                 operator=caller.operator,
+                control=writer.control,
             )
         return Response(data, media_type=CBOR)
 
-    @router.get("/blocks", tags=["auditor"], response_class=Response)
+    @router.get(
+        "/blocks",
+        tags=["auditor"],
+        response_class=Response,
+        responses=raw_answer(CBOR_SEQUENCE, "Headers and bodies in turn", BLOCKS),
+    )
     async def whole_blocks(
         request: Request,
         start: Annotated[Height, Query(alias="from")] = 0,
@@ -191,12 +187,20 @@ def public_routes(writer: Writer, database: Database, genesis: bytes) -> APIRout
     """Return the routes that anyone may read."""
     router = APIRouter(prefix="/v1", tags=["public"])
 
-    @router.get("/genesis", response_class=Response)
+    @router.get(
+        "/genesis",
+        response_class=Response,
+        responses=raw_answer(CBOR, "The signed document", GENESIS),
+    )
     async def genesis_document() -> Response:
         """Give the document that the network began with."""
         return Response(genesis, media_type=CBOR)
 
-    @router.get("/headers", response_class=Response)
+    @router.get(
+        "/headers",
+        response_class=Response,
+        responses=raw_answer(CBOR_SEQUENCE, "Headers, each a byte string", HEADERS),
+    )
     async def headers(
         start: Annotated[Height, Query(alias="from")] = 0,
         limit: Annotated[int, Query(ge=1, le=HEADERS_MAX)] = 100,
@@ -234,6 +238,23 @@ def public_routes(writer: Writer, database: Database, genesis: bytes) -> APIRout
         book = writer.control.rulebook_at(writer.tip.time_ms)
         return RulebookView(name=book.name, rulebook_hash=book.hash.hex())
 
+    @router.get("/halts")
+    async def halts() -> HaltsView:
+        """Tell what is halted now, and until when."""
+        time_ms = writer.tip.time_ms
+        return HaltsView(
+            halts=[
+                HaltView(
+                    scope=scope,
+                    subject=subject,
+                    until_ms=halt.until_ms,
+                    orders_per_s=halt.orders_per_s,
+                )
+                for (scope, subject), halt in sorted(writer.control.halts.items())
+                if halt.until_ms > time_ms
+            ]
+        )
+
     return router
 
 
@@ -242,32 +263,3 @@ def _order_id(text: str) -> OrderId:
     if not is_order_id(value):
         raise refuse(Code.MALFORMED, "path.order_id")
     return OrderId(value)
-
-
-def _account_view(account: Account, caps: ClassLimits, time_ms: int) -> AccountView:
-    calendar = calendar_at(time_ms)
-    day, year = spent(account.spent_on, account.day_spent_fen, account.year_spent_fen, calendar)
-    return AccountView(
-        number=numbers.format_number(account.number),
-        operator=f"{account.operator:04d}",
-        kind=account.kind,
-        wallet_class=account.wallet_class,
-        holder=account.holder,
-        public_key=account.key.hex(),
-        closed=account.closed,
-        freezes=account.freezes,
-        balance_fen=account.balance_fen,
-        day_spent_fen=day,
-        year_spent_fen=year,
-        balance_cap_fen=_lower(account.balance_cap_fen, caps.balance_cap_fen),
-        single_limit_fen=_lower(account.single_limit_fen, caps.single_fen),
-        day_limit_fen=_lower(account.day_limit_fen, caps.day_fen),
-        year_limit_fen=_lower(account.year_limit_fen, caps.year_fen),
-        second_factor_above_fen=account.second_factor_above_fen,
-    )
-
-
-def _lower(own_fen: int | None, cap_fen: int | None) -> int | None:
-    """Return the one that binds; none where there is neither."""
-    given = [each for each in (own_fen, cap_fen) if each is not None]
-    return min(given, default=None)

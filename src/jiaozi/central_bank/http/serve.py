@@ -14,6 +14,7 @@ from prometheus_client.core import CounterMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from jiaozi.central_bank.http.access import Access
+from jiaozi.central_bank.http.accounts import account_routes
 from jiaozi.central_bank.http.reads import public_routes, reading_routes
 from jiaozi.central_bank.rates import CentralBankRates, counted_as
 from jiaozi.central_bank.registry.found import found
@@ -27,10 +28,13 @@ from jiaozi.central_bank.registry.writer import (
     WriterLimits,
 )
 from jiaozi.central_bank.rulebook.model import Rulebook
+from jiaozi.protocol.refusals import Code
 from jiaozi.protocol.suites import Signer
 from jiaozi.service.application import new_application
 from jiaozi.service.dispatch import AsgiApp, Dispatcher, HotRequest, HotResponse, HotRoute
 from jiaozi.service.metrics import new_registry
+from jiaozi.service.network_examples import ANSWERS, PAYMENT
+from jiaozi.service.openapi import SIGNATURE, may_refuse, raw_content
 from jiaozi.service.problems import Unhealthy
 from jiaozi.service.rates import RateLimit, UnderWay
 from jiaozi.storage.database import Database
@@ -43,10 +47,18 @@ ORDERS_OPERATION = {
     "`[1, outcome, height, position]` for what stands in a block, `[0, code, [field, ...]]` for "
     "what was refused without effect.",
     "tags": ["operators"],
-    "requestBody": {"required": True, "content": {"application/cbor-seq": {}}},
-    "responses": {
-        "200": {"description": "An answer for each", "content": {"application/cbor": {}}}
+    "security": [{SIGNATURE: []}],
+    "requestBody": {
+        "required": True,
+        "content": raw_content("application/cbor-seq", PAYMENT.hex()),
     },
+    "responses": {
+        "200": {
+            "description": "An answer for each",
+            "content": raw_content("application/cbor", ANSWERS.hex()),
+        }
+    },
+    **may_refuse(Code.NOT_CANONICAL),
 }
 VERIFIER_PROCESSES = 2
 GARBAGE_THRESHOLD = 100_000
@@ -149,6 +161,7 @@ def _application(
     )
     app.include_router(public_routes(writer, database, settings.genesis))
     app.include_router(reading_routes(writer, database, access))
+    app.include_router(account_routes(writer, database, access))
     hot = {("POST", "/v1/orders"): HotRoute(take_orders, ORDERS_BYTES_MAX)}
     addresses = RateLimit(rates.address)
     return Dispatcher(app, hot, registry=figures, addresses=addresses, proxies=rates.proxies)

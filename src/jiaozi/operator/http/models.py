@@ -3,6 +3,7 @@
 Numbers are 16 digits, ids and hashes lower-case hexadecimal, amounts integers of fen.
 """
 
+import base64
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from jiaozi.operator.wallets.model import WalletRequest
 from jiaozi.protocol.money import FEN_MAX
 from jiaozi.protocol.order_types import Holder
 from jiaozi.protocol.refusals import Code, Outcome, refusal_of, refuse
+from jiaozi.service.network_examples import HEADER, ORDER_IDENTITY
 from jiaozi.service.problems import refusal_name
 
 AmountFen = Annotated[int, Field(strict=True, ge=1, le=FEN_MAX, examples=[10_000])]
@@ -202,7 +204,53 @@ class EntryView(BaseModel):
     height: int
     position: int
     reference: str | None
-    link: str | None
+    link: Annotated[str | None, Field(description="Identity of the order that this one returns.")]
+    returned_fen: Annotated[int, Field(description="Sent back by orders linked to this one.")]
+
+
+class SumView(BaseModel):
+    """What settled of one type in one direction."""
+
+    type: Annotated[str, Field(examples=["payment"])]
+    direction: Literal["in", "out"]
+    amount_fen: int
+    entries: int
+
+
+class SumsView(BaseModel):
+    """What settled in a period, and what it did to the balance."""
+
+    sums: list[SumView]
+    incoming_fen: int
+    outgoing_fen: int
+
+
+class StatementCodeBody(_Body):
+    """The verification code of a statement, as it stands on it."""
+
+    code: Annotated[str, Field(max_length=2048, description="White space does not count.")]
+    holder: Annotated[
+        Line | None, Field(description="The name on the statement, to be compared.", repr=False)
+    ] = None
+
+
+class StatementCodeView(BaseModel):
+    """What the operator signed: compare it with the statement at hand."""
+
+    operator: str
+    wallet: Annotated[str, Field(examples=[NUMBER])]
+    from_ms: int
+    until_ms: Annotated[int, Field(description="The period ends before it.")]
+    opening_fen: int
+    incoming_fen: int
+    outgoing_fen: int
+    closing_fen: int
+    entries: int
+    digest: Annotated[str, Field(description="SHA-256 over the entry lines of the CSV form.")]
+    height: int
+    issued_ms: int
+    bears_name: Annotated[bool, Field(description="Whether a holder's name stands on it.")]
+    holder_matches: Annotated[bool | None, Field(description="Of the name that was given.")]
 
 
 class HistoryView(BaseModel):
@@ -259,5 +307,19 @@ def refusal_view(outcome: Outcome) -> RefusalView | None:
     )
 
 
-OutcomeDocument = dict[str, Any]
+OutcomeDocument = Annotated[
+    dict[str, Any],
+    Field(
+        examples=[
+            {
+                "state": "settled",
+                "outcome": [0],
+                "height": 7,
+                "position": 0,
+                "identity": ORDER_IDENTITY.hex(),
+                "header": base64.b64encode(HEADER).decode(),
+            }
+        ]
+    ),
+]
 """The registry's own answer about an order, header included, for the holder to check."""

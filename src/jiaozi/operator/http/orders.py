@@ -26,13 +26,27 @@ from jiaozi.operator.registry.answers import (
     read_answer,
 )
 from jiaozi.protocol import cbor
-from jiaozi.protocol.refusals import CATALOGUE, Refusal, Retry, refusal_of
+from jiaozi.protocol.refusals import CATALOGUE, FINAL_CODES, Code, Refusal, Retry, refusal_of
 from jiaozi.service.dispatch import HotRequest, HotResponse
+from jiaozi.service.network_examples import ANSWER, PAYMENT
+from jiaozi.service.openapi import may_refuse, raw_content
 
 ORDERS_BYTES_MAX = 4 << 20
 _SAME_AGAIN = frozenset(
     code for code, entry in CATALOGUE.items() if entry.retry is Retry.SAME_ORDER
 )
+
+_SETTLED = {
+    "type": "object",
+    "required": ["state", "height", "position"],
+    "properties": {
+        "state": {"const": "settled"},
+        "height": {"type": "integer"},
+        "position": {"type": "integer"},
+    },
+}
+_SETTLED_EXAMPLE = {"state": "settled", "height": 7, "position": 0}
+_TOLD = [code for code in Code if code < Code.REQUEST_UNSIGNED or int(code) in FINAL_CODES]
 
 ORDERS_OPERATION: dict[str, Any] = {
     "summary": "Pay: take signed orders",
@@ -44,14 +58,21 @@ ORDERS_OPERATION: dict[str, Any] = {
     "tags": ["payments"],
     "requestBody": {
         "required": True,
-        "content": {"application/cbor": {}, "application/cbor-seq": {}},
+        "content": {
+            **raw_content("application/cbor", PAYMENT.hex()),
+            **raw_content("application/cbor-seq", PAYMENT.hex()),
+        },
     },
     "responses": {
         "200": {
             "description": "The answer or answers",
-            "content": {"application/cbor": {}, "application/json": {}},
+            "content": {
+                **raw_content("application/cbor", ANSWER.hex()),
+                "application/json": {"schema": _SETTLED, "example": _SETTLED_EXAMPLE},
+            },
         }
     },
+    **may_refuse(*_TOLD),
 }
 
 
