@@ -51,6 +51,11 @@ def operator_of(number: int) -> OperatorCode:
     return OperatorCode(number // 10**12)
 
 
+def first_number(operator: int) -> int:
+    """Return where the numbers begin that bear an operator's prefix; no account has this one."""
+    return operator * 10**12
+
+
 def is_wallet_number(number: int) -> bool:
     """Say whether the number is well formed, its check digit holds and it may be a wallet's."""
     if not 10**12 <= number < 10**16:

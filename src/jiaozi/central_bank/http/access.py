@@ -14,11 +14,15 @@ from starlette.requests import Request
 
 from jiaozi.central_bank.rates import counted_as
 from jiaozi.central_bank.registry.control import Control
+from jiaozi.central_bank.registry.model import Kind
+from jiaozi.central_bank.registry.store import load_accounts
 from jiaozi.protocol.certificates import Certified, Use
 from jiaozi.protocol.http_signatures import verify_request
+from jiaozi.protocol.numbers import format_number
 from jiaozi.protocol.refusals import Code, refuse
 from jiaozi.service.dispatch import HotRequest, target_of
 from jiaozi.service.rates import RateLimit
+from jiaozi.storage.database import Database
 
 
 class Access:
@@ -56,6 +60,27 @@ class Access:
             await request.body(),
         )  # fmt: skip
         return self._verified(hot, frozenset(uses))
+
+    async def of_holder(self, request: Request, number: int, database: Database) -> None:
+        """Check that a request about a wallet is signed with that wallet's key.
+
+        Raises:
+            Refusal: What is wrong with the signature; an unknown wallet's is as a false one's.
+        """
+        async with database.connection() as connection:
+            account = (await load_accounts(connection, (number,))).get(number)
+        key = account.key if account is not None and account.kind == Kind.WALLET else None
+        self._callers.check(f"holder {number}")
+        verify_request(
+            method=request.method,
+            url=target_of(dict(request.scope)),
+            headers=request.headers.raw,
+            body=await request.body(),
+            key_of=lambda key_id: key if key_id == format_number(number) else None,
+            now_s=int(self._clock_s()),
+            network=self._control().network.id,
+        )
+        self._callers.take(f"holder {number}")
 
     def _verified(self, request: HotRequest, uses: frozenset[Use]) -> Certified:
         control = self._control()

@@ -13,13 +13,15 @@ from asyncpg import Record
 from jiaozi.central_bank.registry import store
 from jiaozi.central_bank.registry.batch import outcome_of
 from jiaozi.central_bank.registry.block import ENTRY
-from jiaozi.central_bank.registry.model import Account
+from jiaozi.central_bank.registry.control import Control
+from jiaozi.central_bank.registry.model import Account, Kind
 from jiaozi.protocol import blocks, cbor, feed, merkle, numbers
 from jiaozi.protocol.blocks import BlockItem
 from jiaozi.protocol.ids import OrderId
 from jiaozi.protocol.orders import parse_view
 from jiaozi.protocol.receipts import encode_receipt
 from jiaozi.protocol.refusals import Code, Outcome, PayeeCause, refuse
+from jiaozi.protocol.safeguards import Safeguards
 from jiaozi.storage.database import Connection
 
 FEED_PAGE_BYTES = 4 << 20
@@ -44,28 +46,57 @@ class FeedPage:
     height: int
 
 
-async def read_account(connection: Connection, number: int, operator: int) -> Account:
-    """Return an account that the operator carries, with the totals of its group.
+async def read_account(
+    connection: Connection, number: int, control: Control, operator: int | None = None
+) -> tuple[Account, Safeguards]:
+    """Return an account and its safeguards.
+
+    Args:
+        connection: To the registry's database.
+        number: Of the account.
+        control: Tells who carries it.
+        operator: Who asks; None when the holder does.
 
     Raises:
-        Refusal: ``not_found``, for an unknown account and for another operator's alike.
+        Refusal: ``not_found``, for an unknown account and for one that another operator carries.
     """
-    accounts = await store.load_accounts(connection, (number,))
-    account = accounts.get(number)
-    if account is None or account.operator != operator:
+    account = (await store.load_accounts(connection, (number,))).get(number)
+    if account is None or operator not in (None, carrier(account, control)):
         raise refuse(Code.NOT_FOUND)
-    return account
+    safeguards = await store.load_safeguards(connection, (number,))
+    return account, safeguards.get(number, Safeguards())
+
+
+def carrier(account: Account, control: Control) -> int:
+    """Return the operator that carries an account on."""
+    is_wallet = account.kind == Kind.WALLET
+    return control.carrier_of(account.operator) if is_wallet else account.operator
+
+
+async def list_carried(
+    connection: Connection, operator: int, after: int, limit: int, control: Control
+) -> list[int]:
+    """Return wallets that failed operators opened and this one carries, in order of number."""
+    found: list[int] = []
+    for failed, by in sorted(control.carriers.items()):
+        first = numbers.first_number(failed)
+        last = numbers.first_number(failed + 1)
+        if by == operator and after < last and len(found) < limit:
+            start = max(after, first - 1)
+            rows = await connection.fetch(store.SQL.carried, start, last, limit - len(found))
+            found += [row["number"] for row in rows]
+    return found
 
 
 async def find_outcome(
-    connection: Connection, account: int, order_id: OrderId, operator: int
+    connection: Connection, account: int, order_id: OrderId, operator: int, control: Control
 ) -> Found | None:
     """Return the outcome of an order that an account of the operator signed; None when absent.
 
     Raises:
         Refusal: ``not_found`` when the account is not the operator's.
     """
-    await _check_carried(connection, account, operator)
+    await _check_carried(connection, account, operator, control)
     used = await store.find_used(connection, account, order_id)
     if used is None:
         return None
@@ -103,7 +134,13 @@ def _feed_block(row: Record) -> bytes:
 
 
 async def make_receipt(
-    connection: Connection, account: int, order_id: OrderId, *, reader: int, operator: int
+    connection: Connection,
+    account: int,
+    order_id: OrderId,
+    *,
+    reader: int,
+    operator: int,
+    control: Control,
 ) -> bytes:
     """Make the receipt of an order for one of its readers: the payer or a payee.
 
@@ -111,7 +148,7 @@ async def make_receipt(
         Refusal: ``not_found`` when there is no such order, or the reader is neither at its debit
             nor at its credit, or not the operator's account.
     """
-    await _check_carried(connection, reader, operator)
+    await _check_carried(connection, reader, operator, control)
     used = await store.find_used(connection, account, order_id)
     if used is None:
         raise refuse(Code.NOT_FOUND)
@@ -132,10 +169,13 @@ async def make_receipt(
     return encode_receipt(item, shown, used.position, path, row["header"])
 
 
-async def _check_carried(connection: Connection, number: int, operator: int) -> None:
-    """Check that an account is the operator's; an order's scope may be a number never opened."""
-    accounts = await store.load_accounts(connection, (number,))
-    carried_by = accounts[number].operator if number in accounts else numbers.operator_of(number)
+async def _check_carried(
+    connection: Connection, number: int, operator: int, control: Control
+) -> None:
+    """Check that an operator carries an account; an order's scope may be a number never opened."""
+    account = (await store.load_accounts(connection, (number,))).get(number)
+    opened_by = numbers.operator_of(number)
+    carried_by = control.carrier_of(opened_by) if account is None else carrier(account, control)
     if carried_by != operator:
         raise refuse(Code.NOT_FOUND)
 
