@@ -27,10 +27,21 @@ $(VENV)/.stamp: requirements.txt requirements-dev.txt pyproject.toml
 	.venv-cose/bin/python $(PIP_INSTALL) -r requirements-cose-oracle.txt
 	@touch $@
 
+# SoftHSM2 stands in for a hardware security module in tests: an installed one, or Debian's package
+# unpacked here, which takes no root.
+.softhsm/.stamp:
+	@mkdir -p .softhsm
+	@command -v softhsm2-util >/dev/null || (cd .softhsm \
+	  && (apt-get download -qq softhsm2 libsofthsm2 2>/dev/null \
+	    || (apt-get update -qq && apt-get download -qq softhsm2 libsofthsm2)) \
+	  && for package in *.deb; do dpkg -x "$$package" .; done && rm -f -- *.deb) \
+	  || (echo "SoftHSM2 is missing and cannot be had: install Debian's softhsm2" >&2; exit 1)
+	@touch $@
+
 demo: setup  ## play the whole story, then keep serving until Ctrl-C
 	$(BIN)/jiaozi demo
 
-test: setup .venv-cose/.stamp  ## run every test
+test: setup .venv-cose/.stamp .softhsm/.stamp  ## run every test
 	$(BIN)/pytest -n $(WORKERS) --dist loadfile
 
 check: setup  ## lint, types, package borders
@@ -59,5 +70,5 @@ lock: setup  ## renew the lock files
 	$(UV_COMPILE) --upgrade --group cose-oracle -o requirements-cose-oracle.txt
 
 clean:  ## remove environments and caches; data directories stay
-	rm -rf $(VENV) .venv-cose .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis dist
+	rm -rf $(VENV) .venv-cose .softhsm .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis dist
 	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -11,6 +11,7 @@ import pytest
 
 from jiaozi.storage.database import Database
 from jiaozi.storage.embedded import EmbeddedPostgres
+from tests import hsm as softhsm
 
 # Commands print for a wide terminal, in whatever order tests bring their consoles into being.
 os.environ["COLUMNS"] = "200"
@@ -32,6 +33,13 @@ def postgres() -> Iterator[EmbeddedPostgres]:
         asyncio.run(server.start())
         yield server
         asyncio.run(server.stop())
+
+
+@pytest.fixture(scope="session")
+def hsm() -> Iterator[softhsm.Hsm]:
+    """A module for PKCS #11 with fresh tokens for all tests of this worker."""
+    with tempfile.TemporaryDirectory(prefix="jiaozi-hsm-") as home:
+        yield softhsm.start(Path(home))
 
 
 @pytest.fixture
