@@ -15,7 +15,8 @@ _HEAD = """# Refusals
 Every way in which a party says no. The number and the word are stable; the fields say what to do
 next. Over HTTP a refusal is a problem document (RFC 9457) with `type`
 `urn:jiaozi:refusal:WORD`, `code`, `fields` and `retry`; in a block and in an answer of the registry
-it is the list `[code, field, ...]`.
+it is the list `[code, field, ...]`. The `WORD` of a type is the anchor of its line here, so
+`urn:jiaozi:refusal:limit_day` is explained at `errors.md#limit_day`.
 
 `retry` says whether sending again can help:
 
@@ -43,6 +44,11 @@ _PARTS = (
     ),
 )
 _CAUSES = """
+## What nobody expected
+
+<a id="unexpected"></a>`urn:jiaozi:problem:unexpected`, with status 500, says that something broke.
+Its `incident` finds the failure in the log. Send the same order again, or ask for it by its id.
+
 ## Why a payee cannot receive
 
 The payer hears `payee_cannot_receive` and no more. The payee's operator learns the cause from its
@@ -69,7 +75,8 @@ def _row(code: Code) -> str:
     entry = CATALOGUE[code]
     fields = ", ".join(f"`{name}`" for name in entry.fields)
     return (
-        f"| {int(code)} | `{refusal_name(code)}` | {STATUS[code]} | {entry.meaning} | {fields} | "
+        f'| {int(code)} | <a id="{refusal_name(code)}"></a>`{refusal_name(code)}` | '
+        f"{STATUS[code]} | {entry.meaning} | {fields} | "
         f"`{entry.retry.value}` |\n"
     )
 

@@ -9,7 +9,6 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
-from fastapi.routing import APIRoute
 from prometheus_client import CollectorRegistry
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
@@ -104,8 +103,7 @@ class _Application(FastAPI):
             schema = super().openapi()
             schemas = schema.setdefault("components", {}).setdefault("schemas", {})
             schemas[ProblemDocument.__name__] = ProblemDocument.model_json_schema()
-            routes = [each for each in self.routes if isinstance(each, APIRoute)]
-            self.openapi_schema = complete(schema, routes, self.hot_operations)
+            self.openapi_schema = complete(schema, self.routes, self.hot_operations)
         return self.openapi_schema
 
 

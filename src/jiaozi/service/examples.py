@@ -24,6 +24,8 @@ _BY_NAME: tuple[tuple[str, object], ...] = (
     (r"^(code|refusal_code)$", 1),
     (r"^field$", "body"),
     (r"^limit$", 100),
+    (r"^height$", 7),
+    (r"^(position|outcome)$", 0),
     (r"^signers_", 2),
 )
 _STRINGS_BY_NAME: tuple[tuple[str, str], ...] = (
@@ -32,6 +34,10 @@ _STRINGS_BY_NAME: tuple[tuple[str, str], ...] = (
     (r"(_id|link|cursor)$", "0199d1f2a3b47c5d8e6f708192a3b4c5"),
     (r"operator$|carried_by$", "1001"),
     (r"phone$", "+8613800138000"),
+    (r"^holder$", "personal"),
+    (r"^retry$", "after_change"),
+    (r"^type$", "payment"),
+    (r"^demo_code$", "493028"),
 )
 _FORMATS = {
     "uuid": "0199d1f2-a3b4-7c5d-8e6f-708192a3b4c5",

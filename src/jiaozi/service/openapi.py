@@ -11,11 +11,12 @@ with its problem document, and examples. A route says by itself only what cannot
 """
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from typing import Any, TypeAlias
 
-from fastapi.routing import APIRoute
+from fastapi.routing import APIRoute, iter_route_contexts
+from starlette.routing import BaseRoute
 
 from jiaozi.protocol.refusals import CATALOGUE, Code, refuse
 from jiaozi.service.examples import example_of, field_example
@@ -71,7 +72,7 @@ def raw_content(media_type: str, example: str) -> Schema:
 
 
 def complete(
-    schema: Schema, routes: list[APIRoute], hot: Mapping[tuple[str, str], Mapping[str, Any]]
+    schema: Schema, routes: Sequence[BaseRoute], hot: Mapping[tuple[str, str], Mapping[str, Any]]
 ) -> Schema:
     """Return a description with everything in it that FastAPI does not see.
 
@@ -81,9 +82,12 @@ def complete(
         hot: Operation objects of hot routes, by method and path.
     """
     paths = schema["paths"]
-    for route in routes:
+    for context in iter_route_contexts(routes):
+        route = context.original_route
+        if not isinstance(route, APIRoute) or not route.include_in_schema:
+            continue
         for method in route.methods or ():
-            operation = paths[route.path_format][method.lower()]
+            operation = paths[context.path_format][method.lower()]
             _summarize(operation)
             if _verifies(route.endpoint):
                 operation["security"] = [{SIGNATURE: []}]
