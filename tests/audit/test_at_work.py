@@ -79,6 +79,7 @@ def test_a_ledger_that_does_not_sum_to_nothing_is_found(story: Story) -> None:
             findings=findings,
             hash_state=lambda _: b"",
             on_state_named=lambda *_: None,
+            library={},
         )
         follower.check_ledgers()
         assert findings.differences == []

@@ -1,7 +1,7 @@
 """`jiaozi audit`: rebuild both ledgers from the blocks, and say where anything differs."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,8 @@ from jiaozi.central_bank.audit.checkers import cores
 from jiaozi.central_bank.audit.from_http import open_http
 from jiaozi.central_bank.audit.model import AuditReport, AuditStopped, Difference
 from jiaozi.central_bank.certification.keys import AUDITOR_KEY
+from jiaozi.central_bank.rulebook.load import RulebookInvalid, load_directory, shipped
+from jiaozi.central_bank.rulebook.model import Rulebook
 from jiaozi.cli.failures import PassphraseFile, failures_told, passphrase
 from jiaozi.cli.output import (
     AsJson,
@@ -72,6 +74,9 @@ def audit(
     processes: Annotated[
         int | None, typer.Option(min=0, help="Processes that check; by default one a core.")
     ] = None,
+    rulebooks: Annotated[
+        Path | None, typer.Option(help="A directory of rulebook files beside those shipped.")
+    ] = None,
     passphrase_file: PassphraseFile = None,
     *,
     from_genesis: Annotated[
@@ -94,6 +99,7 @@ def audit(
             network=None if network is None else _network_id(network),
             processes=cores() if processes is None else processes,
             show=bar.show,
+            library=_library(rulebooks),
         )
         report = asyncio.run(_audit(source, options))
     if as_json:
@@ -101,6 +107,14 @@ def audit(
     else:
         _tell(report)
     raise typer.Exit(ExitCode.REFUSED if report.differences else ExitCode.DONE)
+
+
+def _library(directory: Path | None) -> Mapping[bytes, Rulebook]:
+    try:
+        own = {} if directory is None else load_directory(directory)
+    except (OSError, RulebookInvalid) as error:
+        raise typer.BadParameter(str(error), param_hint="--rulebooks") from None
+    return {**shipped(), **own}
 
 
 def report_document(report: AuditReport) -> dict[str, Any]:

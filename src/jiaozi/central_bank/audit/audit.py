@@ -7,7 +7,7 @@ own tables at that very height.
 
 import gc
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import aclosing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,6 +32,8 @@ from jiaozi.central_bank.audit.saved_state import Saved, SavedStateUnusable
 from jiaozi.central_bank.audit.sources import BlockSource
 from jiaozi.central_bank.audit.state import State
 from jiaozi.central_bank.audit.used_ids import UsedIds
+from jiaozi.central_bank.rulebook.load import shipped
+from jiaozi.central_bank.rulebook.model import Rulebook
 from jiaozi.protocol import cbor, cose
 from jiaozi.protocol.blocks import HEADER_BYTES_MAX, NO_PREVIOUS
 from jiaozi.protocol.domains import NetworkId
@@ -56,6 +58,7 @@ class AuditOptions:
         network: The id that genesis must have, learnt by another way.
         processes: That check blocks; with none they are checked in this one.
         show: Called after each few blocks.
+        library: The rulebook files at hand, by hash: delays are read from them.
     """
 
     state_directory: Path | None = None
@@ -63,6 +66,7 @@ class AuditOptions:
     network: NetworkId | None = None
     processes: int = field(default_factory=cores)
     show: Callable[[Progress], None] | None = None
+    library: Mapping[bytes, Rulebook] = field(default_factory=shipped)
 
 
 async def audit_database(database: Database, options: AuditOptions) -> AuditReport:
@@ -180,6 +184,7 @@ class _Audit:
             findings=self._findings,
             hash_state=hash_state,
             on_state_named=save,
+            library=self._options.library,
         )
         if saved is not None:
             height = self._from_height = saved.header.height

@@ -18,7 +18,7 @@ _Report = Callable[[str], None]
 
 
 async def compare_tables(snapshot: Snapshot, follower: Follower) -> None:
-    """Compare accounts, keys, quotas and rulebooks of the registry with the rebuilt ones.
+    """Compare all that blocks determine with the registry's tables.
 
     Raises:
         Enough: Enough differs.
@@ -36,6 +36,10 @@ async def compare_tables(snapshot: Snapshot, follower: Follower) -> None:
     _compare("quota of operator", quotas, state.quotas_fen, report)
     rulebooks = {0: genesis.rulebook_hash, **await snapshot.rulebooks()}
     _compare("rulebook from", rulebooks, state.rulebooks, report)
+    _compare("carrier of operator", await snapshot.carriers(), state.carriers, report)
+    _compare("halt of", await snapshot.halts(), state.halts, report)
+    safeguards = {number: each.encoded() for number, each in state.safeguards.items()}
+    _compare("safeguards of", await snapshot.safeguards(), safeguards, report)
 
 
 async def _compare_accounts(snapshot: Snapshot, follower: Follower, report: _Report) -> None:

@@ -5,29 +5,34 @@
 3. The signers of each order are those that the table asks for; refused orders as well, for they
    use up an id of an account.
 4. No id is used twice within its account.
-5. Settled orders have their effect, refused ones none.
+5. What waited takes effect in time; settled orders have their effect, refused ones none, and none
+   settles that is halted.
 6. The registry's own figures, where the source has them, are those of the rebuilt ledgers.
 7. A state hash in the header is that of the state rebuilt at its height.
 """
 
-from collections.abc import Callable, Set
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from jiaozi.central_bank.audit.halts import halt_fault
 from jiaozi.central_bank.audit.model import (
     CheckedBlock,
     CheckedHeader,
     CheckedOrder,
+    Differs,
     Enough,
     Figures,
     Findings,
     RawBlock,
     Rule,
 )
-from jiaozi.central_bank.audit.rebuild import Differs, apply
+from jiaozi.central_bank.audit.rebuild import apply
+from jiaozi.central_bank.audit.rebuild_wallets import take_effect
 from jiaozi.central_bank.audit.signers import certified_fault, signers_fault
 from jiaozi.central_bank.audit.state import RESERVE_KINDS, State
 from jiaozi.central_bank.audit.used_ids import UsedId, UsedIds
+from jiaozi.central_bank.rulebook.model import Rulebook
 from jiaozi.protocol.certificates import Use
 from jiaozi.protocol.genesis import Network
 from jiaozi.protocol.state import AccountKind
@@ -57,6 +62,7 @@ class Follower:
         hash_state: Hashes the state, which is that after the block given.
         on_state_named: Called with the height of a state whose hash was right, and the block whose
             header names it.
+        library: The rulebook files at hand, by hash.
         named: States whose hash was computed, by height.
     """
 
@@ -68,8 +74,13 @@ class Follower:
     hash_state: HashState
     on_state_named: StateNamed
     named: dict[int, NamedState] = field(default_factory=dict)
+    library: Mapping[bytes, Rulebook]
     blocks: int = 0
     orders: int = 0
+
+    def __post_init__(self) -> None:
+        """Give the state what it reads delays from."""
+        self.state.library = self.library
 
     def take(self, raw: RawBlock, checked: CheckedBlock, hash_at: Set[int]) -> None:
         """Take the next block.
@@ -86,6 +97,7 @@ class Follower:
         self.tip = header
         for rule, detail, position in checked.faults:
             self._find(rule, detail, position)
+        take_effect(self.state, header.time_ms)
         self._check_ids(checked.orders)
         for order in checked.orders:
             self._take_order(order)
@@ -136,6 +148,10 @@ class Follower:
         if fault is not None:
             self._find(Rule.SIGNERS, fault, order.position)
         if order.settled:
+            if self.state.halts:
+                stopped = halt_fault(order, self.state, time_ms)
+                if stopped is not None:
+                    self._find(Rule.EFFECT, stopped, order.position)
             try:
                 apply(order, self.state, self.network, time_ms)
             except Differs as differs:

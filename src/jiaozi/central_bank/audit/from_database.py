@@ -17,6 +17,7 @@ from jiaozi.central_bank.audit.sources import (
     HEADERS_AT_A_TIME,
     SourceUnavailable,
 )
+from jiaozi.central_bank.audit.state import Halt
 from jiaozi.protocol.certificates import Certified, Use
 from jiaozi.protocol.state import AccountRecord
 from jiaozi.storage.database import Connection, Database
@@ -36,6 +37,9 @@ class Statements:
     certified_keys: str
     quotas: str
     rulebooks: str
+    carriers: str
+    halts: str
+    safeguards: str
 
 
 SQL = load_statements(Statements, files(__package__) / "queries.sql")
@@ -123,6 +127,19 @@ class Snapshot(DatabaseSource):
     async def rulebooks(self) -> dict[int, bytes]:
         """Return the rulebooks that followed that of genesis, by start."""
         return {row[0]: row[1] for row in await self._connection.fetch(SQL.rulebooks)}
+
+    async def carriers(self) -> dict[int, int]:
+        """Return who carries the wallets of failed operators."""
+        return {row[0]: row[1] for row in await self._connection.fetch(SQL.carriers)}
+
+    async def halts(self) -> dict[tuple[int, int], Halt]:
+        """Return all halts, by scope and subject."""
+        rows = await self._connection.fetch(SQL.halts)
+        return {(row[0], row[1]): Halt(row[2], row[3]) for row in rows}
+
+    async def safeguards(self) -> dict[int, bytes]:
+        """Return the encoded safeguards of wallets, by number."""
+        return {row[0]: row[1] for row in await self._connection.fetch(SQL.safeguards)}
 
 
 def from_database(database: Database) -> DatabaseSource:

@@ -58,6 +58,17 @@ class AuditStopped(Exception):
         return self.reason
 
 
+@dataclass(kw_only=True, eq=False)
+class Differs(Exception):
+    """The registry settled what it should have refused."""
+
+    rule: Rule
+    detail: str
+
+    def __str__(self) -> str:
+        return self.detail
+
+
 class Enough(Exception):
     """The audit cannot or need not go on; what it found is in its findings."""
 

@@ -15,7 +15,7 @@ FROM block WHERE height BETWEEN $1 AND $2 ORDER BY height LIMIT $3;
 -- name: accounts
 -- Every account, in the order of the fields of AccountRecord.
 SELECT number, kind, operator, wallet_class, holder, suite, key, group_id, parent, closed, freezes,
-       balance_cap_fen, single_limit_fen, day_limit_fen, year_limit_fen, second_factor_above_fen,
+       frozen_fen, balance_cap_fen, single_limit_fen, day_limit_fen, year_limit_fen, second_factor_above_fen,
        balance_fen
 FROM account ORDER BY number;
 
@@ -31,3 +31,15 @@ SELECT code, quota_fen FROM operator;
 -- name: rulebooks
 -- The rulebooks that officers' orders put in force.
 SELECT starts_at_ms, rulebook_hash FROM rulebook_in_force;
+
+-- name: carriers
+-- Who carries the wallets of failed operators.
+SELECT operator, carrier FROM carrier;
+
+-- name: halts
+-- All halts, those that have ended too.
+SELECT scope, subject, until_ms, orders_per_s FROM halt;
+
+-- name: safeguards
+-- The safeguards of every wallet that has any.
+SELECT account, record FROM safeguard;

@@ -5,10 +5,10 @@ so that one false order is reported once and not again with every order after it
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
-from jiaozi.central_bank.audit.model import CheckedOrder, Rule
-from jiaozi.central_bank.audit.state import Account, Key, State, Terms
+from jiaozi.central_bank.audit.model import CheckedOrder, Differs, Rule
+from jiaozi.central_bank.audit.rebuild_wallets import WALLET_EFFECTS, count_mandate
+from jiaozi.central_bank.audit.state import Account, Halt, Key, State, Terms
 from jiaozi.protocol.certificates import Use, read_certificate
 from jiaozi.protocol.genesis import OFFICERS_MIN, Network
 from jiaozi.protocol.numbers import (
@@ -25,17 +25,6 @@ from jiaozi.protocol.state import AccountKind
 Leg = tuple[int, int, int]
 
 
-@dataclass(kw_only=True, eq=False)
-class Differs(Exception):
-    """The registry settled what it should have refused."""
-
-    rule: Rule
-    detail: str
-
-    def __str__(self) -> str:
-        return self.detail
-
-
 def apply(order: CheckedOrder, state: State, network: Network, time_ms: int) -> None:
     """Apply a settled order to the state.
 
@@ -49,6 +38,11 @@ def _pay(order: CheckedOrder, state: State, network: Network, time_ms: int) -> N
     _move(order.legs, state)
 
 
+def _pay_by_mandate(order: CheckedOrder, state: State, network: Network, time_ms: int) -> None:
+    _move(order.legs, state)
+    count_mandate(order, state, time_ms)
+
+
 def _fund_reserve(order: CheckedOrder, state: State, network: Network, time_ms: int) -> None:
     _move(order.legs, state)
     assert order.reference is not None, "its shape asks for a reference"
@@ -60,14 +54,15 @@ def _fund_reserve(order: CheckedOrder, state: State, network: Network, time_ms: 
 def _redeem(order: CheckedOrder, state: State, network: Network, time_ms: int) -> None:
     [(debit, credit, _)] = order.legs
     _move(order.legs, state)
-    if credit != vault_of(state.accounts[debit].terms.operator):
+    if credit != vault_of(state.operator_of(state.accounts[debit])):
         raise _effect("redeemed into another operator's vault")
 
 
 def _exchange(order: CheckedOrder, state: State, network: Network, time_ms: int) -> None:
     [(debit, credit, _)] = order.legs
     _move(order.legs, state)
-    if state.accounts[credit].terms.operator != state.accounts[debit].terms.operator:
+    vault, wallet = state.accounts[debit], state.accounts[credit]
+    if state.operator_of(wallet) != state.operator_of(vault):
         raise _effect("exchanged into another operator's wallet")
 
 
@@ -94,6 +89,8 @@ def _open_account(order: CheckedOrder, state: State, network: Network, time_ms: 
     if number in state.accounts:
         raise _effect(f"opened {format_number(number)}, which exists")
     parent = body.get("parent")
+    if operator in state.carriers:
+        raise _effect(f"opened {format_number(number)} for an operator that has failed")
     terms = Terms(
         int(AccountKind.WALLET), operator, body["suite"], body["wallet_class"], body["holder"],
         balance_cap_fen=body.get("balance_cap_fen"),
@@ -187,6 +184,22 @@ def _effect(detail: str) -> Differs:
     return Differs(rule=Rule.EFFECT, detail=detail)
 
 
+def _reassign(order: CheckedOrder, state: State, network: Network, time_ms: int) -> None:
+    failed, carrier = order.body["operator"], order.body["carrier"]
+    known = {failed, carrier} <= state.quotas_fen.keys()
+    if not known or failed == carrier or {failed, carrier} & state.carriers.keys():
+        raise _effect(f"had {carrier:04d} carry the wallets of {failed:04d}, which cannot be")
+    state.carriers = {
+        old: carrier if by == failed else by for old, by in state.carriers.items()
+    } | {failed: carrier}
+
+
+def _halt(order: CheckedOrder, state: State, network: Network, time_ms: int) -> None:
+    body = order.body
+    halt = Halt(body["until_ms"], body.get("orders_per_s"))
+    state.halts[body["scope"], body.get("subject", 0)] = halt
+
+
 EFFECTS: Mapping[OrderType, Callable[[CheckedOrder, State, Network, int], None]] = {
     OrderType.OPEN_ACCOUNT: _open_account,
     OrderType.PAYMENT: _pay,
@@ -199,5 +212,9 @@ EFFECTS: Mapping[OrderType, Callable[[CheckedOrder, State, Network, int], None]]
     OrderType.QUOTA: _quota,
     OrderType.CERTIFY: _certify,
     OrderType.REVOKE: _revoke,
+    OrderType.REASSIGN: _reassign,
+    OrderType.HALT: _halt,
+    OrderType.MANDATE_PAYMENT: _pay_by_mandate,
+    **WALLET_EFFECTS,
 }
 """What each order type does to the state, network and block time being given."""

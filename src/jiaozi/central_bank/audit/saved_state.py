@@ -16,7 +16,6 @@ orders used up are beside it (`used_ids`), for no hash covers them.
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from struct import Struct
 from typing import BinaryIO
@@ -36,7 +35,8 @@ _FORMAT = 1
 _LENGTH = Struct(">I")
 _RECORDS_PER_FRAME = 1_000
 _FRAME_BYTES_MAX = 1 << 20
-_RECORD_BYTES_MAX = 1024
+_RECORD_BYTES_MAX = 36 * 1024
+_FRAME_BYTES = _FRAME_BYTES_MAX - _RECORD_BYTES_MAX
 
 
 @dataclass(kw_only=True, eq=False)
@@ -160,9 +160,16 @@ def _read_state(file: BinaryIO) -> State:
 
 
 def _frames(state: State) -> Iterator[bytes]:
-    records = state.records()
-    while frame := b"".join(islice(records, _RECORDS_PER_FRAME)):
-        yield frame
+    frame: list[bytes] = []
+    size = 0
+    for record in state.records():
+        frame.append(record)
+        size += len(record)
+        if len(frame) == _RECORDS_PER_FRAME or size >= _FRAME_BYTES:
+            yield b"".join(frame)
+            frame, size = [], 0
+    if frame:
+        yield b"".join(frame)
 
 
 def _write_frame(file: BinaryIO, data: bytes) -> None:

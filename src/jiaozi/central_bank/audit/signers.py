@@ -19,7 +19,9 @@ _USES = {
     Role.CERTIFY: Use.OPERATOR_CERTIFY,
     Role.VAULT: Use.OPERATOR_VAULT,
     Role.OFFICERS: Use.OFFICER,
+    Role.OPERATOR_OFFICERS: Use.OPERATOR_OFFICER,
 }
+_PERSONS = (Use.OFFICER, Use.OPERATOR_OFFICER)
 
 
 def signers_fault(order: CheckedOrder, state: State, time_ms: int) -> str | None:
@@ -31,6 +33,10 @@ def signers_fault(order: CheckedOrder, state: State, time_ms: int) -> str | None
         return _owners_fault(order, state, time_ms) or certified_fault(
             state, order.signers[0][1], Use.OPERATOR_VAULT, time_ms
         )
+    if order.type is OrderType.MANDATE_PAYMENT:
+        return _mandate_fault(order, state)
+    if Role.WALLET in roles:
+        return _wallet_fault(order, roles, state, time_ms)
     return _roles_fault(order, roles, state, time_ms)
 
 
@@ -95,7 +101,7 @@ def _second_factor_fault(
         if fault is not None:
             return fault
         operator = state.keys[key].certified.operator
-        if operator not in {each.terms.operator for each in owners.values()}:
+        if operator not in {state.operator_of(each) for each in owners.values()}:
             return f"the key {_short(key)} is of an operator that carries no debited account"
         countersigned.add(operator)
     if order.type is not OrderType.PAYMENT or not order.settled:
@@ -103,8 +109,44 @@ def _second_factor_fault(
     for number, account in owners.items():
         above = account.terms.second_factor_above_fen
         debited = sum(amount for debit, _, amount in order.legs if debit == number)
-        if above is not None and debited > above and account.terms.operator not in countersigned:
+        if (
+            above is not None
+            and debited > above
+            and state.operator_of(account) not in countersigned
+        ):
             return f"without the second factor of the debited account {format_number(number)}"
+    return None
+
+
+def _mandate_fault(order: CheckedOrder, state: State) -> str | None:
+    """Check that the mandate's key signed; what the mandate allows is its effect's to check."""
+    number = order.legs[0][0]
+    safeguards = state.safeguards.get(number)
+    mandate = None if safeguards is None else safeguards.mandates.get(order.body["mandate"])
+    if mandate is None or order.signers != ((mandate.suite, mandate.key),):
+        return f"not signed with the key of a mandate of {format_number(number)}"
+    return None
+
+
+def _wallet_fault(
+    order: CheckedOrder, roles: Iterable[Role], state: State, time_ms: int
+) -> str | None:
+    """Check that the wallet's key signed, and beside it its operator's where it has to."""
+    account = state.accounts.get(order.body["number"])
+    if account is None:
+        return f"the wallet {format_number(order.body['number'])} does not exist"
+    own = (account.terms.suite, account.key)
+    if own not in order.signers:
+        return f"not signed with the key of the wallet {format_number(order.body['number'])}"
+    others = set(order.signers) - {own}
+    for _, key in others:
+        fault = certified_fault(state, key, Use.OPERATOR_CERTIFY, time_ms)
+        if fault is not None:
+            return fault
+        if state.keys[key].certified.operator != state.operator_of(account):
+            return f"the key {_short(key)} is of an operator that does not carry the wallet"
+    if Role.CERTIFY in roles and not others:
+        return "without the operator's signature"
     return None
 
 
@@ -112,7 +154,7 @@ def _roles_fault(
     order: CheckedOrder, roles: Iterable[Role], state: State, time_ms: int
 ) -> str | None:
     """Check an order that certified keys sign: an operator's, officers', or both."""
-    operator = _operator_of(order)
+    operator = _operator_of(order, state)
     vault = state.accounts.get(vault_of(operator))
     signed: dict[Use, set[bytes]] = {_USES[role]: set() for role in roles}
     for suite, key in order.signers:
@@ -133,13 +175,13 @@ def _roles_fault(
             return f"the key {_short(key)} is not the one in the record of the vault"
         signed[certified.use].add(certified.person or key)
     for use, persons in signed.items():
-        needed = OFFICERS_NEEDED if use is Use.OFFICER else 1
+        needed = OFFICERS_NEEDED if use in _PERSONS else 1
         if len(persons) < needed:
             return f"signed by {len(persons)} of {needed} {use.name} needed"
     return None
 
 
-def _operator_of(order: CheckedOrder) -> int:
+def _operator_of(order: CheckedOrder, state: State) -> int:
     """Return the operator whose account an order acts on; 0 for the central bank's own orders."""
     match order.type:
         case OrderType.OPEN_ACCOUNT:
@@ -148,6 +190,10 @@ def _operator_of(order: CheckedOrder) -> int:
             return int(operator_of(order.legs[0][1]))
         case OrderType.DESTROY:
             return int(operator_of(order.legs[0][0]))
+        case _ if Role.CERTIFY in ORDER_TYPES[order.type].signers:
+            number = order.body["number"]
+            account = state.accounts.get(number)
+            return int(operator_of(number)) if account is None else state.operator_of(account)
         case _:
             return 0
 

@@ -3,9 +3,12 @@
 A million accounts take some 350 MB: what is alike in many of them is kept once.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from heapq import heappush
 from typing import Any, NamedTuple
 
+from jiaozi.central_bank.audit.model import AuditStopped
+from jiaozi.central_bank.rulebook.model import Delays, Rulebook
 from jiaozi.protocol.certificates import Certified, Use
 from jiaozi.protocol.genesis import Genesis
 from jiaozi.protocol.numbers import (
@@ -16,13 +19,17 @@ from jiaozi.protocol.numbers import (
     reserve_of,
     vault_of,
 )
+from jiaozi.protocol.safeguards import Safeguards, read_safeguards
 from jiaozi.protocol.state import (
     AccountKind,
     AccountRecord,
+    carrier_record,
     funding_record,
+    halt_record,
     key_record,
     quota_record,
     rulebook_record,
+    safeguards_record,
     totals_record,
 )
 
@@ -41,6 +48,7 @@ class Terms(NamedTuple):
     holder: int = 0
     closed: bool = False
     freezes: int = 0
+    frozen_fen: int = 0
     balance_cap_fen: int | None = None
     single_limit_fen: int | None = None
     day_limit_fen: int | None = None
@@ -83,8 +91,15 @@ class Key(NamedTuple):
     revoked: bool = False
 
 
+class Halt(NamedTuple):
+    """A stop until a time, or a slow-down."""
+
+    until_ms: int
+    orders_per_s: int | None
+
+
 class State:
-    """Accounts by number, keys by public key, quotas by operator, rulebooks by start."""
+    """Accounts and safeguards by number, keys, quotas, rulebooks, carriers, halts."""
 
     def __init__(self) -> None:
         self.accounts: dict[int, Account] = {}
@@ -92,6 +107,13 @@ class State:
         self.quotas_fen: dict[int, int] = {}
         self.rulebooks: dict[int, bytes] = {}
         self.funded: set[bytes] = set()
+        self.carriers: dict[int, int] = {}
+        self.halts: dict[tuple[int, int], Halt] = {}
+        self.safeguards: dict[int, Safeguards] = {}
+        self.due: list[tuple[int, int]] = []
+        """A heap of when something of a wallet may be due, with its number; some no longer are."""
+        self.library: Mapping[bytes, Rulebook] = {}
+        """The rulebook files at hand, by hash."""
         self.issued_fen = 0
         self.destroyed_fen = 0
         self.sums_fen: list[int] = [0] * (max(AccountKind) + 1)
@@ -164,6 +186,45 @@ class State:
             sums[account.terms.kind] += amount
         return below
 
+    def delays_at(self, time_ms: int) -> Delays:
+        """Return the delays of the rulebook in force at a block time.
+
+        Raises:
+            AuditStopped: Its file is not at hand.
+        """
+        started = max(start for start in self.rulebooks if start <= time_ms)
+        book = self.library.get(self.rulebooks[started])
+        if book is None:
+            wanted = self.rulebooks[started].hex()
+            raise AuditStopped(
+                reason=f"delays are those of the rulebook {wanted}, and no file has that hash: "
+                "name its directory with --rulebooks"
+            )
+        return book.delays
+
+    def operator_of(self, account: Account) -> int:
+        """Return who carries an account: a failed operator's wallets have another."""
+        operator = account.terms.operator
+        if account.terms.kind == AccountKind.WALLET:
+            return self.carriers.get(operator, operator)
+        return operator
+
+    def retermed(self, number: int, **terms: Any) -> None:  # noqa: ANN401 - the fields of Terms
+        """Give an account other terms."""
+        account = self.accounts[number]
+        changed = account.terms._replace(**terms)
+        account.terms = self._terms.setdefault(changed, changed)
+
+    def guard(self, number: int, safeguards: Safeguards) -> None:
+        """Give a wallet other safeguards; what they freeze follows."""
+        if safeguards.is_empty:
+            self.safeguards.pop(number, None)
+        else:
+            self.safeguards[number] = safeguards
+        if safeguards.due_ms is not None:
+            heappush(self.due, (safeguards.due_ms, number))
+        self.retermed(number, freezes=safeguards.freeze_bits, frozen_fen=safeguards.frozen_fen)
+
     def records(self) -> Iterator[bytes]:
         """Yield the state in the records whose hash a header names."""
         accounts = self.accounts
@@ -177,6 +238,12 @@ class State:
             yield rulebook_record(starts_at_ms, rulebook_hash)
         yield from map(funding_record, sorted(self.funded))
         yield totals_record(self.issued_fen, self.destroyed_fen)
+        for operator, carrier in sorted(self.carriers.items()):
+            yield carrier_record(operator, carrier)
+        for (scope, subject), halt in sorted(self.halts.items()):
+            yield halt_record(scope, subject, *halt)
+        for number, safeguards in sorted(self.safeguards.items()):
+            yield safeguards_record(number, safeguards.encoded())
 
     def take_record(self, record: list[Any]) -> None:
         """Take in one record of a state whose hash was compared."""
@@ -186,7 +253,7 @@ class State:
                 account = AccountRecord(*items)
                 terms = Terms(
                     account.kind, account.operator, account.suite, account.wallet_class,
-                    account.holder, *account[9:16],
+                    account.holder, *account[9:17],
                 )  # fmt: skip
                 self.open(
                     account.number,
@@ -211,5 +278,11 @@ class State:
                 self.rulebooks[items[0]] = items[1]
             case 5:
                 self.funded.add(items[0])
-            case _:
+            case 6:
                 self.issued_fen, self.destroyed_fen = items
+            case 7:
+                self.carriers[items[0]] = items[1]
+            case 8:
+                self.halts[items[0], items[1]] = Halt(*items[2:])
+            case _:
+                self.guard(items[0], read_safeguards(items[1]))
