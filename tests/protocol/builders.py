@@ -9,6 +9,7 @@ from jiaozi.protocol import blocks, cose, feed, merkle, numbers
 from jiaozi.protocol.blocks import Header, SignedHeader
 from jiaozi.protocol.certificates import Certified, Use, certify
 from jiaozi.protocol.cose import SIGNERS_MAX
+from jiaozi.protocol.daily_statement import DailyStatement, day_of
 from jiaozi.protocol.domains import Domain, NetworkId, external_aad
 from jiaozi.protocol.genesis import Genesis, sign_genesis
 from jiaozi.protocol.ids import DAY_MS, OrderId, new_order_id
@@ -236,6 +237,32 @@ def block_of(
         feeds_root=merkle.root([feed.head_leaf(OPERATOR, head)]), state=(1, bytes(32)),
     )  # fmt: skip
     return Block(orders, outcomes, blocks.sign_header(header, BLOCK_SIGNER, NETWORK), body, head)
+
+
+STATEMENT = DailyStatement(
+    operator=OPERATOR, day=day_of(NOW_MS), height=77, identity=b"\x07" * 32, made_ms=NOW_MS,
+    opening_fen=500, issued_fen=1_000, destroyed_fen=30, exchanged_fen=400, redeemed_fen=150,
+    vault_fen=1_220, opening_reserve_fen=2_000, funded_fen=10, reserve_fen=1_040,
+)  # fmt: skip
+
+
+def header_of(
+    height: int, previous: SignedHeader | None = None, *, time_ms: int = NOW_MS, root: int = 0
+) -> SignedHeader:
+    """A signed header of an empty block; `root` tells two of one height apart."""
+    header = Header(
+        height=height, time_ms=time_ms,
+        previous=blocks.NO_PREVIOUS if previous is None else previous.identity,
+        orders_root=bytes([root]) * 32, count=0, body_hash=bytes(32), feeds_root=bytes(32),
+    )  # fmt: skip
+    return blocks.sign_header(header, BLOCK_SIGNER, NETWORK)
+
+
+def contradictory_headers() -> list[tuple[SignedHeader, SignedHeader]]:
+    """Pairs that no one chain can hold, one of each kind."""
+    one = header_of(5)
+    earlier = header_of(6, one, time_ms=NOW_MS - 1)
+    return [(one, header_of(5, root=1)), (one, header_of(6)), (one, earlier)]
 
 
 def genesis_of(name: str = "Chengdu 1024") -> Genesis:

@@ -9,7 +9,9 @@ import pytest
 from jiaozi.protocol import blocks, cose, feed, merkle, numbers
 from jiaozi.protocol.block_keys import BlockKeys
 from jiaozi.protocol.certificates import read_certificate
+from jiaozi.protocol.daily_statement import read_statement
 from jiaozi.protocol.domains import NetworkId
+from jiaozi.protocol.equivocation import read_proof
 from jiaozi.protocol.genesis import read_genesis
 from jiaozi.protocol.orders import Leg, OrderHead, parse, sign_order
 from jiaozi.protocol.receipts import verify_receipt
@@ -120,3 +122,15 @@ def test_the_proofs_hold() -> None:
         read_certificate(bytes.fromhex(each["encoded"]), root_key=root_key, network=NETWORK)
     genesis = read_genesis(bytes.fromhex(PROOFS["genesis"]["encoded"]))
     assert (genesis.id.hex(), genesis.root_key) == (PROOFS["genesis"]["network"], root_key)
+
+
+def test_the_daily_statement_and_the_equivocations_hold() -> None:
+    made = read("statements.json")
+    signer = Ed25519Signer(bytes.fromhex(made["block_seed"]))
+    keys = BlockKeys.stated(signer.public_key)
+    told = made["daily_statement"]
+    statement = read_statement(bytes.fromhex(told["encoded"]), block_keys=keys, network=NETWORK)
+    assert (statement.operator, statement.date) == (told["fields"]["1"], told["date"])
+    for each in made["equivocations"]:
+        proof = read_proof(bytes.fromhex(each["encoded"]), block_keys=keys, network=NETWORK)
+        assert (proof.contradiction, proof.id.hex()) == (each["contradiction"], each["id"])

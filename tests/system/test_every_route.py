@@ -32,7 +32,7 @@ OPERATOR_PUBLIC = {
     ("post", "/v1/orders"),  # each order is signed itself
     ("post", "/v1/wallets"),  # by a key of its own, with a code
 }  # fmt: skip
-OF_THE_CALLER = {("get", "/v1/feed"), ("get", "/v1/deposits")}
+OF_THE_CALLER = {("get", "/v1/feed"), ("get", "/v1/statements"), ("get", "/v1/deposits")}
 """Without anyone's name in it: it answers with what is the caller's own."""
 REQUIRED = {"after": "0"}
 

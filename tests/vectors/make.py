@@ -9,9 +9,11 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from jiaozi.protocol import blocks, cose, feed, ids, merkle, numbers
+from jiaozi.protocol import blocks, cbor, cose, feed, ids, merkle, numbers
 from jiaozi.protocol.certificates import Use
+from jiaozi.protocol.daily_statement import STATEMENT_BYTES_MAX, sign_statement
 from jiaozi.protocol.domains import NO_NETWORK, Domain, external_aad
+from jiaozi.protocol.equivocation import find_contradiction
 from jiaozi.protocol.genesis import GENESIS_BYTES_MAX, read_genesis
 from jiaozi.protocol.order_types import LEGS_MAX, OrderType
 from jiaozi.protocol.orders import Leg, Order, leg_hash, parse
@@ -211,6 +213,37 @@ def proofs() -> Document:
     }
 
 
+def statements() -> Document:
+    """A daily statement, and what proves that a registry signed two histories."""
+    aad = external_aad(Domain.DAILY_STATEMENT, NETWORK)
+    data = sign_statement(builders.STATEMENT, builders.BLOCK_SIGNER, NETWORK)
+    message = cose.decode(data, size_max=STATEMENT_BYTES_MAX)
+    payload = cbor.decode(message.payload, size_max=STATEMENT_BYTES_MAX)
+    assert isinstance(payload, dict)
+    found = [find_contradiction(*each) for each in builders.contradictory_headers()]
+    return {
+        "network": NETWORK.hex(),
+        "block_seed": seed_of(BLOCK_SEED).hex(),
+        "daily_statement": {
+            "fields": {str(key): _json(each) for key, each in payload.items()},
+            "date": builders.STATEMENT.date,
+            "external_aad": aad.hex(),
+            "signed": message.signed_bytes(message.signatures[0], aad).hex(),
+            "encoded": data.hex(),
+        },
+        "equivocations": [
+            {
+                "contradiction": each.contradiction.value,
+                "headers": [each.first.encoded.hex(), each.second.encoded.hex()],
+                "encoded": each.encoded().hex(),
+                "id": each.id.hex(),
+            }
+            for each in found
+            if each is not None
+        ],
+    }
+
+
 def _json(value: object) -> object:
     if isinstance(value, bytes):
         return value.hex()
@@ -266,6 +299,7 @@ FILES: dict[str, Callable[[], Document]] = {
     "proofs.json": proofs,
     "merkle.json": trees,
     "numbers.json": numbers_and_ids,
+    "statements.json": statements,
 }
 
 

@@ -11,7 +11,12 @@ from jiaozi.central_bank.certification.keys import BLOCK_KEY, KeyPlaces
 from jiaozi.central_bank.http.serve import CentralBankSettings, open_central_bank
 from jiaozi.central_bank.registry.found import OtherGenesis
 from jiaozi.central_bank.rulebook.load import RulebookInvalid, load_directory, shipped
-from jiaozi.cli import central_bank_approval, central_bank_ceremony, central_bank_orders
+from jiaozi.cli import (
+    central_bank_approval,
+    central_bank_ceremony,
+    central_bank_orders,
+    central_bank_worker,
+)
 from jiaozi.cli.failures import PassphraseFile, failures_told, passphrase
 from jiaozi.cli.output import ExitCode, fail, stdout
 from jiaozi.service.keys import FileKeyStore
@@ -25,6 +30,8 @@ for _name, _command in central_bank_orders.COMMANDS.items():
 app.command("show")(central_bank_approval.show_command)
 app.command("approve")(central_bank_approval.approve_command)
 app.command("submit")(central_bank_approval.submit_command)
+app.command("worker")(central_bank_worker.worker_command)
+app.command("check-statements")(central_bank_worker.check_statements_command)
 
 
 @app.command()

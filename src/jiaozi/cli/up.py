@@ -24,7 +24,8 @@ PortBase = Annotated[
         min=0,
         max=65_000,
         envvar="JIAOZI_PORT_BASE",
-        help="Port of the central bank; the operators have the next two. 0 takes free ones.",
+        help="Port of the central bank; operators and worker have the next three. "
+        "0 takes free ones.",
     ),
 ]
 Rulebook = Annotated[str, typer.Option(help="In force in a network that is set up now.")]

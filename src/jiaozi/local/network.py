@@ -2,8 +2,8 @@
 
 ::
 
-    start   directory held -> keys and genesis -> PostgreSQL -> central bank and operators
-    stop    operators -> central bank -> PostgreSQL -> directory released
+    start   directory held -> keys and genesis -> PostgreSQL -> central bank, worker, operators
+    stop    operators -> worker -> central bank -> PostgreSQL -> directory released
 
 While it runs, whatever dies is started again. An operator that cannot reach the central bank, and
 a registry that cannot reach PostgreSQL, wait and lose nothing.
@@ -26,10 +26,11 @@ from jiaozi.storage.errors import EmbeddedServerError
 
 HOST = "127.0.0.1"
 PORT_BASE = 10240
-"""The central bank's port; the operators have those after it, in the order of their codes."""
+"""The central bank's port; the operators have those after it, then comes the worker."""
 
 _COMMAND = (sys.executable, "-m", "jiaozi.cli")
 _CENTRAL_BANK = "central-bank"
+_WORKER = "worker"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +57,7 @@ class LocalNetwork:
 
     directory: DataDirectory
     central_bank: PartyProcess
+    worker: PartyProcess
     operators: dict[int, PartyProcess]
 
     @property
@@ -93,7 +95,7 @@ async def local_network(
         postgres = EmbeddedPostgres(directory.postgres, archive=settings.archive)
         await stack.enter_async_context(postgres)
         network = await _describe(directory, postgres, ports, tell)
-        parties = [network.central_bank, *network.operators.values()]
+        parties = [network.central_bank, network.worker, *network.operators.values()]
         for each in parties:
             stack.push_async_callback(each.stop)
         await asyncio.gather(*(each.start() for each in parties))
@@ -107,20 +109,24 @@ async def _describe(
     ports: Sequence[int],
     tell: Callable[[str], None],
 ) -> LocalNetwork:
-    central_bank, *operators = ports
+    central_bank, *operators, worker = ports
     registry_url = _url(central_bank)
     dsn = await postgres.create_database("central_bank")
     programs = [
-        _program(directory, _CENTRAL_BANK, central_bank, _central_bank_options(directory, dsn))
-    ]
+        _program(directory, name, port, _central_bank_options(directory, dsn, command))
+        for name, port, command in (
+            (_CENTRAL_BANK, central_bank, "serve"), (_WORKER, worker, "worker")
+        )
+    ]  # fmt: skip
     for code, port in zip(OPERATORS, operators, strict=True):
         dsn = await postgres.create_database(f"operator_{code:04d}")
         options = _operator_options(directory, code, dsn, registry_url)
         programs.append(_program(directory, f"operator-{code:04d}", port, options))
-    first, *others = (PartyProcess(each, tell) for each in programs)
+    first, second, *others = (PartyProcess(each, tell) for each in programs)
     return LocalNetwork(
         directory=directory,
         central_bank=first,
+        worker=second,
         operators=dict(zip(OPERATORS, others, strict=True)),
     )
 
@@ -135,9 +141,9 @@ def _program(directory: DataDirectory, name: str, port: int, options: Sequence[s
     )
 
 
-def _central_bank_options(directory: DataDirectory, dsn: str) -> list[str]:
+def _central_bank_options(directory: DataDirectory, dsn: str, command: str) -> list[str]:
     place = str(directory.network.directory)
-    return ["central-bank", "serve", "--dsn", dsn, "--network", place]
+    return ["central-bank", command, "--dsn", dsn, "--network", place]
 
 
 def _operator_options(
@@ -192,7 +198,7 @@ def _ports(base: int) -> list[int]:
     Raises:
         PortTaken: Somebody does.
     """
-    count = 1 + len(OPERATORS)
+    count = 2 + len(OPERATORS)
     wanted = range(base, base + count) if base else [0] * count
     probes: list[socket.socket] = []
     try:

@@ -8,6 +8,7 @@ from hashlib import sha256
 
 from jiaozi.protocol import blocks, cbor, feed, merkle
 from jiaozi.protocol.certificates import Certified, Use
+from jiaozi.protocol.daily_statement import DailyStatement, day_of, sign_statement
 from jiaozi.protocol.genesis import Genesis, read_genesis, sign_genesis
 from jiaozi.protocol.ids import new_order_id
 from jiaozi.protocol.legs import Leg
@@ -102,3 +103,17 @@ FEED = feed.encode_block(
     HEADER, 1, [feed.Entry(0, _ITEM.cose, list(_ITEM.legs), SETTLED, None)], (0, 1, [])
 )
 """A page of one feed block."""
+STATEMENTS = cbor.encode(
+    sign_statement(
+        DailyStatement(
+            operator=_OPERATOR, day=day_of(_MADE_MS) - 1, height=_HEIGHT - 1,
+            identity=sha256(b"previous").digest(), made_ms=_MADE_MS + 25, opening_fen=900_000_00,
+            issued_fen=100_000_00, destroyed_fen=0, exchanged_fen=250_000_00,
+            redeemed_fen=40_000_00, vault_fen=790_000_00, opening_reserve_fen=500_000_00,
+            funded_fen=0, reserve_fen=400_000_00,
+        ),
+        _signer("block"),
+        _NETWORK.id,
+    )
+)  # fmt: skip
+"""A page of one daily statement."""

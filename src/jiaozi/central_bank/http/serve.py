@@ -16,6 +16,7 @@ from prometheus_client.registry import Collector
 from jiaozi.central_bank.http.access import Access
 from jiaozi.central_bank.http.accounts import account_routes
 from jiaozi.central_bank.http.reads import public_routes, reading_routes
+from jiaozi.central_bank.http.statements import statement_routes
 from jiaozi.central_bank.rates import CentralBankRates, counted_as
 from jiaozi.central_bank.registry.found import found
 from jiaozi.central_bank.registry.intake import Intake, encode_answers
@@ -162,6 +163,7 @@ def _application(
     app.include_router(public_routes(writer, database, settings.genesis))
     app.include_router(reading_routes(writer, database, access))
     app.include_router(account_routes(writer, database, access))
+    app.include_router(statement_routes(database, access))
     hot = {("POST", "/v1/orders"): HotRoute(take_orders, ORDERS_BYTES_MAX)}
     addresses = RateLimit(rates.address)
     return Dispatcher(app, hot, registry=figures, addresses=addresses, proxies=rates.proxies)

@@ -1,0 +1,81 @@
+"""`jiaozi central-bank worker` and `check-statements`: the days, stated and checked."""
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from jiaozi.central_bank.certification.keys import BLOCK_KEY, KeyPlaces
+from jiaozi.central_bank.statements.check import Checked, check_statements
+from jiaozi.cli.failures import PassphraseFile, failures_told, passphrase
+from jiaozi.cli.output import AsJson, ExitCode, print_json, print_table, stdout
+from jiaozi.protocol.block_keys import BlockKeys
+from jiaozi.protocol.genesis import read_genesis
+from jiaozi.service.keys import FileKeyStore
+from jiaozi.service.logs import configure_logs
+from jiaozi.service.server import run_party
+from jiaozi.storage.database import Database
+
+Dsn = Annotated[str, typer.Option(envvar="JIAOZI_DSN", help="The registry's PostgreSQL database.")]
+NetworkDirectory = Annotated[
+    Path, typer.Option(help="The ceremony's directory: genesis.cbor and registry/block.key.")
+]
+
+
+def worker_command(
+    dsn: Dsn,
+    network: NetworkDirectory,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 10249,
+    passphrase_file: PassphraseFile = None,
+) -> None:
+    """Do what is due by the clock, until SIGTERM or Ctrl-C: daily statements at midnight UTC+8.
+
+    Over HTTP it serves its health and its figures. Several may run beside each other.
+    """
+    # The driver of the jobs' library is for this process alone.
+    from jiaozi.central_bank.worker.serve import WorkerSettings, open_worker
+
+    configure_logs("worker")
+    places = KeyPlaces(network)
+    with failures_told():
+        settings = WorkerSettings(
+            dsn=dsn,
+            network=read_genesis(places.genesis.read_bytes()).id,
+            block_signer=FileKeyStore(places.registry, passphrase(passphrase_file)).signer(
+                BLOCK_KEY
+            ),
+        )
+        run_party(
+            lambda: open_worker(settings),
+            host=host,
+            port=port,
+            on_ready=lambda url: stdout.print(f"The worker tells its health at {url}"),
+        )
+
+
+def check_statements_command(dsn: Dsn, network: NetworkDirectory, as_json: AsJson = False) -> None:
+    """Make every daily statement anew from the blocks, and compare.
+
+    Ends with 1 if anything differs.
+    """
+
+    async def check() -> Checked:
+        known = read_genesis(KeyPlaces(network).genesis.read_bytes())
+        async with await Database.open(dsn, name="check-statements") as database:
+            return await check_statements(
+                database, block_keys=BlockKeys.of_network(known), network=known.id
+            )
+
+    with failures_told(as_json=as_json):
+        checked = asyncio.run(check())
+    if as_json:
+        findings = [each._asdict() for each in checked.findings]
+        print_json({"statements": checked.statements, "findings": findings})
+    else:
+        stdout.print(f"{checked.statements} statements, {len(checked.findings)} findings.")
+        if checked.findings:
+            rows = [(f"{op:04d}", day, detail) for op, day, detail in checked.findings]
+            print_table(("Operator", "Day", "What differs"), rows)
+    raise typer.Exit(ExitCode.REFUSED if checked.findings else ExitCode.DONE)
