@@ -15,7 +15,9 @@ from jiaozi.cli import (
     central_bank_approval,
     central_bank_ceremony,
     central_bank_orders,
+    central_bank_root,
     central_bank_worker,
+    new_key,
 )
 from jiaozi.cli.failures import PassphraseFile, failures_told, passphrase
 from jiaozi.cli.output import ExitCode, fail, stdout
@@ -25,6 +27,8 @@ from jiaozi.service.server import run_party
 
 app = typer.Typer(no_args_is_help=True, help="Hold the ceremony, serve the registry, decide.")
 app.command("ceremony")(central_bank_ceremony.ceremony_command)
+app.command("certificate")(central_bank_root.certificate_command)
+app.command("new-key")(new_key.new_key_command)
 for _name, _command in central_bank_orders.COMMANDS.items():
     app.command(_name)(_command)
 app.command("show")(central_bank_approval.show_command)

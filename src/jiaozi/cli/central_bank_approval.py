@@ -45,14 +45,21 @@ from jiaozi.protocol.order_types import OrderType
 from jiaozi.protocol.refusals import Outcome, refusal_of
 from jiaozi.protocol.suites import Signer
 from jiaozi.service.files import write_whole
-from jiaozi.service.keys import FileKeyStore
+from jiaozi.service.key_locations import open_key
 
 _File = Annotated[Path, typer.Argument(metavar="ORDER", help="The file that is passed around.")]
 _Network = Annotated[
     Path,
     typer.Option(envvar="JIAOZI_NETWORK", help="The ceremony's directory, for its network id."),
 ]
-_Key = Annotated[Path, typer.Option("--key", help="The signer's key file, such as officer.key.")]
+_Key = Annotated[
+    str,
+    typer.Option(
+        "--key",
+        metavar="FILE|PKCS11-URI",
+        help="The signer's key: officer.key, or pkcs11:token=LABEL;object=officer?module-path=...",
+    ),
+]
 
 
 def show_command(file: _File, network: _Network, as_json: AsJson = False) -> None:
@@ -220,6 +227,5 @@ def _network_id(directory: Path) -> NetworkId:
             raise typer.BadParameter(f"{file} holds no network id") from None
 
 
-def _signer(key: Path, passphrase_file: Path | None) -> Signer:
-    opened = passphrase(passphrase_file, prompt=f"Passphrase of {key}")
-    return FileKeyStore(key.parent, opened).signer(key.stem)
+def _signer(key: str, passphrase_file: Path | None) -> Signer:
+    return open_key(key, lambda: passphrase(passphrase_file, prompt=f"Passphrase of {key}"))

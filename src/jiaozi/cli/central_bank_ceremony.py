@@ -14,11 +14,14 @@ from jiaozi.central_bank.certification.ceremony import (
     OperatorPlan,
     hold_ceremony,
 )
+from jiaozi.central_bank.certification.root import Custody
 from jiaozi.cli.central_bank_orders import rulebook_hash
 from jiaozi.cli.failures import PassphraseFile, failures_told, passphrase
 from jiaozi.cli.output import AsJson, ExitCode, fail, print_facts, print_json, stdout
 from jiaozi.protocol.money import parse_yuan
-from jiaozi.service.keys import FileKeyStore
+from jiaozi.service.key_locations import open_store
+from jiaozi.service.keys import KeyStore
+from jiaozi.service.keys_pkcs11 import SCHEME
 
 _Option = typer.Option
 
@@ -46,13 +49,27 @@ def ceremony_command(
     rulebook: Annotated[
         str, _Option(help="In force from the start: a shipped name, or a file.")
     ] = "2026-01",
+    custodians: Annotated[
+        list[str] | None,
+        _Option("--custodian", metavar="LABEL", help="Who keeps a share of the root; not whole."),
+    ] = None,
+    needed: Annotated[int, _Option(min=2, help="How many custodians make the root.")] = 2,
+    key_stores: Annotated[
+        list[str] | None,
+        _Option(
+            "--key-store",
+            metavar="HOLDER=PKCS11-URI",
+            help="A token for root, registry, auditor, officers/LABEL or operators/CODE.",
+        ),
+    ] = None,
     passphrase_file: PassphraseFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Make a network: keys, certificates and genesis. Once, on a machine that is offline.
 
-    Every key store made here gets one and the same passphrase if it is given by file or
-    environment; at a terminal you are asked for one for each holder.
+    With custodians the root is split among them, and no disk ever has it whole. Every key store
+    and share made here gets one and the same passphrase if it is given by file or environment; at
+    a terminal you are asked for one for each holder.
     """
     with failures_told(as_json=as_json):
         plan = CeremonyPlan(
@@ -63,13 +80,21 @@ def ceremony_command(
             operators=_operators(operators or [], operator_keys or [], parse_yuan(quota)),
         )
 
-        def open_store(path: Path) -> FileKeyStore:
-            holder = "/".join(path.parts[len(directory.parts) :])
-            asked = passphrase(passphrase_file, prompt=f"Passphrase for {holder}", is_new=True)
-            return FileKeyStore(path, asked)
+        def asked(holder: str) -> str:
+            return passphrase(passphrase_file, prompt=f"Passphrase for {holder}", is_new=True)
 
+        tokens = _tokens(key_stores or [], plan)
+
+        def open_holders_store(path: Path) -> KeyStore:
+            holder = "/".join(path.parts[len(directory.parts) :])
+            return open_store(tokens.get(holder, str(path)), lambda: asked(holder))
+
+        custody = None
+        if custodians:
+            passphrases = {each: asked(f"custodian {each}") for each in custodians}
+            custody = Custody(needed=needed, passphrases=passphrases)
         try:
-            network = hold_ceremony(plan, directory, open_store=open_store)
+            network = hold_ceremony(plan, directory, open_store=open_holders_store, custody=custody)
         except CeremonyRefused as error:
             fail(
                 "ceremony_refused",
@@ -84,8 +109,30 @@ def ceremony_command(
     stdout.print("[bold green]The network is founded.[/bold green]")
     print_facts({"Network": network.id.hex(), "Directory": str(directory)})
     stdout.print(
-        f"Take {directory}/root offline now, and hand each officer and operator their directory."
+        "Hand each custodian their share and delete it here."
+        if custodians
+        else f"Take {directory}/root offline now.",
+        "Hand each officer and operator their directory.",
     )
+
+
+def _tokens(given: list[str], plan: CeremonyPlan) -> dict[str, str]:
+    """Read which holders have tokens.
+
+    Raises:
+        BadParameter: There is no such holder.
+    """
+    holders = {"root", "registry", "auditor"}
+    holders |= {f"officers/{each}" for each in plan.officers}
+    holders |= {f"operators/{code:04d}" for code in plan.operators}
+    tokens = dict(each.partition("=")[::2] for each in given)
+    for holder, location in tokens.items():
+        if holder not in holders or not location.startswith(SCHEME):
+            raise typer.BadParameter(
+                f"{holder} is none of {', '.join(sorted(holders))}, or has no PKCS #11 URI",
+                param_hint="--key-store",
+            )
+    return tokens
 
 
 def _officer(text: str) -> tuple[str, bytes | None]:

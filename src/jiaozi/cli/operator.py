@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from jiaozi.cli import central_bank_approval
+from jiaozi.cli import central_bank_approval, new_key
 from jiaozi.cli.failures import PassphraseFile, failures_told, passphrase
 from jiaozi.cli.operator_demo import demo_deposit_command
 from jiaozi.cli.output import AsJson, ExitCode, fail, print_facts, print_json, stdout
@@ -23,6 +23,7 @@ from jiaozi.service.server import run_party
 app = typer.Typer(no_args_is_help=True, help="Make an operator's keys, serve its wallets.")
 app.command("show")(central_bank_approval.show_command)
 app.command("approve")(central_bank_approval.approve_command)
+app.command("new-key")(new_key.new_key_command)
 app.command("demo-deposit")(demo_deposit_command)
 
 _NETWORK_ID_LENGTH = 32

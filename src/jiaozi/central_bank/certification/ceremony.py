@@ -1,8 +1,9 @@
 """The ceremony that a network begins with: its keys, its certificates, its signed genesis.
 
 It runs once, on a machine that is offline in earnest. Keys that a person or an operator made
-elsewhere come in as public keys; all others are made here, each in its holder's own key store.
-Nothing stands at the directory until everything does.
+elsewhere come in as public keys; all others are made here, each in its holder's own key store. The
+root is split among custodians (`root`), or made in a hardware module. Nothing stands at the
+directory until everything does.
 """
 
 import re
@@ -22,6 +23,7 @@ from jiaozi.central_bank.certification.keys import (
     VAULT_KEY,
     KeyPlaces,
 )
+from jiaozi.central_bank.certification.root import Custody, split_root
 from jiaozi.protocol.certificates import Certified, Use, certify
 from jiaozi.protocol.genesis import Genesis, Network, read_genesis, sign_genesis
 from jiaozi.protocol.ids import DAY_MS
@@ -95,6 +97,7 @@ def hold_ceremony(
     directory: Path,
     *,
     open_store: Callable[[Path], KeyStore],
+    custody: Custody | None = None,
     random: Callable[[int], bytes] = secrets.token_bytes,
 ) -> Network:
     """Make keys, genesis and certificates, and put them all in a directory (`keys`).
@@ -103,13 +106,16 @@ def hold_ceremony(
         plan: What the network begins with.
         directory: Must not exist, or be empty.
         open_store: Opens the key store of a holder, given its directory: with its passphrase.
+        custody: Who keeps the root, a share each; without it the root is in its own key store.
         random: Returns that many random bytes.
 
     Raises:
         CeremonyRefused: A label is no name for a directory, or the directory is in use.
+        KeyStoreError: A key store cannot be opened, has such a key already, or the custodians are
+            too few.
         Refusal: ``malformed``, naming the part of genesis that the plan gets wrong.
     """
-    for label in plan.officers:
+    for label in (*plan.officers, *(custody.passphrases if custody else ())):
         if _LABEL.fullmatch(label) is None:
             raise CeremonyRefused(detail=f"{label!r} is no label: letters, digits and hyphens.")
     if directory.exists() and any(directory.iterdir()):
@@ -118,7 +124,10 @@ def hold_ceremony(
     shutil.rmtree(unfinished, ignore_errors=True)
     places = KeyPlaces(unfinished)
     make_directory(unfinished)
-    root = open_store(places.root).create(ROOT_KEY)
+    if custody is None:
+        root = open_store(places.root).create(ROOT_KEY)
+    else:
+        root = split_root(custody, places.root, random=random)
     genesis = Genesis(
         name=plan.name,
         created_ms=plan.created_ms,
