@@ -12,6 +12,7 @@ import httpx
 import psutil
 
 from jiaozi.protocol.genesis import read_genesis
+from jiaozi.storage.database import COMMIT_TIMEOUT_S
 from tests.registry.builders import Keys, Orders
 from tests.registry.served import Served, clock_ms, genesis_for, until_healthy
 
@@ -22,9 +23,12 @@ _ROOT = Path(__file__).parents[2]
 class RegistryProcess:
     """One central bank on a database; `start` it again after `kill`."""
 
-    def __init__(self, dsn: str, genesis_file: Path, log: Path) -> None:
+    def __init__(
+        self, dsn: str, genesis_file: Path, log: Path, *, commit_timeout_s: float = COMMIT_TIMEOUT_S
+    ) -> None:
         self._dsn = dsn
         self._genesis_file = genesis_file
+        self._commit_timeout_s = commit_timeout_s
         self.log = log
         self._port = _free_port()
         self._process: asyncio.subprocess.Process | None = None
@@ -49,6 +53,7 @@ class RegistryProcess:
                 self._dsn,
                 str(self._genesis_file),
                 str(self._port),
+                str(self._commit_timeout_s),
                 stdout=asyncio.subprocess.PIPE,
                 stderr=log,
                 env={**os.environ, "PYTHONPATH": str(_ROOT)},
@@ -71,13 +76,18 @@ class RegistryProcess:
 
 @asynccontextmanager
 async def registry_process(
-    dsn: str, directory: Path, *, name: str = "one"
+    dsn: str,
+    directory: Path,
+    *,
+    name: str = "one",
+    commit_timeout_s: float = COMMIT_TIMEOUT_S,
 ) -> AsyncIterator[RegistryProcess]:
     """Run a central bank; two with one directory belong to one network."""
     genesis_file = directory / "genesis"
     if not genesis_file.exists():
         genesis_file.write_bytes(genesis_for(Keys()))
-    process = RegistryProcess(dsn, genesis_file, directory / f"{name}.log")
+    log = directory / f"{name}.log"
+    process = RegistryProcess(dsn, genesis_file, log, commit_timeout_s=commit_timeout_s)
     try:
         await process.start()
         yield process

@@ -1,6 +1,6 @@
 """A central bank in a process of its own: prints its URL, serves until it is asked to end.
 
-Usage: run_registry.py DSN GENESIS_FILE PORT
+Usage: run_registry.py DSN GENESIS_FILE PORT COMMIT_TIMEOUT_S
 """
 
 import sys
@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from jiaozi.central_bank.http.serve import CentralBankSettings, open_central_bank
+from jiaozi.central_bank.registry.writer import WriterLimits
 from jiaozi.service.dispatch import AsgiApp
 from jiaozi.service.logs import configure_logs
 from jiaozi.service.server import run_party
@@ -23,6 +24,7 @@ async def open_party() -> AsyncIterator[AsgiApp]:
         genesis=Path(sys.argv[2]).read_bytes(),
         block_signer=Keys().block,
         library={LIMITED.hash: LIMITED},
+        limits=WriterLimits(commit_timeout_s=float(sys.argv[4])),
     )
     async with open_central_bank(settings) as app:
         yield app

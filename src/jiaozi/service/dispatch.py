@@ -30,7 +30,7 @@ from jiaozi.service.bodies import (
     Receive,
 )
 from jiaozi.service.metrics import HttpMetrics
-from jiaozi.service.problems import PROBLEM_MEDIA_TYPE, problem_of
+from jiaozi.service.problems import PROBLEM_MEDIA_TYPE, Unhealthy, problem_of
 from jiaozi.service.rates import RateLimit, source_of
 
 Scope: TypeAlias = MutableMapping[str, Any]
@@ -215,7 +215,7 @@ def source_in(scope: MutableMapping[str, Any]) -> str:
 def problem_response(error: Exception) -> HotResponse:
     """Turn an error into a problem document, and log what nobody expected."""
     problem = problem_of(error)
-    if problem.status >= 500 and not isinstance(error, Refusal):
+    if problem.status >= 500 and not isinstance(error, Refusal | Unhealthy):
         _log.error("request_failed", incident=problem.document.get("incident"), exc_info=error)
     return HotResponse(problem.body, PROBLEM_MEDIA_TYPE, problem.status, problem.headers)
 
