@@ -96,6 +96,10 @@ class Keys:
         """The key that signs an operator's requests."""
         return key(f"transport {operator}")
 
+    def operator_officers(self, operator: int) -> tuple[Ed25519Signer, Ed25519Signer]:
+        """Two officers of an operator; a test certifies them where it needs them."""
+        return key(f"operator officer 1 of {operator}"), key(f"operator officer 2 of {operator}")
+
 
 def certified(
     use: Use,
@@ -281,6 +285,43 @@ class Orders:
     def revoke(self, public_key: bytes) -> bytes:
         """Revokes a key."""
         return self._by_officers(OrderType.REVOKE, key=public_key)
+
+    def by_holder(
+        self,
+        order_type: OrderType,
+        wallet: Wallet,
+        *,
+        countersigned_by: int | None = None,
+        **body: int | bytes | None,
+    ) -> bytes:
+        """An order about a wallet that its holder signs, and its operator where it is named."""
+        signers = [wallet.signer]
+        if countersigned_by is not None:
+            signers.append(self.keys.certify(countersigned_by))
+        return self.sign(self.head(order_type), signers, (), number=wallet.number, **body)
+
+    def by_operator(
+        self,
+        order_type: OrderType,
+        wallet: Wallet,
+        *others: Ed25519Signer,
+        operator: int | None = None,
+        **body: int | bytes | None,
+    ) -> bytes:
+        """An order about a wallet that its operator signs, and others where they are named."""
+        signer = self.keys.certify(operator or wallet.operator)
+        return self.sign(self.head(order_type), [signer, *others], (), number=wallet.number, **body)
+
+    def by_officers(self, order_type: OrderType, **body: int | bytes | None) -> bytes:
+        """An order of two officers of the central bank."""
+        return self._by_officers(order_type, **body)
+
+    def pay_by_mandate(
+        self, payer: Wallet, payee: Wallet, amount_fen: int, mandate: bytes, signer: Ed25519Signer
+    ) -> bytes:
+        """Pays from a wallet with a mandate's key."""
+        legs = [self.leg(payer.number, payee.number, amount_fen)]
+        return self.sign(self.head(OrderType.MANDATE_PAYMENT), [signer], legs, mandate=mandate)
 
     def _by_officers(self, order_type: OrderType, **body: int | bytes | None) -> bytes:
         return self.sign(self.head(order_type), self.keys.officers[:2], (), **body)

@@ -17,6 +17,9 @@ SELECT coalesce(string_agg(line, ';' ORDER BY line), '') FROM (
     UNION ALL SELECT 'key' || certified_key::text FROM certified_key
     UNION ALL SELECT 'operator' || operator::text FROM operator
     UNION ALL SELECT 'rulebook' || rulebook_in_force::text FROM rulebook_in_force
+    UNION ALL SELECT 'safeguard' || safeguard::text FROM safeguard
+    UNION ALL SELECT 'carrier' || carrier::text FROM carrier
+    UNION ALL SELECT 'halt' || halt::text FROM halt
 ) AS lines
 """
 

@@ -292,8 +292,12 @@ class Writer:
                 await transaction.rollback()
             else:
                 sealed = await self._write(connection, lead, ledger, draft, loaded)
+                due_ms = lead.due_ms
+                if ledger.guarded:
+                    due_ms = await connection.fetchval(store.SQL.next_due)
                 self._committing = True
                 await commit(connection, transaction, timeout_s=self._limits.commit_timeout_s)
+                lead.due_ms = due_ms
                 self._adopt(lead, ledger, sealed)
         except BaseException:
             if not self._committing:
