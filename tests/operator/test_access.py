@@ -28,6 +28,8 @@ ROUTES = [
     ("GET", "/v1/wallets/{number}/history?limit=1&type=payment", None),
     ("GET", "/v1/wallets/{number}/outcomes/{order_id}", None),
     ("GET", "/v1/wallets/{number}/receipts/{order_id}", None),
+    ("GET", "/v1/wallets/{number}/export", None),
+    ("GET", "/v1/wallets/{number}/accesses", None),
     ("POST", "/v1/wallets/{number}/exchanges", "exchange"),
     ("POST", "/v1/wallets/{number}/redemptions", "redemption"),
 ]

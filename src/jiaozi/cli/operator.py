@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from jiaozi.cli import central_bank_approval, new_key
+from jiaozi.cli import central_bank_approval, new_key, operator_privacy
 from jiaozi.cli.failures import PassphraseFile, failures_told, passphrase
 from jiaozi.cli.operator_demo import demo_deposit_command
 from jiaozi.cli.output import AsJson, ExitCode, fail, print_facts, print_json, stdout
@@ -25,6 +25,10 @@ app.command("show")(central_bank_approval.show_command)
 app.command("approve")(central_bank_approval.approve_command)
 app.command("new-key")(new_key.new_key_command)
 app.command("demo-deposit")(demo_deposit_command)
+app.command("rotate-wrapping-key")(operator_privacy.rotate_command)
+app.command("drop-wrapping-key")(operator_privacy.drop_command)
+app.command("apply-terms")(operator_privacy.terms_command)
+app.command("export-person")(operator_privacy.export_command)
 
 _NETWORK_ID_LENGTH = 32
 

@@ -111,8 +111,17 @@ def load_keys(store: FileKeyStore, directory: Path) -> OperatorKeys:
         vault=vault,
         transport=transport,
         wrapping=wrapping,
-        lookup=_read_secret(directory, _LOOKUP),
+        lookup=load_lookup(directory),
     )
+
+
+def load_lookup(directory: Path) -> bytes:
+    """Return the key of digests.
+
+    Raises:
+        KeyStoreError: It is missing or damaged.
+    """
+    return _read_secret(directory, _LOOKUP)
 
 
 def _wrapping_name(number: int) -> str:

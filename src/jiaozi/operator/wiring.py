@@ -27,6 +27,9 @@ from jiaozi.operator.history.follow import FollowFeed
 from jiaozi.operator.history.read import ReadHistory
 from jiaozi.operator.history.verdict import FeedVerdict
 from jiaozi.operator.keys import OperatorKeys
+from jiaozi.operator.privacy.export import ExportPerson
+from jiaozi.operator.privacy.retention import DestroyAtTerm
+from jiaozi.operator.privacy.upkeep import KeepPrivacy
 from jiaozi.operator.privacy.wrapping import WrappingKeys
 from jiaozi.operator.rates import OperatorLimits, OperatorRates
 from jiaozi.operator.registry.client import RegistryClient
@@ -89,6 +92,8 @@ class Operator:
     resolver: Resolver
     follow_feed: FollowFeed
     read_history: ReadHistory
+    export_person: ExportPerson
+    keep_privacy: KeepPrivacy
     now_ms: Callable[[], int]
 
     async def deposits_of(self, wallet: int) -> list[Deposit]:
@@ -233,6 +238,12 @@ def _put_together(
             operator=settings.code, network=network, database=database, registry=registry
         ),
         read_history=ReadHistory(database=database),
+        export_person=ExportPerson(database=database, privacy=privacy, now_ms=now_ms),
+        keep_privacy=KeepPrivacy(
+            database=database,
+            wrapping=wrapping,
+            destroy_at_term=DestroyAtTerm(database=database, now_ms=now_ms),
+        ),
         now_ms=now_ms,
     )
 

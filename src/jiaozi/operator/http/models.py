@@ -260,6 +260,24 @@ class HistoryView(BaseModel):
     next: str | None
 
 
+class AccessView(BaseModel):
+    """One opening of a sealed record: by the holder, the service itself or a clerk."""
+
+    id: int
+    time_ms: int
+    record: Annotated[str, Field(examples=["evidence/5f0c9d0e-6f1b-4a58-9a3d-0c2f6f6f7a11"])]
+    actor: Annotated[str, Field(examples=["holder", "service", "clerk/C-0471"])]
+    purpose: Annotated[str, Field(examples=["reach_deposits"])]
+    case_reference: Annotated[str | None, Field(description="Of the office that asked.")]
+
+
+class AccessesView(BaseModel):
+    """A page of accesses, newest first; `next` is the `before` that continues it."""
+
+    accesses: list[AccessView]
+    next: int | None
+
+
 class NetworkView(BaseModel):
     """The network that this operator belongs to."""
 

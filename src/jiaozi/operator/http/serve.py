@@ -16,6 +16,7 @@ from jiaozi.operator.http.customers import customer_routes
 from jiaozi.operator.http.deposits import demo_routes, deposit_routes
 from jiaozi.operator.http.network import network_routes
 from jiaozi.operator.http.orders import ORDERS_BYTES_MAX, ORDERS_OPERATION, TakeOrders
+from jiaozi.operator.http.privacy import privacy_routes
 from jiaozi.operator.http.wallets import wallet_routes
 from jiaozi.operator.wiring import Operator, OperatorSettings, open_operator, working
 from jiaozi.protocol.refusals import Code, refuse
@@ -53,7 +54,13 @@ def _collect_garbage_rarely() -> None:
 async def at_work(operator: Operator) -> AsyncIterator[AsgiApp]:
     """Run an operator's background work and yield its application."""
     access = Access(operator.database, operator.joined.network.id, operator.now_ms, operator.limits)
-    tasks = (operator.resolver.run(), operator.follow_feed.run(), _forget(operator, access))
+    tasks = (
+        operator.resolver.run(),
+        operator.follow_feed.run(),
+        operator.keep_privacy.follow_keys(),
+        operator.keep_privacy.keep_terms(),
+        _forget(operator, access),
+    )
     async with working(*tasks) as all_work:
         yield _application(operator, access, all_work)
 
@@ -90,6 +97,7 @@ def _application(operator: Operator, access: Access, all_work: Callable[[], bool
     app.include_router(customer_routes(operator, access))
     app.include_router(wallet_routes(operator, access))
     app.include_router(deposit_routes(operator, access))
+    app.include_router(privacy_routes(operator, access))
     if operator.demo and isinstance(operator.core, LedgerCore):
         app.include_router(demo_routes(operator.core))
     take_orders = TakeOrders(operator.batcher, operator.code, operator.limits)

@@ -12,7 +12,8 @@ INSERT INTO wrapping_key (number, added_ms)
 
 -- A wrapped data key begins with the number of the key that wraps it. The reference keeps that key
 -- as long as a record names it, and lets no record name one that is gone.
-ALTER TABLE registration ALTER COLUMN data_key DROP NOT NULL;
+ALTER TABLE registration ALTER COLUMN data_key DROP NOT NULL,
+    ALTER COLUMN phone_digest DROP NOT NULL;
 UPDATE registration SET data_key = '\x0001'::bytea || data_key;
 UPDATE evidence SET data_key = '\x0001'::bytea || data_key;
 ALTER TABLE registration ADD COLUMN wrapping_key smallint

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib import resources
-from typing import NewType
+from typing import NamedTuple, NewType
 
 from jiaozi.storage.database import Connection
 from jiaozi.storage.queries import load_statements
@@ -56,9 +56,21 @@ class Access:
             raise ValueError("an office's request, and no other, has a case reference")
 
 
+class Logged(NamedTuple):
+    """An access as it was written down."""
+
+    id: int
+    time_ms: int
+    record: str
+    actor: str
+    purpose: str
+    case_reference: str | None
+
+
 @dataclass(frozen=True, slots=True)
 class _Statements:
     add_access: str
+    accesses: str
 
 
 _SQL = load_statements(_Statements, resources.files(__package__) / "access.sql")
@@ -86,3 +98,9 @@ async def log_access(connection: Connection, record: str, access: Access, now_ms
         access.purpose.value,
         access.case_reference,
     )
+
+
+async def accesses(connection: Connection, wallet: int, before_id: int, limit: int) -> list[Logged]:
+    """Return who opened records of a wallet, newest first, from before a place."""
+    rows = await connection.fetch(_SQL.accesses, wallet, before_id, limit)
+    return [Logged(*row.values()) for row in rows]

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import resources
 
+import asyncpg
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from jiaozi.service.keys import KeyDamaged
@@ -34,9 +35,21 @@ _CHECKED = b"jiaozi wrapping key"
 class _Statements:
     wrapping_keys: str
     note_check_value: str
+    add_wrapping_key: str
+    drop_wrapping_key: str
 
 
 _SQL = load_statements(_Statements, resources.files(__package__) / "wrapping.sql")
+
+
+@dataclass(kw_only=True, eq=False)
+class WrappingKeyNeeded(Exception):
+    """A wrapping key cannot be dropped; nothing was changed."""
+
+    reason: str
+
+    def __str__(self) -> str:
+        return self.reason
 
 
 class WrappingKeys:
@@ -72,6 +85,14 @@ class WrappingKeys:
         number = int.from_bytes(wrapped[:_NUMBER_LENGTH], "big")
         return decrypt(self._cipher(number), wrapped[_NUMBER_LENGTH:], record.encode())
 
+    def rewrap(self, record: str, wrapped: bytes) -> bytes:
+        """Wrap the data key of a record anew, under the current key; its content is not touched.
+
+        Raises:
+            KeyStoreError, cryptography.exceptions.InvalidTag: As `unwrap`.
+        """
+        return self.wrap(record, self.unwrap(record, wrapped))
+
     async def refresh(self, connection: Connection) -> None:
         """Take up the keys that the database names.
 
@@ -82,6 +103,17 @@ class WrappingKeys:
         for row in rows:
             await self._check(connection, row["number"], row["check_value"])
         self._current = rows[-1]["number"]
+
+    async def add_next(self, connection: Connection, now_ms: int) -> None:
+        """Let the key after the current one, whose file is there, wrap what is new from now on.
+
+        Raises:
+            KeyStoreError: The file is missing or damaged; nothing was changed.
+        """
+        number = self._current + 1
+        check_value = self.check_value(number)
+        await connection.execute(_SQL.add_wrapping_key, number, check_value, now_ms)
+        await self.refresh(connection)
 
     def check_value(self, number: int) -> bytes:
         """Return 32 bytes that tell a key from others and nothing about it."""
@@ -116,3 +148,19 @@ def decrypt(cipher: AESGCM, data: bytes, aad: bytes) -> bytes:
         cryptography.exceptions.InvalidTag: It is not that.
     """
     return cipher.decrypt(data[:_NONCE_LENGTH], data[_NONCE_LENGTH:], aad)
+
+
+async def drop_wrapping_key(connection: Connection, number: int) -> None:
+    """Let go of an older key; after this its file opens nothing and can be removed.
+
+    Raises:
+        WrappingKeyNeeded: It is the current one or unknown, or records name it.
+    """
+    try:
+        dropped = await connection.fetchval(_SQL.drop_wrapping_key, number)
+    except asyncpg.ForeignKeyViolationError:
+        raise WrappingKeyNeeded(
+            reason=f"Records are still wrapped under key {number}. Rotate first."
+        ) from None
+    if dropped is None:
+        raise WrappingKeyNeeded(reason=f"Key {number} is no older key of this database.")

@@ -1,0 +1,93 @@
+-- What is held on a person, by table: $1 are wallets. A row is one JSON text; of sealed records the
+-- sealed parts stand beside it. What one wallet's opening did not show is not in its export.
+
+-- name: wallets_of_holder
+-- All wallets of the holder of one.
+SELECT number FROM wallet
+WHERE holder_id = (SELECT holder_id FROM wallet WHERE number = $1)
+ORDER BY number;
+
+-- name: sealed_evidence
+-- What was shown for the wallets.
+SELECT id, wallet, data_key, sealed,
+    (to_jsonb(it) - '{data_key,sealed,wrapping_key}'::text[])::text AS document
+FROM evidence AS it WHERE wallet = ANY($1::bigint[]) ORDER BY recorded_ms, id;
+
+-- name: sealed_registrations
+-- The codes that opened the wallets.
+SELECT id, wallet, data_key, sealed,
+    (to_jsonb(it) - '{data_key,sealed,wrapping_key}'::text[])::text AS document
+FROM registration AS it WHERE wallet = ANY($1::bigint[]) ORDER BY requested_ms, id;
+
+-- name: holder
+-- The holder.
+SELECT to_jsonb(it)::text AS document FROM holder AS it
+WHERE id IN (SELECT holder_id FROM wallet WHERE number = ANY($1::bigint[]));
+
+-- name: holder_identifier
+-- Keyed digests of phones of the wallets, and of documents if one was shown for any of them.
+SELECT to_jsonb(it)::text AS document FROM holder_identifier AS it
+WHERE EXISTS (
+    SELECT FROM wallet
+    WHERE wallet.number = ANY($1::bigint[]) AND wallet.holder_id = it.holder_id
+        AND (wallet.phone_digest = it.digest OR it.kind = 'document' AND EXISTS (
+            SELECT FROM evidence
+            WHERE evidence.wallet = wallet.number AND evidence.kind = 'document')));
+
+-- name: wallet
+-- The wallets.
+SELECT to_jsonb(it)::text AS document FROM wallet AS it
+WHERE number = ANY($1::bigint[]) ORDER BY number;
+
+-- name: deposit_account
+-- The built-in core's deposits that the wallets reach (customers/queries.sql, deposit_phone).
+SELECT to_jsonb(it)::text AS document FROM deposit_account AS it
+WHERE owner IN (
+    SELECT wallet.phone_digest FROM wallet JOIN holder_identifier AS phone
+        ON phone.holder_id = wallet.holder_id AND phone.digest = wallet.phone_digest
+    WHERE wallet.number = ANY($1::bigint[]) AND phone.kind = 'phone' AND phone.is_first)
+ORDER BY id;
+
+-- name: deposit_hold
+-- What was held of those deposits.
+SELECT to_jsonb(it)::text AS document FROM deposit_hold AS it
+WHERE account_id IN (
+    SELECT account.id FROM wallet
+    JOIN holder_identifier AS phone
+        ON phone.holder_id = wallet.holder_id AND phone.digest = wallet.phone_digest
+    JOIN deposit_account AS account ON account.owner = wallet.phone_digest
+    WHERE wallet.number = ANY($1::bigint[]) AND phone.kind = 'phone' AND phone.is_first);
+
+-- name: deposit_posting
+-- What was posted to those deposits.
+SELECT to_jsonb(it)::text AS document FROM deposit_posting AS it
+WHERE EXISTS (
+    SELECT FROM wallet
+    JOIN holder_identifier AS phone
+        ON phone.holder_id = wallet.holder_id AND phone.digest = wallet.phone_digest
+    JOIN deposit_account AS account ON account.owner = wallet.phone_digest
+    WHERE wallet.number = ANY($1::bigint[]) AND phone.kind = 'phone' AND phone.is_first
+        AND account.id IN (it.debit, it.credit));
+
+-- name: exchange
+-- Exchanges into the wallets.
+SELECT to_jsonb(it)::text AS document FROM exchange AS it
+WHERE wallet = ANY($1::bigint[]) ORDER BY created_ms, id;
+
+-- name: redemption
+-- Redemptions out of the wallets.
+SELECT to_jsonb(it)::text AS document FROM redemption AS it
+WHERE wallet = ANY($1::bigint[]) ORDER BY created_ms, order_id;
+
+-- name: history_entry
+-- What the feed told of the wallets.
+SELECT to_jsonb(it)::text AS document FROM history_entry AS it
+WHERE wallet = ANY($1::bigint[]) ORDER BY wallet, height, position, leg;
+
+-- name: access_log
+-- Who opened records of the wallets, and why.
+SELECT to_jsonb(it)::text AS document FROM access_log AS it
+WHERE wallet = ANY($1::bigint[]) OR record IN (
+    SELECT 'registration/' || registration.id FROM registration
+    WHERE registration.wallet = ANY($1::bigint[]))
+ORDER BY id;
