@@ -1,7 +1,6 @@
 """design.md §6.7: a backup taken while orders come is the whole state after one block."""
 
 import asyncio
-import subprocess
 from pathlib import Path
 
 from jiaozi.central_bank.audit import saved_state
@@ -20,23 +19,16 @@ from jiaozi.protocol.feed import FeedBlock
 from jiaozi.protocol.genesis import Network, read_genesis
 from jiaozi.storage.database import Database
 from jiaozi.storage.embedded import EmbeddedPostgres
-from jiaozi.storage.launch import bundled_binaries
 from tests.registry.builders import Wallet
 from tests.registry.feeds import split
+from tests.registry.limited import LIMITED
 from tests.registry.load import Load
 from tests.registry.process import callers_of, registry_process
 from tests.registry.served import Served
 from tests.registry.waiting import until
+from tests.system.test_backup import jiaozi
 
 OPERATOR = 1001
-
-
-async def run(program: str, *arguments: str) -> None:
-    command = [str(bundled_binaries() / program), *arguments]
-    done = await asyncio.to_thread(
-        subprocess.run, command, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
 
 
 async def replayed_hash(database: Database, network: Network) -> tuple[int, bytes]:
@@ -45,6 +37,7 @@ async def replayed_hash(database: Database, network: Network) -> tuple[int, byte
     with UsedIds(None) as used_ids:
         follower = Follower(
             network=network,
+            library={LIMITED.hash: LIMITED},
             tip=BEFORE_GENESIS,
             state=State.from_genesis(network.genesis),
             used_ids=used_ids,
@@ -93,7 +86,7 @@ async def test_backup_taken_under_load_is_served_again_as_it_was(
 ) -> None:
     names = ("restore_first", "restore_second")
     first, second = [await postgres.create_database(each) for each in names]
-    backup = str(tmp_path / "backup")
+    backup = tmp_path / "backup"
     async with (
         registry_process(first, tmp_path) as process,
         callers_of(process, tmp_path) as served,
@@ -101,18 +94,20 @@ async def test_backup_taken_under_load_is_served_again_as_it_was(
         load = await Load.prepare(served, wallets=20)
         running = asyncio.create_task(load.run(clients=3, orders_per_request=20))
         await until(lambda: len(load.acknowledged) > 200)
-        await run("pg_dump", "--format=custom", f"--file={backup}", first)
+        assert (await jiaozi("backup", backup, "--dsn", first))[0] == 0
         acknowledged = len(load.acknowledged)
         await until(lambda: len(load.acknowledged) > acknowledged + 100)
         load.stopping = True
         await running
         feed_before = await followed(served)
         supply_before = (await served.http.get("/v1/supply")).json()
-    await run("pg_restore", "--no-owner", "--exit-on-error", f"--dbname={second}", backup)
+    code, restored = await jiaozi("restore", backup, "--dsn", second)
+    assert code == 0
 
     network = read_genesis((tmp_path / "genesis").read_bytes())
     async with await Database.open(first) as old, await Database.open(second) as new:
         height, state_hash = await hash_state(new)
+        assert restored == {"height": height, "state_hash": state_hash.hex()}
         assert 0 < height < supply_before["height"]
         async with old.connection() as there, new.connection() as here:
             block = "SELECT identity, header, body FROM block WHERE height = $1"
@@ -132,7 +127,7 @@ async def test_backup_taken_under_load_is_served_again_as_it_was(
             order = await pays(served, own[0], own[1])
             [entry] = (await followed(served))[len(restored_feed)].entries
             assert entry.cose in order
-        options = AuditOptions(processes=0, network=network.id)
+        options = AuditOptions(processes=0, network=network.id, library={LIMITED.hash: LIMITED})
         report = await audit_database(new, options)
         assert report.verdict == "ok"
         assert report.height > height
@@ -146,7 +141,7 @@ async def test_what_a_backup_has_not_is_sent_again_and_books_once(
     """Operators keep their orders: what a lost disk took is booked from them again."""
     names = ("again_first", "again_second")
     first, second = [await postgres.create_database(each) for each in names]
-    backup = str(tmp_path / "backup")
+    backup = tmp_path / "backup"
     async with (
         registry_process(first, tmp_path) as process,
         callers_of(process, tmp_path) as served,
@@ -154,10 +149,10 @@ async def test_what_a_backup_has_not_is_sent_again_and_books_once(
         load = await Load.prepare(served, wallets=8)
         payer, payee, *_ = (each for each in load.wallets if each.operator == OPERATOR)
         kept = await pays(served, payer, payee)
-        await run("pg_dump", "--format=custom", f"--file={backup}", first)
+        assert (await jiaozi("backup", backup, "--dsn", first))[0] == 0
         lost = await pays(served, payer, payee)
         balance_fen = await served.balance_fen(payee)
-    await run("pg_restore", "--no-owner", "--exit-on-error", f"--dbname={second}", backup)
+    assert (await jiaozi("restore", backup, "--dsn", second))[0] == 0
     async with (
         registry_process(second, tmp_path, name="two") as process,
         callers_of(process, tmp_path) as served,
