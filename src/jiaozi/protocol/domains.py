@@ -20,6 +20,9 @@ class Domain(Enum):
     ORDER = b"jiaozi/order/1"
     HEADER = b"jiaozi/header/1"
     DAILY_STATEMENT = b"jiaozi/daily-statement/1"
+    WALLET_STATEMENT = b"jiaozi/wallet-statement/1"
+    ATTESTATION = b"jiaozi/attestation/1"
+    PAYMENT_REQUEST = b"jiaozi/payment-request/1"
 
 
 def external_aad(domain: Domain, network: NetworkId) -> bytes:
