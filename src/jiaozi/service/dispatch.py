@@ -6,8 +6,8 @@ here, bounded in bytes and time, and every failure that is left becomes a proble
 A request that is under way goes on when its sender disconnects: an order that was taken settles.
 
 What nobody has signed counts for the address it comes from, and so does a signature that turns out
-to be false: an address that has used up its rate is refused before anything is read. Hot routes
-count by themselves what they find.
+to be false: an address that has used up its rate is refused before anything is read. On hot routes
+only what is answered with 401 counts here; the rest they count by themselves.
 """
 
 import asyncio
@@ -137,6 +137,8 @@ class Dispatcher:
                 await _send(response, watched)
         finally:
             body.release()
+        if watched.status == _UNAUTHORIZED and self._addresses is not None and _is_signed(scope):
+            self._addresses.charge(source)
         duration_s = time.perf_counter() - started
         self._metrics.answered(self._route_name(scope), watched.status, duration_s)
 
@@ -146,6 +148,8 @@ class Dispatcher:
         method, path, headers = scope["method"], scope["path"], scope["headers"]
         route = self._hot.get((method, path))
         if route is not None:
+            if self._addresses is not None:
+                self._addresses.check(body.source)
             data = await body.read(
                 receive, headers, bytes_max=route.body_bytes_max, timeout_s=self._body_timeout_s
             )
@@ -161,13 +165,12 @@ class Dispatcher:
     async def _answer_counted(
         self, scope: Scope, receive: Receive, send: "_WatchedSend", body: Body
     ) -> None:
-        """Answer what is no hot route, and count it for its address unless it is truly signed."""
+        """Answer what is no hot route, and count it for its address unless it is signed."""
         addresses, source = self._addresses, body.source
         if scope["path"] == _HEALTH:
             source += _HEALTH  # whoever is refused elsewhere still learns that we are well
-        is_signed = any(name == b"signature" for name, _ in scope["headers"])
         if addresses is not None:
-            if is_signed:
+            if _is_signed(scope):
                 addresses.check(source)
             else:
                 addresses.take(source)
@@ -178,8 +181,6 @@ class Dispatcher:
             timeout_s=self._body_timeout_s,
         )
         await self._app(scope, _replay(data, receive), send)
-        if addresses is not None and is_signed and send.status == _UNAUTHORIZED:
-            addresses.charge(source)
 
     def _source(self, scope: Scope) -> str:
         """Tell where a request comes from; a proxy of ours says it in the field's last item."""
@@ -230,6 +231,11 @@ class _WatchedSend:
     def __call__(self, message: dict[str, Any]) -> Awaitable[None]:
         self.status = message.get("status", self.status)
         return self._send(message)
+
+
+def _is_signed(scope: Scope) -> bool:
+    """Tell whether a request claims to be signed."""
+    return any(name == b"signature" for name, _ in scope["headers"])
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

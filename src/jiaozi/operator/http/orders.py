@@ -100,7 +100,6 @@ class TakeOrders:
         return _told(answer, wants_json=wants_json)
 
     async def _take_one(self, request: HotRequest, *, wants_json: bool) -> RawAnswer:
-        self._limits.addresses.check(request.source)
         try:
             submission = admit_one(request.body, self._operator, self._counting(request.source))
         except Refusal as refusal:
@@ -114,7 +113,6 @@ class TakeOrders:
         return answers[0]
 
     async def _take_sequence(self, request: HotRequest) -> HotResponse:
-        self._limits.addresses.check(request.source)
         counting = self._counting(request.source)
         admitted = admit_sequence(request.body, self._operator, counting)
         answered = []
