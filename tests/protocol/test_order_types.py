@@ -167,7 +167,7 @@ def test_b4_no_order_has_room_for_a_text(order_type: OrderType) -> None:
     }
     assert widths == {FieldKind.BYTES16: {16}, FieldKind.BYTES32: {32}}
     names = {field.name for field in ORDER_TYPES[order_type].body if field.kind in free}
-    assert names <= {"group", "rulebook_hash"}
+    assert names <= {"group", "rulebook_hash", "case", "mandate"}
     order = parse(order_with(order_type, raw_body(order_type))) if raw_body(order_type) else None
     assert order is None or not [each for each in order.body.values() if isinstance(each, str)]
     for key in range(1, 9):
