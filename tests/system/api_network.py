@@ -7,6 +7,7 @@
 """
 
 import asyncio
+import base64
 import secrets
 import threading
 import time
@@ -129,6 +130,7 @@ async def _serve(
             "deposit_id": [payer.deposit_id],
             "amount_fen": [1_00],
             "wait_ms": [0],
+            "submission": [base64.b64encode(each).decode() for each in network.orders],
         }
         network.urls = {"operator": str(world.http.base_url), "central bank": registry.url}
         wallet = SignedBy(payer.signer, world.network, payer.key_id)

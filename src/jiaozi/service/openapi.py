@@ -28,6 +28,9 @@ SIGNATURE = "httpMessageSignature"
 REFUSALS = "x-jiaozi-refusals"
 """Names the refusals that an operation may give, by their stable words."""
 
+ORDER_SHAPE = tuple(code for code in Code if Code.NOT_CANONICAL <= code <= Code.NUMBER_INVALID)
+"""What may be wrong with the bytes of an order."""
+
 _PROBLEM = {"$ref": "#/components/schemas/ProblemDocument"}
 _SCHEME = {
     "type": "http",

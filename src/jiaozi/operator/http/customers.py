@@ -12,7 +12,19 @@ from jiaozi.operator.http.models import (
 )
 from jiaozi.operator.wiring import Operator
 from jiaozi.protocol.numbers import format_number
+from jiaozi.protocol.refusals import Code
 from jiaozi.service.dispatch import source_in
+from jiaozi.service.openapi import may_refuse
+
+_OPENING = (
+    Code.SUITE_UNSUPPORTED,
+    Code.SIGNER_FOREIGN,
+    Code.EXPIRED,
+    Code.ACCOUNT_EXISTS,
+    Code.CLASS_UNKNOWN,
+    Code.EVIDENCE_INSUFFICIENT,
+    Code.CODE_WRONG,
+)
 
 
 def customer_routes(operator: Operator, access: Access) -> APIRouter:
@@ -30,7 +42,7 @@ def customer_routes(operator: Operator, access: Access) -> APIRouter:
             demo_code=sent.code if operator.demo else None,
         )
 
-    @router.post("/wallets", status_code=201)
+    @router.post("/wallets", status_code=201, openapi_extra=may_refuse(*_OPENING))
     async def open_wallet(request: Request, body: OpeningBody) -> WalletOpenedView:
         """Open a wallet; the same request again, newly signed, returns the same wallet."""
         key = await access.of_new_key(request)

@@ -25,6 +25,21 @@ from jiaozi.operator.http.wallets import Number
 from jiaozi.operator.wallets.model import Wallet
 from jiaozi.operator.wiring import Operator
 from jiaozi.protocol.refusals import Code, refuse
+from jiaozi.service.openapi import ORDER_SHAPE, may_refuse
+
+_EXCHANGE = (
+    Code.AMOUNT_OUT_OF_RANGE,
+    Code.DEPOSIT_INSUFFICIENT,
+    Code.DEPOSIT_UNKNOWN,
+    Code.ALREADY_USED,
+)
+_REDEMPTION = (
+    *ORDER_SHAPE,
+    Code.SIGNATURE_INVALID,
+    Code.SIGNER_FOREIGN,
+    Code.DEPOSIT_UNKNOWN,
+    Code.ALREADY_USED,
+)
 
 
 def deposit_routes(operator: Operator, access: Access) -> APIRouter:
@@ -43,7 +58,7 @@ def deposit_routes(operator: Operator, access: Access) -> APIRouter:
         own = await operator.deposits_of(wallet.number)
         return DepositsView(deposits=[_deposit(each) for each in own])
 
-    @router.post("/wallets/{number}/exchanges")
+    @router.post("/wallets/{number}/exchanges", openapi_extra=may_refuse(*_EXCHANGE))
     async def exchange(request: Request, number: Number, body: ExchangeBody) -> SagaView:
         """Exchange a deposit into this wallet, 1:1; the same id again exchanges once."""
         wallet = await access.of_wallet_numbered(request, number)
@@ -53,7 +68,7 @@ def deposit_routes(operator: Operator, access: Access) -> APIRouter:
         )
         return _saga(done)
 
-    @router.post("/wallets/{number}/redemptions")
+    @router.post("/wallets/{number}/redemptions", openapi_extra=may_refuse(*_REDEMPTION))
     async def redeem(request: Request, number: Number, body: RedemptionBody) -> SagaView:
         """Redeem into a deposit, 1:1; the same order again redeems once."""
         wallet = await access.of_wallet_numbered(request, number)
