@@ -315,6 +315,9 @@ def with_raw_legs(raw: list[bytes], order_type: OrderType = OrderType.PAYMENT) -
         1: order_id(), 2: int(order_type), 4: NOW_MS + DAY_MS, 5: b"\x07" * 32,
         7: [*map(leg_hash, raw)],
     }  # fmt: skip
+    if ORDER_TYPES[order_type].body:
+        values = body_of(order_type)
+        payload[8] = {each.key: values[each.name] for each in ORDER_TYPES[order_type].body}
     return wrapped(resigned(cbor2.dumps(payload)), raw)
 
 

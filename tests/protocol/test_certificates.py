@@ -24,6 +24,7 @@ from tests.protocol.builders import (
 
 AAD = external_aad(Domain.CERTIFICATE, NETWORK)
 PERSON = bytes(range(16))
+PERSONS = {Use.OFFICER, Use.OPERATOR_OFFICER}
 OF_CENTRAL_BANK = {Use.REGISTRY_BLOCK, Use.LIST_SIGNING, Use.OFFICER, Use.AUDITOR}
 
 
@@ -38,7 +39,7 @@ def refused(data: bytes) -> Code:
 def of_use(use: Use, operator: int | None = None) -> Certified:
     if operator is None:
         operator = 0 if use in OF_CENTRAL_BANK else OPERATOR
-    return certified(use, operator, person=PERSON if use is Use.OFFICER else None)
+    return certified(use, operator, person=PERSON if use in PERSONS else None)
 
 
 @pytest.mark.parametrize("use", Use)
