@@ -21,11 +21,14 @@ from tests.operator.holders import Holder
 
 PUBLIC = {
     "/healthz", "/metrics", "/v1/network", "/v1/registrations", "/v1/orders", "/v1/demo/deposits",
+    "/v1/statements/check",
 }  # fmt: skip
 ROUTES = [
     ("GET", "/v1/wallets/{number}", None),
     ("GET", "/v1/wallets/{number}/history", None),
     ("GET", "/v1/wallets/{number}/history?limit=1&type=payment", None),
+    ("GET", "/v1/wallets/{number}/sums", None),
+    ("GET", "/v1/wallets/{number}/statements?from=2020-01-01&format=pdf", None),
     ("GET", "/v1/wallets/{number}/outcomes/{order_id}", None),
     ("GET", "/v1/wallets/{number}/receipts/{order_id}", None),
     ("GET", "/v1/wallets/{number}/export", None),

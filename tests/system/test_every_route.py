@@ -31,10 +31,11 @@ OPERATOR_PUBLIC = {
     ("post", "/v1/registrations"), ("post", "/v1/demo/deposits"),
     ("post", "/v1/orders"),  # each order is signed itself
     ("post", "/v1/wallets"),  # by a key of its own, with a code
+    ("post", "/v1/statements/check"),  # whoever has a code may ask what it says
 }  # fmt: skip
 OF_THE_CALLER = {("get", "/v1/feed"), ("get", "/v1/statements"), ("get", "/v1/deposits")}
 """Without anyone's name in it: it answers with what is the caller's own."""
-REQUIRED = {"after": "0"}
+REQUIRED = {"after": "0", "from": "2026-01-01"}
 
 
 async def routes(http: httpx.AsyncClient) -> list[tuple[str, str, dict[str, Any]]]:

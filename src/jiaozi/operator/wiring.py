@@ -11,6 +11,7 @@ from importlib import resources
 import structlog
 
 from jiaozi.operator.customers.deposit_phone import DepositPhone
+from jiaozi.operator.customers.holder_name import HolderName
 from jiaozi.operator.customers.identify import IdentifyHolder
 from jiaozi.operator.customers.privacy import Privacy
 from jiaozi.operator.customers.prove_phone import ProvePhone
@@ -32,10 +33,12 @@ from jiaozi.operator.privacy.retention import DestroyAtTerm
 from jiaozi.operator.privacy.upkeep import KeepPrivacy
 from jiaozi.operator.privacy.wrapping import WrappingKeys
 from jiaozi.operator.rates import OperatorLimits, OperatorRates
-from jiaozi.operator.registry.client import RegistryClient
+from jiaozi.operator.registry.client import ANSWER_TIMEOUT_S, RegistryClient
 from jiaozi.operator.registry.join import Joined, join_network
 from jiaozi.operator.registry.settle import SettleOrder
 from jiaozi.operator.resume import Resolver
+from jiaozi.operator.statements.catch_up import CatchUp
+from jiaozi.operator.statements.issue import IssueStatement
 from jiaozi.operator.wallets.open import OpenWallet
 from jiaozi.protocol.domains import NetworkId
 from jiaozi.protocol.refusals import Code, refuse
@@ -56,6 +59,7 @@ class OperatorSettings:
         core: A bank's core; by default the built-in one.
         verifier: Vouches for documents; by default nobody does.
         rates: How much one wallet and one address may ask.
+        registry_timeout_s: How long an answer of the registry may take.
     """
 
     code: int
@@ -69,6 +73,9 @@ class OperatorSettings:
     verifier: DocumentVerifier = field(default_factory=NoVerification)
     batch_limits: BatchLimits = field(default_factory=BatchLimits)
     rates: OperatorRates = field(default_factory=OperatorRates)
+    database_connections_max: int = 8
+    statement_timeout_ms: int = 30_000
+    registry_timeout_s: float = ANSWER_TIMEOUT_S
     now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000
 
 
@@ -92,6 +99,8 @@ class Operator:
     resolver: Resolver
     follow_feed: FollowFeed
     read_history: ReadHistory
+    issue_statement: IssueStatement
+    holder_name: HolderName
     export_person: ExportPerson
     keep_privacy: KeepPrivacy
     now_ms: Callable[[], int]
@@ -123,7 +132,12 @@ async def open_operator(settings: OperatorSettings) -> AsyncIterator[Operator]:
         OtherNetwork: It belongs to another network than the registry.
         KeyStoreError: A key that records name is missing, or is another one.
     """
-    async with await Database.open(settings.dsn, name=f"operator-{settings.code:04d}") as database:
+    async with await Database.open(
+        settings.dsn,
+        name=f"operator-{settings.code:04d}",
+        pool_size=settings.database_connections_max,
+        statement_timeout_ms=settings.statement_timeout_ms,
+    ) as database:
         await migrate(database, resources.files("jiaozi.operator") / "migrations")
         wrapping = WrappingKeys(settings.keys.wrapping)
         async with database.connection() as connection:
@@ -134,6 +148,7 @@ async def open_operator(settings: OperatorSettings) -> AsyncIterator[Operator]:
             network=joined.network,
             signer=settings.keys.transport,
             now_ms=settings.now_ms,
+            timeout_s=settings.registry_timeout_s,
         ) as registry:
             batcher = Batcher(registry.submit, settings.batch_limits)
             try:
@@ -238,6 +253,15 @@ def _put_together(
             operator=settings.code, network=network, database=database, registry=registry
         ),
         read_history=ReadHistory(database=database),
+        issue_statement=IssueStatement(
+            operator=settings.code,
+            network=network.id,
+            database=database,
+            catch_up=CatchUp(database=database, registry=registry, now_ms=now_ms),
+            certify=keys.certify,
+            now_ms=now_ms,
+        ),
+        holder_name=HolderName(database=database, privacy=privacy, verifier=settings.verifier),
         export_person=ExportPerson(database=database, privacy=privacy, now_ms=now_ms),
         keep_privacy=KeepPrivacy(
             database=database,

@@ -104,6 +104,7 @@ class Code(IntEnum):
     TOO_MANY = 134
     KEY_UNCHANGED = 135
     SCOPE_INVALID = 136
+    LAST_BLOCK_KEY = 140
 
     EVIDENCE_INSUFFICIENT = 200
     CODE_WRONG = 201
@@ -111,6 +112,9 @@ class Code(IntEnum):
     DEPOSIT_UNKNOWN = 203
     WALLET_UNKNOWN = 204
     ALREADY_USED = 205
+
+    STATEMENT_NOT_READY = 240
+    NAME_NOT_PROVEN = 241
 
 
 FINAL_CODES = range(100, 200)
@@ -257,6 +261,9 @@ CATALOGUE: Mapping[Code, Entry] = {
     Code.SCOPE_INVALID: Entry(
         _A, "Scope and subject or amount do not go together, or the halt names no order."
     ),
+    Code.LAST_BLOCK_KEY: Entry(
+        _A, "A key that may sign blocks must remain: certify its successor first."
+    ),
     Code.EVIDENCE_INSUFFICIENT: Entry(
         _A, "This wallet class needs more evidence of identity.", ("field",)
     ),
@@ -265,6 +272,12 @@ CATALOGUE: Mapping[Code, Entry] = {
     Code.DEPOSIT_UNKNOWN: Entry(_N, "No such deposit account belongs to this holder."),
     Code.WALLET_UNKNOWN: Entry(_N, "No such wallet is carried by this operator."),
     Code.ALREADY_USED: Entry(_N, "This id was used for another request."),
+    Code.STATEMENT_NOT_READY: Entry(
+        _A, "The operator's books have not caught up with the registry; ask again in a moment."
+    ),
+    Code.NAME_NOT_PROVEN: Entry(
+        _A, "No name was proven for this wallet; a statement can be had without one."
+    ),
 }
 
 

@@ -77,6 +77,7 @@ STATUS: Mapping[Code, int] = {
     Code.STARTS_IN_THE_PAST: 422,
     Code.CERTIFICATE_INVALID: 422,
     Code.LAST_OFFICERS: 409,
+    Code.LAST_BLOCK_KEY: 409,
     Code.FUNDED_BEFORE: 409,
     Code.SUM_TOO_LARGE: 409,
     Code.OPERATOR_UNKNOWN: 422,

@@ -73,3 +73,9 @@ JOIN evidence ON evidence.wallet = wallet.number
 WHERE wallet.number = $1 AND phone.kind = 'phone' AND phone.is_first
     AND evidence.kind = 'phone' AND evidence.data_key IS NOT NULL
 ORDER BY evidence.recorded_ms LIMIT 1;
+
+-- name: shown
+-- The phone and the document that were shown for a wallet, sealed; the newest document first.
+SELECT id, kind, data_key, sealed FROM evidence
+WHERE wallet = $1 AND kind IN ('phone', 'document') AND data_key IS NOT NULL
+ORDER BY recorded_ms DESC, id;

@@ -28,6 +28,7 @@ class _Statements:
     add_identifier: str
     add_evidence: str
     deposit_phone: str
+    shown: str
 
 
 _SQL = load_statements(_Statements, resources.files(__package__) / "queries.sql")
@@ -53,8 +54,8 @@ class Candidate(NamedTuple):
     phone: Sealed
 
 
-class SealedPhone(NamedTuple):
-    """A phone as evidence."""
+class SealedEvidence(NamedTuple):
+    """A phone or document as evidence."""
 
     evidence_id: UUID
     sealed: Sealed
@@ -177,9 +178,18 @@ async def add_evidence(
     )
 
 
-async def deposit_phone(connection: Connection, number: int) -> SealedPhone | None:
+async def deposit_phone(connection: Connection, number: int) -> SealedEvidence | None:
     """Return the phone whose deposits a wallet reaches."""
     row = await connection.fetchrow(_SQL.deposit_phone, number)
     if row is None:
         return None
-    return SealedPhone(row["id"], Sealed(row["data_key"], row["sealed"]))
+    return SealedEvidence(row["id"], Sealed(row["data_key"], row["sealed"]))
+
+
+async def shown(connection: Connection, number: int) -> dict[str, SealedEvidence]:
+    """Return the phone and the newest document that were shown for a wallet, by kind."""
+    rows = await connection.fetch(_SQL.shown, number)
+    return {
+        row["kind"]: SealedEvidence(row["id"], Sealed(row["data_key"], row["sealed"]))
+        for row in reversed(rows)
+    }

@@ -67,12 +67,40 @@ class Opening(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
-    """What a holder wants to see; None is everything. Times in Unix milliseconds."""
+    """What a holder wants to see; None is everything.
+
+    Attributes:
+        from_ms: Unix milliseconds; ``to_ms`` is the first that is left out.
+        min_fen: The least amount; ``max_fen`` the most.
+        reference: Of the order.
+        link: Identity of the original that an order is linked to.
+    """
 
     from_ms: int | None = None
     to_ms: int | None = None
     order_type: OrderType | None = None
     incoming: bool | None = None
+    counterparty: int | None = None
+    min_fen: int | None = None
+    max_fen: int | None = None
+    reference: bytes | None = None
+    link: bytes | None = None
+
+
+class Shown(NamedTuple):
+    """A line, and how much of it was sent back by orders linked to it."""
+
+    line: Line
+    returned_fen: int
+
+
+class Sum(NamedTuple):
+    """What settled of one type in one direction."""
+
+    order_type: int
+    incoming: bool
+    amount_fen: int
+    entries: int
 
 
 def read_cursor(text: str) -> Cursor:

@@ -1,9 +1,9 @@
-"""Read a wallet's history, a page at a time."""
+"""Read a wallet's history: a page at a time, or summed up."""
 
 from dataclasses import dataclass
 
 from jiaozi.operator.history import store
-from jiaozi.operator.history.model import Cursor, Filter, Line
+from jiaozi.operator.history.model import Cursor, Filter, Shown, Sum
 from jiaozi.storage.database import Database
 
 
@@ -11,7 +11,7 @@ from jiaozi.storage.database import Database
 class Page:
     """Lines, newest first; ``next`` is where the following page begins, None at the end."""
 
-    lines: list[Line]
+    lines: list[Shown]
     next: Cursor | None
 
 
@@ -23,11 +23,16 @@ class ReadHistory:
 
     async def __call__(self, wallet: int, after: Cursor, wanted: Filter, limit: int) -> Page:
         """Return the lines after a place."""
-        async with self.database.connection() as connection:
+        async with self.database.transaction(readonly=True) as connection:
             lines = await store.page(connection, wallet, after, wanted, limit + 1)
         if len(lines) <= limit:
             return Page(lines, None)
-        return Page(lines[:limit], lines[limit - 1].cursor)
+        return Page(lines[:limit], lines[limit - 1].line.cursor)
+
+    async def sums(self, wallet: int, wanted: Filter) -> list[Sum]:
+        """Return what settled, by type and direction."""
+        async with self.database.transaction(readonly=True) as connection:
+            return await store.sums(connection, wallet, wanted)
 
     async def payer(self, wallet: int, order_id: bytes) -> int | None:
         """Return who paid a wallet by an order of this id; the first, where several did."""

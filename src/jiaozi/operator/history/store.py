@@ -1,13 +1,11 @@
 """History in the operator's database: the statements of `queries.sql`."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib import resources
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-import asyncpg
-
-from jiaozi.operator.history.model import Cursor, Filter, Line
+from jiaozi.operator.history.model import Cursor, Filter, Line, Shown, Sum
 from jiaozi.protocol.feed import Head
 from jiaozi.storage.database import Connection
 from jiaozi.storage.queries import load_statements
@@ -17,7 +15,9 @@ from jiaozi.storage.queries import load_statements
 class _Statements:
     read_cursor: str
     move_cursor: str
+    plan_for_these_values: str
     page: str
+    sums: str
     find_order: str
     find_payer: str
 
@@ -61,19 +61,21 @@ async def add_lines(connection: Connection, lines: Sequence[Line]) -> None:
 
 async def page(
     connection: Connection, wallet: int, after: Cursor, wanted: Filter, limit: int
-) -> list[Line]:
-    """Return a wallet's lines that come after a place: older ones, newest first."""
-    rows = await connection.fetch(
-        _SQL.page,
-        wallet,
-        *after,
-        wanted.from_ms,
-        wanted.to_ms,
-        None if wanted.order_type is None else int(wanted.order_type),
-        wanted.incoming,
-        limit,
-    )
-    return [_line(row) for row in rows]
+) -> list[Shown]:
+    """Return a wallet's lines that come after a place: older ones, newest first.
+
+    In a transaction of its own.
+    """
+    await connection.execute(_SQL.plan_for_these_values)
+    rows = await connection.fetch(_SQL.page, wallet, *after, *_values(wanted), limit)
+    return [Shown(_line(list(row.values())[:-1]), row["returned_fen"]) for row in rows]
+
+
+async def sums(connection: Connection, wallet: int, wanted: Filter) -> list[Sum]:
+    """Return what settled of a wallet, by type and direction; in a transaction of its own."""
+    await connection.execute(_SQL.plan_for_these_values)
+    rows = await connection.fetch(_SQL.sums, wallet, *_values(wanted))
+    return [Sum(*row.values()) for row in rows]
 
 
 async def find_order(
@@ -81,7 +83,7 @@ async def find_order(
 ) -> Line | None:
     """Return the first line of an order, of exactly these bytes, in a wallet's history."""
     row = await connection.fetchrow(_SQL.find_order, wallet, order_id, identity)
-    return None if row is None else _line(row)
+    return None if row is None else _line(row.values())
 
 
 async def find_payer(connection: Connection, wallet: int, order_id: bytes) -> int | None:
@@ -90,6 +92,21 @@ async def find_payer(connection: Connection, wallet: int, order_id: bytes) -> in
     return payer
 
 
-def _line(row: asyncpg.Record) -> Line:
-    line = Line(*row.values())
+def _values(wanted: Filter) -> tuple[object, ...]:
+    """Return a filter as both statements take it."""
+    return (
+        wanted.from_ms,
+        wanted.to_ms,
+        None if wanted.order_type is None else int(wanted.order_type),
+        wanted.incoming,
+        wanted.counterparty,
+        wanted.min_fen,
+        wanted.max_fen,
+        wanted.reference,
+        wanted.link,
+    )
+
+
+def _line(values: Iterable[Any]) -> Line:
+    line = Line(*values)
     return line if line.outcome is None else line._replace(outcome=tuple(line.outcome))

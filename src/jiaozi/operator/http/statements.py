@@ -1,0 +1,106 @@
+"""Routes for statements: a wallet gets its own; anyone checks the code that stands on one."""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query
+from starlette.requests import Request
+from starlette.responses import StreamingResponse
+
+from jiaozi.operator.http.access import Access
+from jiaozi.operator.http.models import StatementCodeBody, StatementCodeView
+from jiaozi.operator.http.wallets import Number
+from jiaozi.operator.statements.camt053_form import Camt053Form
+from jiaozi.operator.statements.csv_form import COLUMNS, CsvForm
+from jiaozi.operator.statements.forms import Form
+from jiaozi.operator.statements.issue import check_size
+from jiaozi.operator.statements.model import period_of
+from jiaozi.operator.statements.pdf_form import PdfForm
+from jiaozi.operator.wiring import Operator
+from jiaozi.protocol.numbers import format_number
+from jiaozi.protocol.refusals import Code, refuse
+from jiaozi.protocol.statement_code import read_code
+from jiaozi.service.openapi import may_refuse, raw_content
+
+_FORMS: Mapping[str, type[Form]] = {"csv": CsvForm, "camt053": Camt053Form, "pdf": PdfForm}
+_STATEMENT: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The statement, in pieces as it is read. One that breaks off before its "
+        "closing record, closing tag or end of file is none.",
+        "content": raw_content("text/csv", ",".join(COLUMNS))
+        | raw_content("application/xml", "<Document>...</Document>")
+        | raw_content("application/pdf", b"%PDF-1.4".hex()),
+    }
+}
+
+
+def statement_routes(operator: Operator, access: Access) -> APIRouter:
+    """Return the routes."""
+    router = APIRouter(prefix="/v1", tags=["statements"])
+
+    @router.get(
+        "/wallets/{number}/statements",
+        response_class=StreamingResponse,
+        responses=_STATEMENT,
+        openapi_extra=may_refuse(Code.STATEMENT_NOT_READY, Code.NAME_NOT_PROVEN, Code.TOO_LARGE),
+    )
+    async def statement(
+        request: Request,
+        number: Number,
+        first: Annotated[date, Query(alias="from", description="First day, UTC+8.")],
+        last: Annotated[
+            date | None,
+            Query(alias="to", description="Last day, UTC+8; without it up to now."),
+        ] = None,
+        form_name: Annotated[Literal["csv", "camt053", "pdf"], Query(alias="format")] = "csv",
+        holder: Annotated[bool, Query(description="Whether it shall bear your name.")] = False,
+    ) -> StreamingResponse:
+        """Give all that settled in a period between two balances; up to now, the registry's."""
+        own = await access.of_wallet_numbered(request, number)
+        period = period_of(first, last, operator.now_ms())
+        name = await operator.holder_name(own) if holder else None
+        head = await operator.issue_statement.head(own.number, period, name)
+        form = _FORMS[form_name]
+        check_size(head, form)
+        file_name = f"statement-{number}-{first}.{form.suffix}"
+        return StreamingResponse(
+            operator.issue_statement.pieces(head, form(head)),
+            media_type=form.media_type,
+            headers={"content-disposition": f'attachment; filename="{file_name}"'},
+        )
+
+    @router.post(
+        "/statements/check",
+        openapi_extra=may_refuse(
+            Code.SIGNATURE_INVALID, Code.NOT_CANONICAL, Code.TOO_LARGE, Code.SUITE_UNSUPPORTED
+        ),
+    )
+    async def check(body: StatementCodeBody) -> StatementCodeView:
+        """Tell what a verification code says, if this operator signed it."""
+        return _view(operator, body)
+
+    return router
+
+
+def _view(operator: Operator, body: StatementCodeBody) -> StatementCodeView:
+    key, network = operator.issue_statement.certify.public_key, operator.joined.network.id
+    code = read_code(body.code, key=key, network=network)
+    if code.operator != operator.code:
+        raise refuse(Code.SIGNATURE_INVALID)
+    return StatementCodeView(
+        operator=f"{code.operator:04d}",
+        wallet=format_number(code.wallet),
+        from_ms=code.from_ms,
+        until_ms=code.until_ms,
+        opening_fen=code.opening_fen,
+        incoming_fen=code.incoming_fen,
+        outgoing_fen=code.outgoing_fen,
+        closing_fen=code.closing_fen,
+        entries=code.entries,
+        digest=code.digest.hex(),
+        height=code.height,
+        issued_ms=code.issued_ms,
+        bears_name=code.holder is not None,
+        holder_matches=None if body.holder is None else code.names(body.holder),
+    )
