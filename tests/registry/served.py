@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import httpx
 
 from jiaozi.central_bank.http.serve import CentralBankSettings, open_central_bank
+from jiaozi.central_bank.rates import CentralBankRates
+from jiaozi.central_bank.registry.block_signers import BlockSigners
 from jiaozi.protocol import cbor
 from jiaozi.protocol.genesis import Network, read_genesis
 from jiaozi.protocol.http_signatures import NETWORK_HEADER, sign_request
@@ -149,15 +151,18 @@ def genesis_for(keys: Keys) -> bytes:
 
 
 @asynccontextmanager
-async def served_registry(dsn: str, genesis: bytes, *, series: int = 0) -> AsyncIterator[Served]:
+async def served_registry(
+    dsn: str, genesis: bytes, *, series: int = 0, rates: CentralBankRates | None = None
+) -> AsyncIterator[Served]:
     """Serve a central bank on a database for as long as the context lasts."""
     keys = Keys()
     settings = CentralBankSettings(
         dsn=dsn,
         genesis=genesis,
-        block_signer=keys.block,
+        block_signers=BlockSigners([keys.block]),
         library={LIMITED.hash: LIMITED},
         verifier_processes=0,
+        rates=rates or CentralBankRates(),
     )
     network = read_genesis(genesis)
     async with (
