@@ -32,6 +32,7 @@ from jiaozi.service.bodies import (
 from jiaozi.service.metrics import HttpMetrics
 from jiaozi.service.problems import PROBLEM_MEDIA_TYPE, Unhealthy, problem_of
 from jiaozi.service.rates import RateLimit, source_of
+from jiaozi.service.traces import request_span
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Send: TypeAlias = Callable[[dict[str, Any]], Awaitable[None]]
@@ -119,13 +120,25 @@ class Dispatcher:
         if scope["type"] != "http":
             return
         started = time.perf_counter()
+        with request_span(scope["headers"]) as traced:
+            status = await self._answer_whatever_happens(scope, receive, send)
+            if status is None:
+                return
+            name = self._route_name(scope)
+            traced.answered(name, status)
+        self._metrics.answered(name, status, time.perf_counter() - started)
+
+    async def _answer_whatever_happens(
+        self, scope: Scope, receive: Receive, send: Send
+    ) -> int | None:
+        """Answer, with a problem document if need be; return the status, None without a reader."""
         watched = _WatchedSend(send)
         scope[_SOURCE] = source = self._source(scope)
         body = Body(self._budget, source)
         try:
             await self._answer(scope, receive, watched, body)
         except Disconnected:
-            return
+            return None
         except asyncio.CancelledError:
             # The process ends before the answer is there; what was taken may settle yet.
             if not watched.status:
@@ -139,8 +152,7 @@ class Dispatcher:
             body.release()
         if watched.status == _UNAUTHORIZED and self._addresses is not None and _is_signed(scope):
             self._addresses.charge(source)
-        duration_s = time.perf_counter() - started
-        self._metrics.answered(self._route_name(scope), watched.status, duration_s)
+        return watched.status
 
     async def _answer(
         self, scope: Scope, receive: Receive, send: "_WatchedSend", body: Body

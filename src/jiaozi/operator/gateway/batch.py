@@ -21,6 +21,7 @@ import structlog
 
 from jiaozi.operator.registry.answers import RawAnswer, not_taken
 from jiaozi.protocol.refusals import Code, Refusal, refuse
+from jiaozi.service.traces import span
 
 _log = structlog.get_logger("jiaozi.gateway")
 
@@ -175,7 +176,8 @@ class Batcher:
         """Send one batch and answer all who wait for it, whatever happens."""
         answers = [not_taken(refuse(Code.UNKNOWN))] * len(batch)
         try:
-            answers = await self._send([each.submission for each in batch])
+            with span("gateway batch", orders=len(batch)):
+                answers = await self._send([each.submission for each in batch])
         except Refusal as refusal:
             _log.warning("batch_not_answered", orders=len(batch), code=refusal.code.name.lower())
             answers = [not_taken(refusal)] * len(batch)

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import StreamingResponse
 
 from jiaozi.operator.http.access import Access
-from jiaozi.operator.http.models import AccessesView, AccessView
+from jiaozi.operator.http.models import NUMBER, AccessesView, AccessView
 from jiaozi.operator.http.wallets import Number
 from jiaozi.operator.privacy import access as accesses
 from jiaozi.operator.privacy.access import HOLDER, Purpose
@@ -15,10 +15,16 @@ from jiaozi.operator.wiring import Operator
 
 _PAGE_MAX = 500
 _NEWEST = 2**63 - 1
+_EXPORT: dict[str, Any] = {
+    "format": "jiaozi-export/1",
+    "made_ms": 1_792_425_600_000,
+    "wallets": [NUMBER],
+    "tables": {"evidence": [{"kind": "phone", "personal": {"phone": "+8613800138000"}}]},
+}
 _EXPORT_RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "Rows by table, streamed; sealed records with their `personal` data.",
-        "content": {"application/json": {"schema": {"type": "object"}}},
+        "content": {"application/json": {"schema": {"type": "object"}, "example": _EXPORT}},
     }
 }
 

@@ -25,6 +25,7 @@ from jiaozi.protocol.http_signatures import NETWORK_HEADER, sign_request
 from jiaozi.protocol.numbers import format_number
 from jiaozi.protocol.refusals import CATALOGUE, Code, Refusal, refuse
 from jiaozi.protocol.suites import Signer
+from jiaozi.service.traces import call_span, trace_headers
 
 ANSWER_TIMEOUT_S = 10.0
 _CONNECTIONS_MAX = 16
@@ -181,9 +182,11 @@ class RegistryClient:
             nonce=secrets.token_hex(16),
         )
         try:
-            answer = await send(
-                self._http, method, url, headers, body, timeout_s=timeout_s or self._timeout_s
-            )
+            with call_span(method, url):
+                headers |= trace_headers()
+                answer = await send(
+                    self._http, method, url, headers, body, timeout_s=timeout_s or self._timeout_s
+                )
         except Refusal as refusal:
             self.is_reachable = refusal.code not in _NOT_REACHED
             raise
