@@ -8,7 +8,9 @@ from typing import Annotated
 import typer
 
 from jiaozi.central_bank.certification.keys import BLOCK_KEY, KeyPlaces
+from jiaozi.central_bank.configuration import CentralBankConfiguration
 from jiaozi.central_bank.http.serve import CentralBankSettings, open_central_bank
+from jiaozi.central_bank.registry.block_signers import BlockSigners
 from jiaozi.central_bank.registry.found import OtherGenesis
 from jiaozi.central_bank.rulebook.load import RulebookInvalid, load_directory, shipped
 from jiaozi.cli import (
@@ -19,9 +21,11 @@ from jiaozi.cli import (
     central_bank_worker,
     new_key,
 )
+from jiaozi.cli.configuration import Config, configured
 from jiaozi.cli.failures import PassphraseFile, failures_told, passphrase
+from jiaozi.cli.new_key import OwnKeyStore
 from jiaozi.cli.output import ExitCode, fail, stdout
-from jiaozi.service.keys import FileKeyStore
+from jiaozi.service.key_locations import open_store
 from jiaozi.service.logs import configure_logs
 from jiaozi.service.server import run_party
 
@@ -40,37 +44,67 @@ app.command("check-statements")(central_bank_worker.check_statements_command)
 
 @app.command()
 def serve(
+    config: Config = None,
     dsn: Annotated[
-        str, typer.Option(envvar="JIAOZI_DSN", help="The registry's PostgreSQL database.")
-    ],
+        str | None, typer.Option(help="The registry's PostgreSQL database; or JIAOZI_DSN.")
+    ] = None,
     network: Annotated[
-        Path, typer.Option(help="The ceremony's directory: genesis.cbor and registry/block.key.")
-    ],
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 10240,
+        Path | None,
+        typer.Option(help="The ceremony's directory: genesis.cbor and registry/block.key."),
+    ] = None,
+    host: Annotated[
+        str | None, typer.Option(help="Address to listen on; by default 127.0.0.1.")
+    ] = None,
+    port: Annotated[int | None, typer.Option(help="By default 10240; 0 takes a free one.")] = None,
     rulebooks: Annotated[
         Path | None, typer.Option(help="A directory of rulebook files beside those shipped.")
     ] = None,
+    key_store: OwnKeyStore = None,
     passphrase_file: PassphraseFile = None,
 ) -> None:
-    """Serve the registry until SIGTERM or Ctrl-C."""
-    configure_logs("central-bank")
-    places = KeyPlaces(network)
+    """Serve the registry until SIGTERM or Ctrl-C; all settings also come by file or environment."""
+    given = {
+        "dsn": dsn,
+        "network": network,
+        "host": host,
+        "port": port,
+        "rulebooks": rulebooks,
+        "key_store": key_store,
+        "passphrase_file": passphrase_file,
+    }
+    asked = configured(CentralBankConfiguration, config, given)
+    configure_logs("central-bank", level=asked.log_level)
     with failures_told(), _misfits_told():
-        store = FileKeyStore(places.registry, passphrase(passphrase_file))
-        own = {} if rulebooks is None else load_directory(rulebooks)
-        settings = CentralBankSettings(
-            dsn=dsn,
-            genesis=places.genesis.read_bytes(),
-            block_signer=store.signer(BLOCK_KEY),
-            library={**shipped(), **own},
-        )
+        settings = _settings(asked)
         run_party(
             lambda: open_central_bank(settings),
-            host=host,
-            port=port,
+            host=asked.host,
+            port=asked.port,
             on_ready=lambda url: stdout.print(f"The central bank serves at {url}"),
+            drain_timeout_s=asked.drain_timeout_s,
+            connections_max=asked.connections_max,
         )
+
+
+def _settings(asked: CentralBankConfiguration) -> CentralBankSettings:
+    """Open what the settings name: genesis, keys and rulebooks."""
+    places = KeyPlaces(asked.network)
+    store = open_store(
+        asked.key_store or str(places.registry), lambda: passphrase(asked.passphrase_file)
+    )
+    own = {} if asked.rulebooks is None else load_directory(asked.rulebooks)
+    return CentralBankSettings(
+        dsn=asked.dsn,
+        genesis=places.genesis.read_bytes(),
+        block_signers=BlockSigners(store=store, name=BLOCK_KEY),
+        library={**shipped(), **own},
+        verifier_processes=asked.verifier_processes,
+        idle_block_s=asked.idle_block_s,
+        limits=asked.limits,
+        database_connections_max=asked.database_connections_max,
+        statement_timeout_ms=asked.statement_timeout_ms,
+        rates=asked.rates,
+    )
 
 
 @contextmanager

@@ -6,16 +6,17 @@ from typing import Annotated
 import typer
 
 from jiaozi.cli import central_bank_approval, new_key, operator_privacy
+from jiaozi.cli.configuration import Config, configured
 from jiaozi.cli.failures import PassphraseFile, failures_told, passphrase
 from jiaozi.cli.operator_demo import demo_deposit_command
 from jiaozi.cli.output import AsJson, ExitCode, fail, print_facts, print_json, stdout
+from jiaozi.operator.configuration import OperatorConfiguration
 from jiaozi.operator.customers.sms import HttpSms
 from jiaozi.operator.http.serve import serve_operator
 from jiaozi.operator.keys import KEY_NAMES, create_keys, load_keys
 from jiaozi.operator.registry.join import OtherNetwork
 from jiaozi.operator.wiring import OperatorSettings
 from jiaozi.protocol.domains import NetworkId
-from jiaozi.protocol.numbers import OPERATOR_CODE_MAX
 from jiaozi.service.keys import FileKeyStore
 from jiaozi.service.logs import configure_logs
 from jiaozi.service.server import run_party
@@ -65,20 +66,22 @@ def keys_command(
 
 @app.command()
 def serve(
-    code: Annotated[
-        int, typer.Option(min=1, max=OPERATOR_CODE_MAX, help="The operator's code: its prefix.")
-    ],
+    config: Config = None,
+    code: Annotated[int | None, typer.Option(help="The operator's code: its prefix.")] = None,
     dsn: Annotated[
-        str, typer.Option(envvar="JIAOZI_DSN", help="The operator's own PostgreSQL database.")
-    ],
-    registry: Annotated[str, typer.Option(help="Where the central bank serves.")],
-    keys: Annotated[Path, typer.Option(help="The directory of `jiaozi operator keys`.")],
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 10241,
+        str | None, typer.Option(help="The operator's own PostgreSQL database; or JIAOZI_DSN.")
+    ] = None,
+    registry: Annotated[str | None, typer.Option(help="Where the central bank serves.")] = None,
+    keys: Annotated[
+        Path | None, typer.Option(help="The directory of `jiaozi operator keys`.")
+    ] = None,
+    host: Annotated[
+        str | None, typer.Option(help="Address to listen on; by default 127.0.0.1.")
+    ] = None,
+    port: Annotated[int | None, typer.Option(help="By default 10241; 0 takes a free one.")] = None,
     network_id: Annotated[
-        NetworkId | None,
+        str | None,
         typer.Option(
-            parser=_network_id,
             metavar="HEX",
             help="The network's id, learnt by another way; else the registry is trusted once.",
         ),
@@ -87,33 +90,60 @@ def serve(
         str | None, typer.Option(help="Takes codes as a POST of {phone, code} in JSON.")
     ] = None,
     demo: Annotated[
-        bool,
+        bool | None,
         typer.Option("--demo", help="Tell codes in the answer; give deposits to whoever asks."),
-    ] = False,
+    ] = None,
     passphrase_file: PassphraseFile = None,
 ) -> None:
-    """Serve an operator until SIGTERM or Ctrl-C."""
-    if sms_url is None and not demo:
+    """Serve an operator until SIGTERM or Ctrl-C; all settings also come by file or environment."""
+    given = {
+        "operator_code": code,
+        "dsn": dsn,
+        "registry_url": registry,
+        "keys": keys,
+        "host": host,
+        "port": port,
+        "network_id": network_id,
+        "sms_url": sms_url,
+        "demo": demo,
+        "passphrase_file": passphrase_file,
+    }
+    asked = configured(OperatorConfiguration, config, given)
+    if asked.sms_url is None and not asked.demo:
         raise typer.BadParameter("codes need --sms-url, or --demo to tell them in the answer")
-    configure_logs(f"operator-{code:04d}")
+    name = f"{asked.operator_code:04d}"
+    configure_logs(f"operator-{name}", level=asked.log_level)
     with failures_told():
-        settings = OperatorSettings(
-            code=code,
-            dsn=dsn,
-            registry_url=registry,
-            keys=load_keys(FileKeyStore(keys, passphrase(passphrase_file)), keys),
-            network_id=network_id,
-            sms=None if sms_url is None else HttpSms(sms_url),
-            demo=demo,
-        )
+        settings = _settings(asked)
         try:
             run_party(
                 lambda: serve_operator(settings),
-                host=host,
-                port=port,
-                on_ready=lambda url: stdout.print(f"Operator {code:04d} serves at {url}"),
+                host=asked.host,
+                port=asked.port,
+                on_ready=lambda url: stdout.print(f"Operator {name} serves at {url}"),
+                drain_timeout_s=asked.drain_timeout_s,
+                connections_max=asked.connections_max,
             )
         except OtherNetwork as error:
             advice = "Nothing was changed: check --registry, --network-id and --dsn"
             what = str(error).rstrip(".")
             fail("other_network", what, advice, exit_code=ExitCode.USAGE, as_json=False)
+
+
+def _settings(asked: OperatorConfiguration) -> OperatorSettings:
+    """Open what the settings name."""
+    store = FileKeyStore(asked.keys, passphrase(asked.passphrase_file))
+    return OperatorSettings(
+        code=asked.operator_code,
+        dsn=asked.dsn,
+        registry_url=asked.registry_url,
+        keys=load_keys(store, asked.keys),
+        network_id=None if asked.network_id is None else _network_id(asked.network_id),
+        sms=None if asked.sms_url is None else HttpSms(asked.sms_url),
+        demo=asked.demo,
+        batch_limits=asked.batch_limits,
+        rates=asked.rates,
+        database_connections_max=asked.database_connections_max,
+        statement_timeout_ms=asked.statement_timeout_ms,
+        registry_timeout_s=asked.registry_timeout_s,
+    )

@@ -71,6 +71,7 @@ def run_party(
     port: int,
     on_ready: Callable[[str], None],
     drain_timeout_s: float = DRAIN_TIMEOUT_S,
+    connections_max: int = CONNECTIONS_MAX,
 ) -> None:
     """Serve one party until SIGTERM or SIGINT, in this process.
 
@@ -80,6 +81,7 @@ def run_party(
         port: Port to listen on; 0 takes a free one.
         on_ready: Called with the base URL once requests are taken.
         drain_timeout_s: How long requests under way may take to end.
+        connections_max: Connections served at once.
 
     Raises:
         AddressInUse: Someone else listens there.
@@ -93,7 +95,13 @@ def run_party(
             loop.add_signal_handler(each, stop.set)
         async with (
             open_party() as app,
-            listening(app, host=host, port=port, drain_timeout_s=drain_timeout_s) as server,
+            listening(
+                app,
+                host=host,
+                port=port,
+                drain_timeout_s=drain_timeout_s,
+                connections_max=connections_max,
+            ) as server,
         ):
             on_ready(server.url)
             await server.run_until(stop)
@@ -128,6 +136,7 @@ async def listening(
     host: str = "127.0.0.1",
     port: int = 0,
     drain_timeout_s: float = DRAIN_TIMEOUT_S,
+    connections_max: int = CONNECTIONS_MAX,
 ) -> AsyncIterator[Listening]:
     """Serve an application in the running loop for as long as the context lasts.
 
@@ -142,8 +151,8 @@ async def listening(
             port=reserved_port,
             interface=Interfaces.ASGINL,
             websockets=False,
-            backlog=CONNECTIONS_MAX,
-            backpressure=CONNECTIONS_MAX,
+            backlog=connections_max,
+            backpressure=connections_max,
             log_level=LogLevels.error,
             log_dictconfig=_LOGGING,
         )

@@ -1,0 +1,35 @@
+"""A service starts with what file and environment say, or names the setting that does not fit."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+JIAOZI = (sys.executable, "-m", "jiaozi.cli")
+
+
+@pytest.mark.parametrize("service", ["central-bank", "operator"])
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("batch_orders_max = 0", "batch_orders_max"),
+        ("no_such_setting = 1", "no_such_setting"),
+        ("port = 70000", "port"),
+    ],
+)
+def test_service_names_the_setting_that_does_not_fit(
+    service: str, line: str, told: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "service.toml"
+    needed = f'network = "{tmp_path}"'
+    if service == "operator":
+        needed = 'operator_code = 1001\nregistry_url = "http://127.0.0.1:1"\nkeys = "none"'
+    file.write_text(f'dsn = "postgresql://nobody@127.0.0.1:1/none"\n{needed}\n{line}\n')
+    done = subprocess.run(
+        [*JIAOZI, service, "serve", "--config", str(file)], capture_output=True, text=True
+    )
+    assert done.returncode == 2
+    assert told in done.stderr
+    assert "Nothing was started" in done.stderr
+    assert "Traceback" not in done.stderr
