@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from jiaozi.central_bank.http.serve import CentralBankSettings, open_central_bank
+from jiaozi.central_bank.registry.block_signers import BlockSigners
 from jiaozi.service.server import listening
 from jiaozi.storage.embedded import EmbeddedPostgres
 from jiaozi.storage.launch import SUPERUSER
@@ -41,7 +42,7 @@ async def url(story: Story, story_dsn: str) -> AsyncIterator[str]:
     settings = CentralBankSettings(
         dsn=story_dsn,
         genesis=story.blocks[0].body,
-        block_signer=story.keys.block,
+        block_signers=BlockSigners([story.keys.block]),
         library={UNLIMITED.hash: UNLIMITED},
         verifier_processes=0,
     )

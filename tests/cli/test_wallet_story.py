@@ -19,6 +19,7 @@ import pytest
 from typer.testing import CliRunner
 
 from jiaozi.central_bank.http.serve import CentralBankSettings, open_central_bank
+from jiaozi.central_bank.registry.block_signers import BlockSigners
 from jiaozi.central_bank.rulebook.load import shipped
 from jiaozi.cli import app
 from jiaozi.operator.http.serve import serve_operator
@@ -142,7 +143,7 @@ async def bank_of(dsns: list[str]) -> AsyncIterator[Bank]:
     settings = CentralBankSettings(
         dsn=dsns[0],
         genesis=bank.genesis,
-        block_signer=keys.block,
+        block_signers=BlockSigners([keys.block]),
         library=library,
         verifier_processes=0,
     )

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from jiaozi.central_bank.http.serve import CentralBankSettings, open_central_bank
+from jiaozi.central_bank.registry.block_signers import BlockSigners
 from jiaozi.central_bank.rulebook.load import shipped
 from jiaozi.operator.registry.client import RegistryClient
 from jiaozi.protocol.block_keys import BlockKeys
@@ -46,7 +47,7 @@ async def real_registry(dsn: str) -> AsyncIterator[Registry]:
     keys, clock = Keys(), Clock()
     genesis = make_genesis(keys, rulebook=RULEBOOK)
     settings = CentralBankSettings(
-        dsn=dsn, genesis=genesis, block_signer=keys.block,
+        dsn=dsn, genesis=genesis, block_signers=BlockSigners([keys.block]),
         library={RULEBOOK.hash: RULEBOOK}, verifier_processes=0,
     )  # fmt: skip
     async with open_central_bank(settings) as app, listening(app, drain_timeout_s=1) as server:

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 
 from jiaozi.central_bank.registry.batch import Answer
+from jiaozi.central_bank.registry.block_signers import BlockSigners
 from jiaozi.central_bank.registry.control import Control
 from jiaozi.central_bank.registry.found import found
 from jiaozi.central_bank.registry.intake import Intake
@@ -347,6 +348,7 @@ class RegistryWorld:
     running: "asyncio.Task[None]"
     genesis_control: Control
     idle_block_s: float
+    block_signers: BlockSigners
     wallets: list[Wallet] = field(default_factory=list)
 
     @property
@@ -367,7 +369,7 @@ class RegistryWorld:
         """Let the writer end as in a shutdown, and another one take over."""
         await _end(self.running)
         self.writer, self.running = await _lead(
-            self.database, self.genesis_control, self.clock, self.idle_block_s
+            self.database, self.genesis_control, self.clock, self.idle_block_s, self.block_signers
         )
         self.intake = Intake(self.writer, Verifiers(0), self.network.id)
 
@@ -458,6 +460,7 @@ async def registry_world(
     officers: int = 3,
     series: int = 0,
     idle_block_s: float = NO_IDLE_BLOCKS_S,
+    block_signers: BlockSigners | None = None,
 ) -> AsyncIterator[RegistryWorld]:
     """Run a registry, founded in an empty database; the first rulebook is in force."""
     keys, clock = Keys(officers), Clock()
@@ -465,8 +468,9 @@ async def registry_world(
     library: Mapping[bytes, Rulebook] = {each.hash: each for each in rulebooks}
     network = read_genesis(genesis)
     async with await Database.open(dsn, pool_size=4) as database:
-        control = await found(database, genesis, block_signer=keys.block, library=library)
-        writer, running = await _lead(database, control, clock, idle_block_s)
+        signers = block_signers or BlockSigners([keys.block])
+        control = await found(database, genesis, block_signers=signers, library=library)
+        writer, running = await _lead(database, control, clock, idle_block_s, signers)
         clock.now_ms = max(clock.now_ms, writer.tip.time_ms)
         world = RegistryWorld(
             dsn=dsn,
@@ -481,6 +485,7 @@ async def registry_world(
             running=running,
             genesis_control=control,
             idle_block_s=idle_block_s,
+            block_signers=signers,
         )
         try:
             yield world
@@ -489,12 +494,16 @@ async def registry_world(
 
 
 async def _lead(
-    database: Database, control: Control, clock: Clock, idle_block_s: float
+    database: Database,
+    control: Control,
+    clock: Clock,
+    idle_block_s: float,
+    block_signers: BlockSigners,
 ) -> tuple[Writer, "asyncio.Task[None]"]:
     writer = Writer(
         database,
         genesis=control,
-        block_signer=Keys().block,
+        block_signers=block_signers,
         clock_ms=clock,
         idle_block_s=idle_block_s,
     )

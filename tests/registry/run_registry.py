@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from jiaozi.central_bank.http.serve import CentralBankSettings, open_central_bank
+from jiaozi.central_bank.registry.block_signers import BlockSigners
 from jiaozi.central_bank.registry.writer import WriterLimits
 from jiaozi.service.dispatch import AsgiApp
 from jiaozi.service.logs import configure_logs
@@ -22,7 +23,7 @@ async def open_party() -> AsyncIterator[AsgiApp]:
     settings = CentralBankSettings(
         dsn=sys.argv[1],
         genesis=Path(sys.argv[2]).read_bytes(),
-        block_signer=Keys().block,
+        block_signers=BlockSigners([Keys().block]),
         library={LIMITED.hash: LIMITED},
         limits=WriterLimits(commit_timeout_s=float(sys.argv[4])),
     )

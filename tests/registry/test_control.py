@@ -209,6 +209,18 @@ async def test_two_officers_always_remain(own_world: RegistryWorld) -> None:
     assert not world.control.keys[bob.public_key].revoked
 
 
+async def test_a_key_that_signs_blocks_always_remains(own_world: RegistryWorld) -> None:
+    world = own_world
+    old, new = world.keys.block, key("next block key")
+    await refused(world, world.orders.revoke(old.public_key), Code.LAST_BLOCK_KEY)
+    later = certified(Use.REGISTRY_BLOCK, key("later"), not_before_ms=START_MS + DAY_MS)
+    await world.settle(world.orders.certify(later))
+    await refused(world, world.orders.revoke(old.public_key), Code.LAST_BLOCK_KEY)
+    await world.settle(world.orders.certify(certified(Use.REGISTRY_BLOCK, new)))
+    await world.settle(world.orders.revoke(new.public_key))
+    await refused(world, world.orders.revoke(old.public_key), Code.LAST_BLOCK_KEY)
+
+
 @pytest.mark.parametrize(("first_ms", "last_ms"), [(0, START_MS + 1), (START_MS + 2, 2**47)])
 async def test_officer_whose_certificate_is_not_valid_now_does_not_count(
     database_dsn: str, first_ms: int, last_ms: int

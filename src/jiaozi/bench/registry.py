@@ -28,6 +28,7 @@ from jiaozi.bench.network import (
     signer,
 )
 from jiaozi.bench.site import Measured, Progress, Site, registry_process, table_bytes
+from jiaozi.central_bank.registry.block_signers import BlockSigners
 from jiaozi.central_bank.registry.found import found
 from jiaozi.central_bank.rulebook.load import shipped
 from jiaozi.storage.database import Database
@@ -75,7 +76,9 @@ async def seed(
 ) -> None:
     """Found the registry and fill it."""
     progress(f"writing {wallets:,} wallets")
-    await found(database, network.genesis, block_signer=signer("block"), library=shipped())
+    await found(
+        database, network.genesis, block_signers=BlockSigners([signer("block")]), library=shipped()
+    )
     await seed_wallets(database, wallets)
     progress(f"remembering {used_ids:,} used ids")
     async with database.connection() as connection:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from jiaozi.bench.network import signer
 from jiaozi.central_bank.http.serve import CentralBankSettings, open_central_bank
+from jiaozi.central_bank.registry.block_signers import BlockSigners
 from jiaozi.central_bank.rulebook.load import shipped
 from jiaozi.service.logs import configure_logs
 from jiaozi.service.server import run_party
@@ -20,7 +21,7 @@ def main(dsn: str, genesis: Path) -> None:
     settings = CentralBankSettings(
         dsn=dsn,
         genesis=genesis.read_bytes(),
-        block_signer=signer("block"),
+        block_signers=BlockSigners([signer("block")]),
         library=shipped(),
     )
     run_party(

@@ -18,6 +18,16 @@ KeyStoreLocation = Annotated[
         help="Where the keys are: a directory, or pkcs11:token=LABEL?module-path=MODULE.",
     ),
 ]
+OwnKeyStore = Annotated[
+    str | None,
+    typer.Option(
+        "--key-store",
+        envvar=KEY_STORE_VARIABLE,
+        metavar="DIRECTORY|PKCS11-URI",
+        help="Where the signing keys are, such as pkcs11:token=LABEL?module-path=MODULE; "
+        "by default beside the rest.",
+    ),
+]
 
 
 def new_key_command(

@@ -21,7 +21,8 @@ FROM account ORDER BY number;
 
 -- name: certified_keys
 -- The keys that officers' orders added to those of genesis, or changed.
-SELECT key, suite, key_use, operator, person, not_before_ms, not_after_ms, revoked
+SELECT key, suite, key_use, operator, person, not_before_ms, not_after_ms,
+       revoked_ms IS NOT NULL AS revoked
 FROM certified_key;
 
 -- name: quotas

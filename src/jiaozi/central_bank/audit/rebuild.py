@@ -131,6 +131,8 @@ def _certify(order: CheckedOrder, state: State, network: Network, time_ms: int) 
     if certified.key in state.keys:
         raise _effect("certified a key that is known")
     state.keys[certified.key] = Key(certified)
+    if certified.use is Use.REGISTRY_BLOCK:
+        state.block_certificates.append(order.body["certificate"])
     operator = certified.operator
     if operator:
         state.quotas_fen.setdefault(operator, 0)
@@ -152,17 +154,18 @@ def _revoke(order: CheckedOrder, state: State, network: Network, time_ms: int) -
     if known is None:
         raise _effect("revoked a key that is not certified")
     state.keys[key] = known._replace(revoked=True)
-    if known.certified.use is not Use.OFFICER:
-        return
-    left = {
-        each.certified.person
+    use = known.certified.use
+    left = [
+        each.certified
         for each in state.keys.values()
-        if each.certified.use is Use.OFFICER
+        if each.certified.use is use
         and not each.revoked
         and each.certified.not_before_ms <= time_ms < each.certified.not_after_ms
-    }
-    if len(left) < OFFICERS_MIN:
+    ]
+    if use is Use.OFFICER and len({each.person for each in left}) < OFFICERS_MIN:
         raise _effect("revoked one of the last two officers")
+    if use is Use.REGISTRY_BLOCK and not left:
+        raise _effect("revoked the last key that signs blocks")
 
 
 def _move(legs: tuple[Leg, ...] | list[Leg], state: State) -> None:

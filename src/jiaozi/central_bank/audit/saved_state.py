@@ -2,15 +2,15 @@
 
 ::
 
-    file    = frame: CBOR [1, network id, height, header]; frame: records; ...; frame: empty;
-              frame: naming header
+    file    = frame: CBOR [2, network id, height, header, [certificate, ...]];
+              frame: records; ...; frame: empty; frame: naming header
     frame   = length: 4 bytes || bytes
     records = the CBOR sequence of `jiaozi.protocol.state`, cut anywhere between two
 
 ``header`` is the one at that height, ``naming header`` the later one that names the state's hash.
-So the file proves itself: the block key of genesis has signed the hash of what it holds. It is
-written while the state is hashed, and takes its name when the hash was compared. The ids that
-orders used up are beside it (`used_ids`), for no hash covers them.
+So the file proves itself: a block key that genesis or a certificate of the root names has signed
+the hash of what it holds. It is written while the state is hashed, and takes its name when the hash
+was compared. The ids that orders used up are beside it (`used_ids`), for no hash covers them.
 """
 
 import os
@@ -24,14 +24,14 @@ from jiaozi.central_bank.audit.check import check_header
 from jiaozi.central_bank.audit.model import CheckedHeader, RawBlock
 from jiaozi.central_bank.audit.state import State
 from jiaozi.protocol import cbor
-from jiaozi.protocol.certificates import Use
+from jiaozi.protocol.block_keys import BlockKeys
 from jiaozi.protocol.domains import NetworkId
 from jiaozi.protocol.genesis import Network
 from jiaozi.protocol.refusals import Refusal
 from jiaozi.protocol.state import StateHash
 from jiaozi.storage.server_files import sync_directory
 
-_FORMAT = 1
+_FORMAT = 2
 _LENGTH = Struct(">I")
 _RECORDS_PER_FRAME = 1_000
 _FRAME_BYTES_MAX = 1 << 20
@@ -74,7 +74,9 @@ def write_candidate(path: Path, network: NetworkId, block: RawBlock, state: Stat
     """
     hashed = StateHash(block.height)
     with _candidate(path, block.height).open("wb") as file:
-        _write_frame(file, cbor.encode([_FORMAT, network, block.height, block.header]))
+        certificates = state.block_certificates
+        head = [_FORMAT, network, block.height, block.header, certificates]
+        _write_frame(file, cbor.encode(head))
         for frame in _frames(state):
             hashed.add([frame])
             _write_frame(file, frame)
@@ -106,7 +108,7 @@ def read_saved(path: Path, network: Network) -> Saved | None:
     """Read the state file of a network and check its proof; None when there is none.
 
     1. It is whole, of this form and of this network.
-    2. Both headers are signed with a block key of genesis.
+    2. Both headers are signed with block keys that genesis or the root names.
     3. The later one names the height of the earlier, and the hash of the records.
 
     Raises:
@@ -114,19 +116,23 @@ def read_saved(path: Path, network: Network) -> Saved | None:
     """
     try:
         with path.open("rb") as file:
-            header, state_hash = _prove(file, network)
+            header, state_hash, certificates = _prove(file, network)
             file.seek(0)
-            return Saved(header, _read_state(file), state_hash)
+            state = _read_state(file)
+            state.block_certificates = certificates
+            return Saved(header, state, state_hash)
     except FileNotFoundError:
         return None
     except (cbor.NotCanonical, Refusal, ValueError) as error:
         raise SavedStateUnusable(reason=f"the state file {path} is damaged: {error}") from None
 
 
-def _prove(file: BinaryIO, network: Network) -> tuple[CheckedHeader, bytes]:
+def _prove(file: BinaryIO, network: Network) -> tuple[CheckedHeader, bytes, list[bytes]]:
     """Check everything but the records, of which the hash is taken."""
     match cbor.decode(_read_frame(file), size_max=_FRAME_BYTES_MAX):
-        case [int(form), bytes(network_id), int(height), bytes(header_bytes)]:
+        case [int(form), bytes(network_id), int(height), bytes(header_bytes), list(certificates)]:
+            if any(type(each) is not bytes for each in certificates):
+                raise ValueError("it does not begin as it should")
             if form != _FORMAT or network_id != network.id or height < 0:
                 raise ValueError("it is of another version or network")
         case _:
@@ -138,12 +144,12 @@ def _prove(file: BinaryIO, network: Network) -> tuple[CheckedHeader, bytes]:
     _, naming = check_header(network.id, _read_frame(file))
     if file.read(1):
         raise ValueError("it goes on after its end")
-    block_keys = {each.key for each in network.genesis.keys if each.use is Use.REGISTRY_BLOCK}
-    if not {header.key, naming.key} <= block_keys:
-        raise ValueError("its headers are signed with another key than a block key of genesis")
+    block_keys = BlockKeys.of_network(network, certificates)
+    if not all(block_keys.accept(each.key, each.time_ms) for each in (header, naming)):
+        raise ValueError("its headers are signed with another key than a block key of the network")
     if header.height != height or naming.state != (height, hashed.digest()):
         raise ValueError("it is not the state that its header names")
-    return header, hashed.digest()
+    return header, hashed.digest(), certificates
 
 
 def _read_state(file: BinaryIO) -> State:

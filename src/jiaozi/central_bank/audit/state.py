@@ -104,6 +104,8 @@ class State:
     def __init__(self) -> None:
         self.accounts: dict[int, Account] = {}
         self.keys: dict[bytes, Key] = {}
+        self.block_certificates: list[bytes] = []
+        """Of the keys that sign blocks and are not in genesis, as the root signed them."""
         self.quotas_fen: dict[int, int] = {}
         self.rulebooks: dict[int, bytes] = {}
         self.funded: set[bytes] = set()

@@ -15,9 +15,11 @@ from prometheus_client.registry import Collector
 
 from jiaozi.central_bank.http.access import Access
 from jiaozi.central_bank.http.accounts import account_routes
+from jiaozi.central_bank.http.certificates import certificate_routes
 from jiaozi.central_bank.http.reads import public_routes, reading_routes
 from jiaozi.central_bank.http.statements import statement_routes
 from jiaozi.central_bank.rates import CentralBankRates, counted_as
+from jiaozi.central_bank.registry.block_signers import BlockSigners
 from jiaozi.central_bank.registry.found import found
 from jiaozi.central_bank.registry.intake import Intake, encode_answers
 from jiaozi.central_bank.registry.state_hash import StateHasher
@@ -30,7 +32,6 @@ from jiaozi.central_bank.registry.writer import (
 )
 from jiaozi.central_bank.rulebook.model import Rulebook
 from jiaozi.protocol.refusals import Code
-from jiaozi.protocol.suites import Signer
 from jiaozi.service.application import new_application
 from jiaozi.service.dispatch import AsgiApp, Dispatcher, HotRequest, HotResponse, HotRoute
 from jiaozi.service.metrics import new_registry
@@ -74,7 +75,7 @@ class CentralBankSettings:
 
     dsn: str
     genesis: bytes
-    block_signer: Signer
+    block_signers: BlockSigners
     library: Mapping[bytes, Rulebook]
     verifier_processes: int = VERIFIER_PROCESSES
     idle_block_s: float = IDLE_BLOCK_S
@@ -96,13 +97,13 @@ async def open_central_bank(settings: CentralBankSettings) -> AsyncIterator[Asgi
         genesis = await found(
             database,
             settings.genesis,
-            block_signer=settings.block_signer,
+            block_signers=settings.block_signers,
             library=settings.library,
         )
         writer = Writer(
             database,
             genesis=genesis,
-            block_signer=settings.block_signer,
+            block_signers=settings.block_signers,
             idle_block_s=settings.idle_block_s,
             limits=settings.limits,
         )
@@ -161,6 +162,7 @@ def _application(
         hot_operations={("POST", "/v1/orders"): ORDERS_OPERATION},
     )
     app.include_router(public_routes(writer, database, settings.genesis))
+    app.include_router(certificate_routes(writer, writer.network))
     app.include_router(reading_routes(writer, database, access))
     app.include_router(account_routes(writer, database, access))
     app.include_router(statement_routes(database, access))

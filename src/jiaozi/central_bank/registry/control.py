@@ -20,10 +20,21 @@ _Value = TypeVar("_Value")
 
 @dataclass(frozen=True, slots=True)
 class KeyRecord:
-    """A key with its one use."""
+    """A key with its one use.
+
+    Attributes:
+        certificate: The root's; None for a key of genesis.
+        revoked_ms: Block time of its revocation.
+    """
 
     certified: Certified
-    revoked: bool = False
+    certificate: bytes | None = None
+    revoked_ms: int | None = None
+
+    @property
+    def revoked(self) -> bool:
+        """Whether it may do nothing any more."""
+        return self.revoked_ms is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,23 +102,32 @@ class Control:
         """Return the state with a key revoked.
 
         Raises:
-            Refusal: ``certificate_unknown``, or ``last_officers`` when fewer than two persons
-                could approve anything afterwards.
+            Refusal: ``certificate_unknown``; ``last_officers`` when fewer than two persons could
+                approve anything afterwards; ``last_block_key`` when no key could sign blocks.
         """
         record = self.keys.get(key)
         if record is None:
             raise refuse(Code.CERTIFICATE_UNKNOWN)
-        keys = _with(self.keys, key, replace(record, revoked=True))
-        persons = {
-            each.certified.person
-            for each in keys.values()
-            if each.certified.use is Use.OFFICER
+        revoked = record if record.revoked else replace(record, revoked_ms=time_ms)
+        after = replace(self, keys=_with(self.keys, key, revoked))
+        use = record.certified.use
+        left = after.valid_keys(use, time_ms)
+        if use is Use.OFFICER and len({each.person for each in left}) < OFFICERS_MIN:
+            raise refuse(Code.LAST_OFFICERS)
+        if use is Use.REGISTRY_BLOCK and not left:
+            raise refuse(Code.LAST_BLOCK_KEY)
+        return after
+
+    def valid_keys(self, use: Use, time_ms: int) -> list[Certified]:
+        """Return the keys that may be used for something at a block time, by their beginning."""
+        valid = [
+            each.certified
+            for each in self.keys.values()
+            if each.certified.use is use
             and not each.revoked
             and each.certified.not_before_ms <= time_ms < each.certified.not_after_ms
-        }
-        if record.certified.use is Use.OFFICER and len(persons) < OFFICERS_MIN:
-            raise refuse(Code.LAST_OFFICERS)
-        return replace(self, keys=keys)
+        ]
+        return sorted(valid, key=lambda it: (it.not_before_ms, it.key))
 
     def with_quota(self, operator: int, quota_fen: int) -> "Control":
         """Return the state with an operator's quota set."""

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from jiaozi.central_bank.registry import store
 from jiaozi.central_bank.registry.block import Draft
+from jiaozi.central_bank.registry.block_signers import BlockSigners
 from jiaozi.central_bank.registry.control import Control, from_genesis
 from jiaozi.central_bank.registry.institutions import institution_account, institution_accounts
 from jiaozi.central_bank.registry.model import Account, Kind, Totals
@@ -12,7 +13,7 @@ from jiaozi.central_bank.rulebook.model import Rulebook
 from jiaozi.protocol import numbers
 from jiaozi.protocol.certificates import Use
 from jiaozi.protocol.genesis import read_genesis
-from jiaozi.protocol.suites import Signer
+from jiaozi.service.keys import KeyMissing
 from jiaozi.storage.database import Database
 from jiaozi.storage.migrations import migrate
 
@@ -27,7 +28,7 @@ async def found(
     database: Database,
     genesis: bytes,
     *,
-    block_signer: Signer,
+    block_signers: BlockSigners,
     library: Mapping[bytes, Rulebook],
 ) -> Control:
     """Bring the database up to date, write block 0 unless it is there, and return its control.
@@ -35,12 +36,10 @@ async def found(
     Raises:
         Refusal: The document is not a genesis that its root signed.
         LookupError: Its rulebook is not in the library, or it lists no key for blocks.
-        OtherGenesis: The database has another block 0, or the block key is not the listed one.
+        OtherGenesis: The database has another block 0, or no key at hand is one for its blocks.
     """
     network = read_genesis(genesis)
     control = from_genesis(network, library)
-    if network.genesis.key_of(Use.REGISTRY_BLOCK) != block_signer.public_key:
-        raise OtherGenesis("genesis lists another key for signing blocks")
     await migrate(database, store.MIGRATIONS)
     async with database.transaction() as connection:
         await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK_KEY)
@@ -48,7 +47,13 @@ async def found(
         if present is not None:
             if hashlib.sha256(present).digest() != hashlib.sha256(genesis).digest():
                 raise OtherGenesis("the database belongs to another network")
+            if not block_signers.knows_one_of(await store.load_control(connection, control)):
+                raise OtherGenesis("no key here was certified for signing blocks")
             return control
+        try:
+            block_signer = block_signers.of_genesis(network.genesis)
+        except KeyMissing as error:
+            raise OtherGenesis(error.detail) from None
         sealed = Draft(0).seal(
             None, network.genesis.created_ms, control.quotas_fen, block_signer, network.id,
             genesis=genesis,

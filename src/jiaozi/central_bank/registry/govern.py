@@ -44,7 +44,9 @@ def certify(order: Order, caller: Certified, ledger: Ledger) -> None:
     takes_over_a_vault = certified.use is Use.OPERATOR_VAULT
     if certified.key in ledger.control.keys or (takes_over_a_vault and not is_valid_now):
         raise refuse(Code.CERTIFICATE_INVALID)
-    ledger.control = ledger.control.with_record(KeyRecord(certified))
+    ledger.control = ledger.control.with_record(
+        KeyRecord(certified, certificate=order.body["certificate"])
+    )
     if takes_over_a_vault:
         give_vault_key(certified, ledger)
 

@@ -182,15 +182,16 @@ VALUES ($1, $2, $3, $4, $5, $6, $7);
 
 -- name: certified_keys
 -- All keys with a use.
-SELECT key, suite, key_use, operator, person, not_before_ms, not_after_ms, revoked
+SELECT key, suite, key_use, operator, person, not_before_ms, not_after_ms, certificate,
+       revoked_ms
 FROM certified_key;
 
 -- name: write_certified_key
 -- A new key, or a known one whose revocation changed.
 INSERT INTO certified_key (key, suite, key_use, operator, person, not_before_ms, not_after_ms,
-                           revoked)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-ON CONFLICT (key) DO UPDATE SET revoked = excluded.revoked;
+                           certificate, revoked_ms)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+ON CONFLICT (key) DO UPDATE SET revoked_ms = excluded.revoked_ms;
 
 -- name: operators
 -- The operators and their quotas.

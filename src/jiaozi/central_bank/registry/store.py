@@ -213,7 +213,7 @@ async def load_control(connection: Connection, genesis: Control) -> Control:
             not_before_ms=row["not_before_ms"],
             not_after_ms=row["not_after_ms"],
         )
-        control = control.with_record(KeyRecord(certified, row["revoked"]))
+        control = control.with_record(KeyRecord(certified, row["certificate"], row["revoked_ms"]))
     for row in await connection.fetch(SQL.operators):
         control = control.with_quota(row["code"], row["quota_fen"])
     for row in await connection.fetch(SQL.rulebooks):
@@ -298,7 +298,8 @@ async def write_control(connection: Connection, before: Control, after: Control)
             each = record.certified
             await connection.execute(
                 SQL.write_certified_key, key, each.suite, int(each.use), each.operator,
-                each.person, each.not_before_ms, each.not_after_ms, record.revoked,
+                each.person, each.not_before_ms, each.not_after_ms, record.certificate,
+                record.revoked_ms,
             )  # fmt: skip
     for operator, quota_fen in after.quotas_fen.items():
         if before.quotas_fen.get(operator) != quota_fen:

@@ -27,6 +27,7 @@ import structlog
 from jiaozi.central_bank.registry import store
 from jiaozi.central_bank.registry.batch import Answer, load_ledger, post_one, totals_after
 from jiaozi.central_bank.registry.block import Draft, Sealed
+from jiaozi.central_bank.registry.block_signers import BlockSigners
 from jiaozi.central_bank.registry.control import Control
 from jiaozi.central_bank.registry.halts import Paces
 from jiaozi.central_bank.registry.ledger import Ledger
@@ -36,8 +37,7 @@ from jiaozi.protocol.certificates import Certified
 from jiaozi.protocol.domains import NetworkId
 from jiaozi.protocol.orders import Order
 from jiaozi.protocol.refusals import SETTLED, Code, Refusal, refuse
-from jiaozi.protocol.suites import Signer
-from jiaozi.service.traces import span
+from jiaozi.service.keys import KeyStoreError
 from jiaozi.storage.database import COMMIT_TIMEOUT_S, Connection, Database, commit, roll_back
 from jiaozi.storage.errors import StorageUnavailable
 
@@ -115,14 +115,14 @@ class Writer:
         database: Database,
         *,
         genesis: Control,
-        block_signer: Signer,
+        block_signers: BlockSigners,
         clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
         idle_block_s: float = IDLE_BLOCK_S,
         limits: WriterLimits | None = None,
     ) -> None:
         self._database = database
         self._genesis = genesis
-        self._signer = block_signer
+        self._signers = block_signers
         self._clock_ms = clock_ms
         self._idle_block_s = idle_block_s
         self._limits = limits or WriterLimits()
@@ -218,7 +218,7 @@ class Writer:
             try:
                 async with self._database.connection() as connection:
                     await self._lead_with(connection)
-            except (StorageUnavailable, NotLeading) as error:
+            except (StorageUnavailable, KeyStoreError, NotLeading) as error:
                 self.waits_for = error.wait if isinstance(error, NotLeading) else Wait.DATABASE
                 _log.warning("writer_waits", wait=self.waits_for.value, reason=str(error))
             except Exception as error:
@@ -254,8 +254,7 @@ class Writer:
             if not self._queue:
                 self._arrived.clear()
             try:
-                with span("post batch", orders=len(batch)):
-                    await self._commit(connection, self._lead, batch)
+                await self._commit(connection, self._lead, batch)
             except BaseException:
                 code = Code.UNKNOWN if self._committing else Code.UNAVAILABLE
                 _answer_all(batch, refuse(code))
@@ -345,8 +344,9 @@ class Writer:
         if ledger.control is not lead.control:
             await store.write_control(connection, lead.control, ledger.control)
         network = ledger.control.network.id
+        signer = self._signers.at(lead.control, ledger.time_ms)
         sealed = draft.seal(
-            lead.tip, ledger.time_ms, ledger.control.quotas_fen, self._signer, network,
+            lead.tip, ledger.time_ms, ledger.control.quotas_fen, signer, network,
             self._state_hash,
         )  # fmt: skip
         if not await store.append_block(connection, sealed.signed, sealed.body, ledger.totals):
