@@ -28,6 +28,8 @@ from jiaozi.operator.history.follow import FollowFeed
 from jiaozi.operator.history.read import ReadHistory
 from jiaozi.operator.history.verdict import FeedVerdict
 from jiaozi.operator.keys import OperatorKeys
+from jiaozi.operator.life.carriage import Carriage
+from jiaozi.operator.life.store import load_carriage
 from jiaozi.operator.privacy.export import ExportPerson
 from jiaozi.operator.privacy.retention import DestroyAtTerm
 from jiaozi.operator.privacy.upkeep import KeepPrivacy
@@ -90,6 +92,7 @@ class Operator:
     core: CoreBanking
     registry: RegistryClient
     batcher: Batcher
+    carriage: Carriage
     limits: OperatorLimits
     deposit_phone: DepositPhone
     request_code: RequestCode
@@ -142,6 +145,7 @@ async def open_operator(settings: OperatorSettings) -> AsyncIterator[Operator]:
         wrapping = WrappingKeys(settings.keys.wrapping)
         async with database.connection() as connection:
             await wrapping.refresh(connection)
+            carriage = await load_carriage(connection, settings.code)
         joined = await join_network(database, settings.registry_url, settings.network_id)
         async with RegistryClient(
             settings.registry_url,
@@ -152,7 +156,9 @@ async def open_operator(settings: OperatorSettings) -> AsyncIterator[Operator]:
         ) as registry:
             batcher = Batcher(registry.submit, settings.batch_limits)
             try:
-                yield _put_together(settings, joined, database, wrapping, registry, batcher)
+                yield _put_together(
+                    settings, joined, database, wrapping, registry, batcher, carriage
+                )
             finally:
                 await batcher.close()
 
@@ -186,6 +192,7 @@ def _put_together(
     wrapping: WrappingKeys,
     registry: RegistryClient,
     batcher: Batcher,
+    carriage: Carriage,
 ) -> Operator:
     keys, now_ms, network = settings.keys, settings.now_ms, joined.network
     privacy = Privacy(wrapping=wrapping, lookup_key=keys.lookup, now_ms=now_ms)
@@ -233,6 +240,7 @@ def _put_together(
         core=core,
         registry=registry,
         batcher=batcher,
+        carriage=carriage,
         limits=OperatorLimits(settings.rates, demo=settings.demo),
         deposit_phone=DepositPhone(database=database, privacy=privacy),
         request_code=RequestCode(
@@ -250,7 +258,7 @@ def _put_together(
             now_ms=now_ms,
         ),
         follow_feed=FollowFeed(
-            operator=settings.code, network=network, database=database, registry=registry
+            carriage=carriage, network=network, database=database, registry=registry
         ),
         read_history=ReadHistory(database=database),
         issue_statement=IssueStatement(

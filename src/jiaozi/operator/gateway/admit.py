@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from jiaozi.operator.life.carriage import Carriage
 from jiaozi.operator.registry.answers import RawAnswer, not_taken
-from jiaozi.protocol import cbor, numbers
-from jiaozi.protocol.order_types import OrderType
+from jiaozi.protocol import cbor
+from jiaozi.protocol.order_types import ORDER_TYPES, OrderType, Role
 from jiaozi.protocol.orders import SUBMISSION_BYTES_MAX, Order, parse, parse_item
 from jiaozi.protocol.refusals import Code, Refusal, refuse
 
@@ -39,19 +40,19 @@ class Admitted:
         return [next(rest) if each is None else each for each in self.answers]
 
 
-def admit_one(body: bytes, operator: int, count: Count) -> bytes:
+def admit_one(body: bytes, carriage: Carriage, count: Count) -> bytes:
     """Return an order that may be sent, encoded.
 
     Raises:
         Refusal: A shape code, ``other_operator`` or ``not_allowed``, or what `count` says.
     """
     order = parse(body)
-    _check(order, operator)
+    _check(order, carriage)
     count(order.scope)
     return order.encoded
 
 
-def admit_sequence(body: bytes, operator: int, count: Count) -> Admitted:
+def admit_sequence(body: bytes, carriage: Carriage, count: Count) -> Admitted:
     """Read a CBOR sequence of orders; one that is refused does not hold up the others.
 
     Raises:
@@ -63,7 +64,7 @@ def admit_sequence(body: bytes, operator: int, count: Count) -> Admitted:
         for item in items:
             try:
                 order = parse_item(item)
-                _check(order, operator)
+                _check(order, carriage)
                 count(order.scope)
             except Refusal as refusal:
                 admitted.answers.append(not_taken(refusal))
@@ -75,9 +76,22 @@ def admit_sequence(body: bytes, operator: int, count: Count) -> Admitted:
     return admitted
 
 
-def _check(order: Order, operator: int) -> None:
-    """Take payments of our own wallets: every other order has a use case that stores it first."""
-    if order.type is not OrderType.PAYMENT:
+def _check(order: Order, carriage: Carriage) -> None:
+    """Take what holders and their mandates sign for wallets that are carried here.
+
+    Every other order has a use case that stores it first.
+    """
+    if order.type not in _TAKEN:
         raise refuse(Code.NOT_ALLOWED)
-    if numbers.operator_of(order.scope) != operator:
+    if not carriage.carries(order.scope):
         raise refuse(Code.OTHER_OPERATOR)
+
+
+_TAKEN = frozenset(
+    {OrderType.PAYMENT}
+    | {
+        each
+        for each, rule in ORDER_TYPES.items()
+        if Role.WALLET in rule.signers or Role.MANDATE in rule.signers
+    }
+)

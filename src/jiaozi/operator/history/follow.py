@@ -12,8 +12,10 @@ from dataclasses import dataclass, field
 import structlog
 
 from jiaozi.operator.history import store
-from jiaozi.operator.history.model import Line, Opening, lines_of
+from jiaozi.operator.history.model import Told
 from jiaozi.operator.history.store import FeedPosition
+from jiaozi.operator.life import store as life
+from jiaozi.operator.life.carriage import Carriage
 from jiaozi.operator.registry.client import RegistryClient
 from jiaozi.operator.registry.model import Decided
 from jiaozi.operator.wallets import store as wallets
@@ -38,15 +40,14 @@ class _Gathered:
     """What some blocks of the feed add, and where the feed stands after them."""
 
     position: FeedPosition
-    lines: list[Line] = field(default_factory=list)
-    openings: list[Opening] = field(default_factory=list)
+    told: Told = field(default_factory=Told)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FollowFeed:
     """The use case; its dependencies."""
 
-    operator: int
+    carriage: Carriage
     network: Network
     database: Database
     registry: RegistryClient
@@ -90,9 +91,7 @@ class FollowFeed:
         for data in encoded:
             block = await self._read(data, gathered.position.head)
             header = block.header.header
-            lines, openings = lines_of(block, self.operator)
-            gathered.lines += lines
-            gathered.openings += openings
+            gathered.told.take(block, self.carriage)
             gathered.position = FeedPosition(header.height, header.time_ms, block.head)
             # Between two blocks others get their turn: checking is work without waiting.
             await asyncio.sleep(0)
@@ -102,7 +101,7 @@ class FollowFeed:
         return await self.registry.block_keys.checked(
             lambda keys: read_block(
                 data,
-                operator=self.operator,
+                operator=self.carriage.operator,
                 before=before,
                 block_keys=keys,
                 network=self.network.id,
@@ -113,12 +112,16 @@ class FollowFeed:
         async with self.database.transaction() as connection:
             if not await store.move_position(connection, before, gathered.position):
                 return
-            await store.add_lines(connection, gathered.lines)
-            for opening in gathered.openings:
+            told = gathered.told
+            await store.add_lines(connection, told.lines)
+            for opening in told.openings:
                 state = state_after(Decided(opening.outcome))
                 await wallets.finish_opening(
                     connection, opening.number, opening.order_id, state, opening.outcome
                 )
+            for event in told.events:
+                await life.take_event(connection, event)
+            await life.take_reassignments(connection, self.carriage.operator, told.reassigned)
 
 
 _PASSING = frozenset((Code.BUSY, Code.UNAVAILABLE, Code.UNKNOWN))

@@ -5,12 +5,12 @@ were refused for good. What a payee could not receive is not told to the payee.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from jiaozi.protocol import numbers
+from jiaozi.operator.life.carriage import Carriage
+from jiaozi.operator.life.model import LIFE_TYPES, ToldEvent, event_of
 from jiaozi.protocol.feed import Entry, FeedBlock
-from jiaozi.protocol.numbers import WALLET_SERIAL_MIN
 from jiaozi.protocol.order_types import OrderType
 from jiaozi.protocol.orders import Order, parse_view
 from jiaozi.protocol.refusals import SETTLED, Code, Outcome, refuse
@@ -118,38 +118,49 @@ def read_cursor(text: str) -> Cursor:
     return Cursor(height, position, leg)
 
 
-def lines_of(block: FeedBlock, operator: int) -> tuple[list[Line], list[Opening]]:
-    """Return what a checked feed block adds.
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What blocks of the feed told: lines of histories, openings, events, reassignments."""
 
-    Raises:
-        Refusal: An entry is no order: its legs are not those that were signed.
-    """
-    lines: list[Line] = []
-    openings: list[Opening] = []
-    header = block.header.header
-    for entry in block.entries:
-        order = parse_view(entry.cose, entry.legs)
-        if order.type is OrderType.OPEN_ACCOUNT:
-            openings.append(Opening(order.body["number"], order.id, entry.outcome))
-        else:
-            lines += _legs(entry, order, header.height, header.time_ms, operator)
-    return lines, openings
+    lines: list[Line] = field(default_factory=list)
+    openings: list[Opening] = field(default_factory=list)
+    events: list[ToldEvent] = field(default_factory=list)
+    reassigned: list[tuple[int, int]] = field(default_factory=list)
+    """Failed operators and their carriers."""
+
+    def take(self, block: FeedBlock, carriage: Carriage) -> None:
+        """Take in a checked block.
+
+        Raises:
+            Refusal: An entry is no order: its legs are not those that were signed.
+        """
+        header = block.header.header
+        for entry in block.entries:
+            order = parse_view(entry.cose, entry.legs)
+            settled = entry.outcome == SETTLED
+            if order.type is OrderType.OPEN_ACCOUNT:
+                self.openings.append(Opening(order.body["number"], order.id, entry.outcome))
+            elif order.legs or entry.legs:
+                self.lines.extend(_legs(entry, order, header.height, header.time_ms, carriage))
+            elif settled and order.type in LIFE_TYPES:
+                self.events.append(event_of(order, header.height, entry.position, header.time_ms))
+            elif settled and order.type is OrderType.REASSIGN:
+                self.reassigned.append((order.body["operator"], order.body["carrier"]))
+                carriage.reassigned(*self.reassigned[-1])
 
 
-def _legs(entry: Entry, order: Order, height: int, time_ms: int, operator: int) -> Iterator[Line]:
+def _legs(
+    entry: Entry, order: Order, height: int, time_ms: int, carriage: Carriage
+) -> Iterator[Line]:
     outcome = None if entry.outcome == SETTLED else entry.outcome
     places = [index for index, leg in enumerate(entry.legs) if leg is not None]
     for index, leg in zip(places, order.legs, strict=True):
         ends = ((False, leg.debit, leg.credit), (True, leg.credit, leg.debit))
         for incoming, wallet, counterparty in ends:
-            if (incoming and outcome is not None) or not _is_wallet_of(operator, wallet):
+            if (incoming and outcome is not None) or not carriage.carries_wallet(wallet):
                 continue
             yield Line(
                 wallet, height, entry.position, index, incoming, counterparty, leg.amount,
                 int(order.type), order.id, order.identity, order.reference,
                 order.link, outcome, time_ms,
             )  # fmt: skip
-
-
-def _is_wallet_of(operator: int, number: int) -> bool:
-    return numbers.operator_of(number) == operator and number // 10 % 10**11 >= WALLET_SERIAL_MIN

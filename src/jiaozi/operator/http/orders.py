@@ -17,6 +17,7 @@ from typing import Any
 
 from jiaozi.operator.gateway.admit import Count, admit_one, admit_sequence
 from jiaozi.operator.gateway.batch import Batcher
+from jiaozi.operator.life.carriage import Carriage
 from jiaozi.operator.rates import OperatorLimits
 from jiaozi.operator.registry.answers import (
     Final,
@@ -79,9 +80,9 @@ ORDERS_OPERATION: dict[str, Any] = {
 class TakeOrders:
     """The handler."""
 
-    def __init__(self, batcher: Batcher, operator: int, limits: OperatorLimits) -> None:
+    def __init__(self, batcher: Batcher, carriage: Carriage, limits: OperatorLimits) -> None:
         self._batcher = batcher
-        self._operator = operator
+        self._carriage = carriage
         self._limits = limits
 
     async def __call__(self, request: HotRequest) -> HotResponse:
@@ -101,7 +102,7 @@ class TakeOrders:
 
     async def _take_one(self, request: HotRequest, *, wants_json: bool) -> RawAnswer:
         try:
-            submission = admit_one(request.body, self._operator, self._counting(request.source))
+            submission = admit_one(request.body, self._carriage, self._counting(request.source))
         except Refusal as refusal:
             answer = not_taken(refusal)
             self._charge_for([answer], request.source)
@@ -114,7 +115,7 @@ class TakeOrders:
 
     async def _take_sequence(self, request: HotRequest) -> HotResponse:
         counting = self._counting(request.source)
-        admitted = admit_sequence(request.body, self._operator, counting)
+        admitted = admit_sequence(request.body, self._carriage, counting)
         answered = []
         if admitted.submissions:
             answered = await self._batcher.put(admitted.submissions)

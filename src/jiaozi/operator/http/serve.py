@@ -104,7 +104,7 @@ def _application(operator: Operator, access: Access, all_work: Callable[[], bool
     app.include_router(privacy_routes(operator, access))
     if operator.demo and isinstance(operator.core, LedgerCore):
         app.include_router(demo_routes(operator.core))
-    take_orders = TakeOrders(operator.batcher, operator.code, operator.limits)
+    take_orders = TakeOrders(operator.batcher, operator.carriage, operator.limits)
     hot = {("POST", "/v1/orders"): HotRoute(take_orders, ORDERS_BYTES_MAX)}
     return Dispatcher(
         app,
