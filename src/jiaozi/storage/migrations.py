@@ -4,8 +4,13 @@ A party keeps them in `migrations/0001_accounts.sql`, `0002_…`; the numbers ha
 in a transaction of its own, which also records it in `schema_migration` with the hash of the file.
 Any number of processes may start at once: an advisory lock lets one apply and the others find it
 done. A file that was applied never changes; a mistake is put right by the next file.
+
+Services may run meanwhile. A statement that waits for a table holds up everyone who comes after it,
+so a migration waits `LOCK_TIMEOUT_MS` at most, gives way, and tries again. A file therefore locks
+briefly: it adds, and what it no longer needs a later release takes away.
 """
 
+import asyncio
 import hashlib
 import re
 from dataclasses import dataclass
@@ -23,6 +28,11 @@ _FILE_NAME = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
 
 # Any constant would do; it must only be the same for everyone. "jiaozi" in ASCII.
 _LOCK_KEY = 0x6A69616F7A69
+
+LOCK_TIMEOUT_MS = 1_000
+"""How long a migration may hold others up while it waits for a table."""
+LOCK_TRIES = 120
+LOCK_PAUSE_S = 1.0
 
 # A migration may rewrite a large table: the pool's deadlines are not meant for it.
 _TIMEOUT_S = 24 * 3600.0
@@ -107,7 +117,7 @@ async def migrate(database: Database, directory: Traversable) -> int:
             applied = await connection.fetch(_READ_HISTORY)
             check_history(applied, migrations)
             for migration in migrations[len(applied) :]:
-                await _apply(connection, migration)
+                await _apply_in_turn(connection, migration)
         finally:
             if not is_lost(connection):
                 await connection.execute("SELECT pg_advisory_unlock($1)", _LOCK_KEY)
@@ -133,9 +143,29 @@ def check_history(applied: list[asyncpg.Record], migrations: list[Migration]) ->
             )
 
 
+async def _apply_in_turn(connection: Connection, migration: Migration) -> None:
+    """Apply a migration, giving way to those who use its tables.
+
+    Raises:
+        MigrationError: It failed, or never got the tables.
+    """
+    for _ in range(LOCK_TRIES):
+        try:
+            await _apply(connection, migration)
+        except asyncpg.LockNotAvailableError:
+            await asyncio.sleep(LOCK_PAUSE_S)
+        else:
+            return
+    raise MigrationError(
+        happened=f"{migration.file_name} did not get the tables that it changes.",
+        remedy="Nothing of it was applied. End the long transaction that uses them; start again.",
+    )
+
+
 async def _apply(connection: Connection, migration: Migration) -> None:
     try:
         async with connection.transaction():
+            await connection.execute(f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}")
             await connection.execute(migration.sql, timeout=_TIMEOUT_S)
             await connection.execute(
                 _RECORD, migration.number, migration.file_name, migration.sha256
