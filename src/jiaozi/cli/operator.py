@@ -8,6 +8,7 @@ import typer
 from jiaozi.cli import central_bank_approval, new_key, operator_privacy
 from jiaozi.cli.configuration import Config, configured
 from jiaozi.cli.failures import PassphraseFile, failures_told, passphrase
+from jiaozi.cli.new_key import OwnKeyStore
 from jiaozi.cli.operator_demo import demo_deposit_command
 from jiaozi.cli.output import AsJson, ExitCode, fail, print_facts, print_json, stdout
 from jiaozi.operator.configuration import OperatorConfiguration
@@ -17,7 +18,7 @@ from jiaozi.operator.keys import KEY_NAMES, create_keys, load_keys
 from jiaozi.operator.registry.join import OtherNetwork
 from jiaozi.operator.wiring import OperatorSettings
 from jiaozi.protocol.domains import NetworkId
-from jiaozi.service.keys import FileKeyStore
+from jiaozi.service.key_locations import open_store
 from jiaozi.service.logs import configure_logs
 from jiaozi.service.server import run_party
 
@@ -47,6 +48,7 @@ def _network_id(text: str) -> NetworkId:
 @app.command("keys")
 def keys_command(
     keys: Annotated[Path, typer.Option(help="The directory to put the keys in.")],
+    key_store: OwnKeyStore = None,
     passphrase_file: PassphraseFile = None,
     as_json: AsJson = False,
 ) -> None:
@@ -56,7 +58,7 @@ def keys_command(
     away from the database and its backups: without wrapping.secret the data cannot be read.
     """
     with failures_told(as_json=as_json):
-        store = FileKeyStore(keys, passphrase(passphrase_file, is_new=True))
+        store = open_store(key_store or str(keys), lambda: passphrase(passphrase_file, is_new=True))
         public = {KEY_NAMES[use]: key.hex() for use, key in create_keys(store, keys).items()}
     if as_json:
         print_json(public)
@@ -75,6 +77,7 @@ def serve(
     keys: Annotated[
         Path | None, typer.Option(help="The directory of `jiaozi operator keys`.")
     ] = None,
+    key_store: OwnKeyStore = None,
     host: Annotated[
         str | None, typer.Option(help="Address to listen on; by default 127.0.0.1.")
     ] = None,
@@ -101,6 +104,7 @@ def serve(
         "dsn": dsn,
         "registry_url": registry,
         "keys": keys,
+        "key_store": key_store,
         "host": host,
         "port": port,
         "network_id": network_id,
@@ -132,7 +136,9 @@ def serve(
 
 def _settings(asked: OperatorConfiguration) -> OperatorSettings:
     """Open what the settings name."""
-    store = FileKeyStore(asked.keys, passphrase(asked.passphrase_file))
+    store = open_store(
+        asked.key_store or str(asked.keys), lambda: passphrase(asked.passphrase_file)
+    )
     return OperatorSettings(
         code=asked.operator_code,
         dsn=asked.dsn,

@@ -25,6 +25,10 @@ class OperatorConfiguration:
     dsn: str = setting("The operator's own PostgreSQL database.")
     registry_url: str = setting("Where the central bank serves.")
     keys: Path = setting("The directory of `jiaozi operator keys`.")
+    key_store: str | None = setting(
+        "Where the signing keys are: a directory or a PKCS#11 URI; by default in that directory.",
+        default=None,
+    )
     passphrase_file: Path | None = setting(
         "Its first line opens the keys. Without it: JIAOZI_PASSPHRASE, or you are asked.",
         default=None,

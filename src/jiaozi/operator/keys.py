@@ -11,7 +11,8 @@ wrapping.secret     wraps the data keys of personal data (privacy/wrapping.py); 
 lookup.secret       finds phones and documents by their digest
 ==================  ===========================================================================
 
-The signing keys lie in encrypted files. The secrets are plain files of 32 bytes for the owner
+The signing keys lie in encrypted files or in a hardware module; their successors are certify-2 and
+so on (rotate_keys.py). The secrets are plain files of 32 bytes for the owner
 alone: what they guard is the database and its backups, which must never lie beside them.
 """
 
@@ -23,10 +24,11 @@ from pathlib import Path
 
 from jiaozi.operator.customers.privacy import KEY_LENGTH
 from jiaozi.operator.privacy.wrapping import FIRST
+from jiaozi.operator.rotate_keys import RotatingKey
 from jiaozi.protocol.certificates import Use
 from jiaozi.protocol.suites import Signer
 from jiaozi.service.files import make_directory, write_whole
-from jiaozi.service.keys import FileKeyStore, KeyDamaged, KeyMissing
+from jiaozi.service.keys import KeyDamaged, KeyMissing, KeyStore
 
 KEY_NAMES: Mapping[Use, str] = {
     Use.OPERATOR_CERTIFY: "certify",
@@ -82,9 +84,11 @@ class OperatorKeys:
     transport: Signer
     wrapping: Callable[[int], bytes] = field(repr=False)
     lookup: bytes = field(repr=False)
+    rotating: tuple[RotatingKey, ...] = ()
+    """Those of the signing keys that change while the operator serves."""
 
 
-def create_keys(store: FileKeyStore, directory: Path) -> dict[Use, bytes]:
+def create_keys(store: KeyStore, directory: Path) -> dict[Use, bytes]:
     """Make an operator's keys and return the public ones, to be certified.
 
     Raises:
@@ -97,13 +101,14 @@ def create_keys(store: FileKeyStore, directory: Path) -> dict[Use, bytes]:
     return public
 
 
-def load_keys(store: FileKeyStore, directory: Path) -> OperatorKeys:
-    """Open an operator's keys.
+def load_keys(store: KeyStore, directory: Path) -> OperatorKeys:
+    """Open an operator's keys: those that sign in a store, the others in a directory.
 
     Raises:
         KeyStoreError: One is missing, damaged, or the passphrase does not open it.
     """
-    certify, vault, transport = (store.signer(name) for name in KEY_NAMES.values())
+    rotating = tuple(RotatingKey(store, use, name) for use, name in KEY_NAMES.items())
+    certify, vault, transport = rotating
     wrapping = WrappingFiles(directory)
     wrapping.check()
     return OperatorKeys(
@@ -112,6 +117,7 @@ def load_keys(store: FileKeyStore, directory: Path) -> OperatorKeys:
         transport=transport,
         wrapping=wrapping,
         lookup=load_lookup(directory),
+        rotating=rotating,
     )
 
 

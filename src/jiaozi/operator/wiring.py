@@ -39,6 +39,7 @@ from jiaozi.operator.registry.client import ANSWER_TIMEOUT_S, RegistryClient
 from jiaozi.operator.registry.join import Joined, join_network
 from jiaozi.operator.registry.settle import SettleOrder
 from jiaozi.operator.resume import Resolver
+from jiaozi.operator.rotate_keys import RotateKeys
 from jiaozi.operator.statements.catch_up import CatchUp
 from jiaozi.operator.statements.issue import IssueStatement
 from jiaozi.operator.wallets.open import OpenWallet
@@ -91,6 +92,7 @@ class Operator:
     database: Database
     core: CoreBanking
     registry: RegistryClient
+    rotate_keys: RotateKeys
     batcher: Batcher
     carriage: Carriage
     limits: OperatorLimits
@@ -239,6 +241,12 @@ def _put_together(
         database=database,
         core=core,
         registry=registry,
+        rotate_keys=RotateKeys(
+            operator=settings.code,
+            keys=keys.rotating,
+            certificates=registry.certificates,
+            now_ms=now_ms,
+        ),
         batcher=batcher,
         carriage=carriage,
         limits=OperatorLimits(settings.rates, demo=settings.demo),

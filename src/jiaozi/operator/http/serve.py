@@ -59,10 +59,13 @@ async def at_work(operator: Operator) -> AsyncIterator[AsgiApp]:
     tasks = (
         operator.resolver.run(),
         operator.follow_feed.run(),
+        operator.rotate_keys.run(),
+        operator.registry.block_keys.follow(),
         operator.keep_privacy.follow_keys(),
         operator.keep_privacy.keep_terms(),
         _forget(operator, access),
     )
+    await operator.rotate_keys.look()
     async with working(*tasks) as all_work:
         yield _application(operator, access, all_work)
 

@@ -5,17 +5,23 @@ because the root signed them. They are asked for when a signature does not hold 
 known so far, and from time to time, so that a revoked key is not believed for long.
 """
 
+import asyncio
 import base64
 import binascii
 import json
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+import structlog
+
 from jiaozi.protocol.block_keys import BlockKeys
 from jiaozi.protocol.genesis import Network
 from jiaozi.protocol.refusals import Code, Refusal, refuse
 
+PERIOD_S = 60.0
+
 Checked = TypeVar("Checked")
+_log = structlog.get_logger("jiaozi.registry")
 
 
 class RegistryKeys:
@@ -47,6 +53,15 @@ class RegistryKeys:
                 raise
         await self.learn()
         return check(self.current)
+
+    async def follow(self) -> None:
+        """Ask for certificates and revocations from time to time, until cancelled."""
+        while True:
+            try:
+                await self.learn()
+            except Refusal as refusal:
+                _log.warning("block_keys_not_learnt", problem=str(refusal))
+            await asyncio.sleep(PERIOD_S)
 
     async def learn(self) -> None:
         """Ask the registry for certificates and revocations; what was known stays known.
