@@ -28,7 +28,7 @@ from jiaozi.storage.launch import SUPERUSER
 from jiaozi.wallet.wallet import journal_path
 from tests.cli.test_wallet_story import Bank, Holder, _open, _payroll
 from tests.registry.served import Caller
-from tests.system.canaries import files_with, forms_of, found_in, found_in_memory
+from tests.system.canaries import files_with, forms_of, found_in, found_in_memory, tables
 from tests.system.parties import Parties, now_ms, parties
 
 PHONES = ("+8613912345671", "+8613912345672", "+8613912345673")
@@ -63,21 +63,7 @@ class Told:
 
     async def tables(self, database: str) -> bytes:
         """Every row of every table as PostgreSQL's binary form."""
-        connection = await asyncpg.connect(self.parties.postgres.dsn(database, user=SUPERUSER))
-        try:
-            names = await connection.fetch(
-                "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables"
-                " WHERE schemaname !~ '^(pg_|information_schema)'"
-            )
-            content = io.BytesIO()
-            for (name,) in names:
-                await connection.copy_from_query(
-                    f"SELECT * FROM {name}", output=content, format="binary"
-                )
-        finally:
-            await connection.close()
-        assert len(names) > 5
-        return content.getvalue()
+        return await tables(self.parties.postgres.dsn(database, user=SUPERUSER))
 
     async def answers(self) -> bytes:
         """Whatever the central bank answers to the public, and to the auditor: all blocks."""
