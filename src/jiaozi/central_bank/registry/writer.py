@@ -38,6 +38,7 @@ from jiaozi.protocol.domains import NetworkId
 from jiaozi.protocol.orders import Order
 from jiaozi.protocol.refusals import SETTLED, Code, Refusal, refuse
 from jiaozi.service.keys import KeyStoreError
+from jiaozi.service.traces import span
 from jiaozi.storage.database import COMMIT_TIMEOUT_S, Connection, Database, commit, roll_back
 from jiaozi.storage.errors import StorageUnavailable
 
@@ -254,7 +255,8 @@ class Writer:
             if not self._queue:
                 self._arrived.clear()
             try:
-                await self._commit(connection, self._lead, batch)
+                with span("post batch", orders=len(batch)):
+                    await self._commit(connection, self._lead, batch)
             except BaseException:
                 code = Code.UNKNOWN if self._committing else Code.UNAVAILABLE
                 _answer_all(batch, refuse(code))
