@@ -28,6 +28,7 @@ class FakeAccount:
     key: bytes
     balance_fen: int = 0
     body: dict[str, Any] = field(default_factory=dict)
+    freezes: int = 0
 
     @property
     def operator(self) -> int:
@@ -182,6 +183,9 @@ class FakeLedger:
             if used.order.identity != order.identity:
                 raise refuse(Code.ID_REUSED)
             return order
+        is_about = order.type is not OrderType.OPEN_ACCOUNT and "number" in order.body
+        if is_about and order.body["number"] not in self.accounts:
+            raise refuse(Code.ACCOUNT_UNKNOWN)
         if not cose.verify(order.message, external_aad(Domain.ORDER, self._network.id)):
             raise refuse(Code.SIGNATURE_INVALID)
         check_window(order, max(self._now_ms(), self.tip.header.time_ms))
@@ -200,6 +204,13 @@ class FakeLedger:
             if number in self.accounts:
                 return (int(Code.ACCOUNT_EXISTS),)
             self.accounts[number] = FakeAccount(number, order.body["key"], 0, order.body)
+            return SETTLED
+        if order.type in (OrderType.SET_CLASS, OrderType.OPERATOR_FREEZE):
+            account = self.accounts[order.body["number"]]
+            if order.type is OrderType.SET_CLASS:
+                account.body = {**account.body, "wallet_class": order.body["wallet_class"]}
+            else:
+                account.freezes += 1
             return SETTLED
         for leg in order.legs:
             available_fen = self.accounts[leg.debit].balance_fen

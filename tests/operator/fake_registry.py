@@ -184,7 +184,7 @@ class FakeRegistry:
             "day_spent_fen": 0,
             "year_spent_fen": 0,
             "closed": False,
-            "freezes": 0,
+            "freezes": account.freezes,
             **{f"{name}_fen": account.body.get(f"{name}_fen") for name in names},
         }
 

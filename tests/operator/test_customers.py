@@ -19,7 +19,12 @@ from tests.operator.builders import OperatorWorld, new_phone, operator_world
 from tests.operator.holders import Caller, Holder
 
 DOCUMENT = {"type": "resident-identity-card", "number": "11010519491231002X", "name": "王小明"}
-OTHER_DOCUMENT = {"type": "passport", "number": "E12345678", "name": "Ada Example"}
+OTHER_DOCUMENT = {
+    "type": "passport",
+    "number": "E12345678",
+    "name": "Ada Example",
+    "country": "SGP",
+}
 ATTESTATION = {"branch": "Shenzhen Luohu", "clerk": "C-0471"}
 
 

@@ -12,13 +12,14 @@ from typer.testing import CliRunner, Result
 from jiaozi.cli.operator import app
 from jiaozi.operator.customers.privacy import Privacy
 from jiaozi.operator.privacy.access import HOLDER, Access, Purpose, clerk
-from jiaozi.operator.privacy.export import ABOUT_NOBODY, PLAIN, SEALED
+from jiaozi.operator.privacy.export import ABOUT_NOBODY, PLAIN, SEALED, WITHHELD
 from jiaozi.protocol.numbers import format_number
 from jiaozi.service.files import write_whole
 from tests.operator.builders import OperatorWorld, new_phone
 from tests.operator.holders import Holder
+from tests.operator.under import open_sub_wallet
 
-DOCUMENT = {"type": "passport", "number": "E12345678", "name": "Ada 王"}
+DOCUMENT = {"type": "passport", "number": "E12345678", "name": "Ada 王", "country": "SGP"}
 
 
 async def exported(holder: Holder) -> dict[str, Any]:
@@ -39,6 +40,9 @@ async def busy_holder(world: OperatorWorld) -> Holder:
         wallet_class=3, evidence={"identity_document": DOCUMENT}, deposit_fen=500
     )
     await holder.exchange(200)
+    await holder.ask("PUT", f"{holder.path}/class", {"wallet_class": 4})
+    sub = await open_sub_wallet(world, holder)
+    await holder.ask("PUT", f"{holder.path}/sub-wallets/{sub.key_id}/platforms/{sub.key_id}")
     await holder.redeem(holder.redeem_order(50))
     await world.until_followed()
     return holder
@@ -50,7 +54,7 @@ async def test_an_export_has_every_table_and_opens_what_is_sealed(world: Operato
     assert document["wallets"] == [format_number(holder.number)]
     tables = document["tables"]
     assert tables.keys() == PLAIN.keys() | SEALED.keys()
-    assert [name for name, rows in tables.items() if not rows] == []
+    assert [name for name, rows in tables.items() if not rows] == ["signatory"]
     shown = {each["kind"]: each["personal"] for each in tables["evidence"]}
     assert shown == {"phone": {"phone": holder.phone}, "document": DOCUMENT}
     assert tables["registration"][0]["personal"] == {"phone": holder.phone}
@@ -63,7 +67,9 @@ async def test_every_table_of_the_database_is_exported_or_about_nobody(
     """A new table goes into operator/privacy/export.py, with a statement or with a reason."""
     async with world.database.connection() as connection:
         rows = await connection.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
-    assert {row[0] for row in rows} == PLAIN.keys() | SEALED.keys() | ABOUT_NOBODY.keys()
+    assert {row[0] for row in rows} == (
+        PLAIN.keys() | SEALED.keys() | WITHHELD.keys() | ABOUT_NOBODY.keys()
+    )
 
 
 async def test_every_row_that_names_a_wallet_is_in_its_export(world: OperatorWorld) -> None:

@@ -36,7 +36,7 @@ async def test_a_wallet_bears_the_operators_prefix_and_the_holders_key(
 
 
 async def test_the_registry_learns_nothing_but_what_it_must(world: OperatorWorld) -> None:
-    evidence = {"identity_document": {"type": "passport", "number": "E1", "name": "Ada"}}
+    evidence = {"identity_document": {"type": "permit", "number": "E1", "name": "Ada"}}
     holder = await world.open_wallet(wallet_class=3, evidence=evidence)
     body = world.ledger.accounts[holder.number].body
     assert body.keys() == {"number", "suite", "key", "wallet_class", "holder", "group"}

@@ -1,4 +1,4 @@
-"""The resolver: goes on with every opening, exchange and redemption that is not finished.
+"""The resolver: goes on with every opening, change, exchange and redemption that is not finished.
 
 Started with the service, it first takes up whatever a crash left, then what becomes due. Any number
 of resolvers may run, beside the requests that began the sagas: a step taken twice is taken once.
@@ -16,6 +16,7 @@ from jiaozi.operator.exchange.exchange import ExchangeDeposit
 from jiaozi.operator.exchange.redeem import RedeemToDeposit
 from jiaozi.operator.exchange.store import Due, ExchangeStore
 from jiaozi.operator.wallets import store as wallets
+from jiaozi.operator.wallets.certify import CertifyOrders
 from jiaozi.operator.wallets.open import OpenWallet
 from jiaozi.protocol.refusals import Refusal
 from jiaozi.storage.database import Database
@@ -38,6 +39,7 @@ class Resolver:
     database: Database
     store: ExchangeStore
     open_wallet: OpenWallet
+    certify_orders: CertifyOrders
     exchange: ExchangeDeposit
     redeem: RedeemToDeposit
     now_ms: Callable[[], int]
@@ -64,15 +66,19 @@ class Resolver:
             openings = await wallets.due_openings(
                 connection, now_ms=due.now_ms, next_try_ms=due.next_try_ms, limit=due.limit
             )
+            certified = await wallets.due_certify_orders(
+                connection, now_ms=due.now_ms, next_try_ms=due.next_try_ms, limit=due.limit
+            )
         exchanges = await self.store.due_exchanges(due)
         redemptions = await self.store.due_redemptions(due)
         slots = asyncio.Semaphore(_AT_ONCE)
         await asyncio.gather(
             *_each(self.open_wallet.advance, openings, slots),
+            *_each(self.certify_orders.advance, certified, slots),
             *_each(self.exchange.advance, exchanges, slots),
             *_each(self.redeem.advance, redemptions, slots),
         )
-        return len(openings) + len(exchanges) + len(redemptions)
+        return len(openings) + len(certified) + len(exchanges) + len(redemptions)
 
 
 def _each(

@@ -12,9 +12,8 @@ import structlog
 
 from jiaozi.operator.customers.deposit_phone import DepositPhone
 from jiaozi.operator.customers.holder_name import HolderName
-from jiaozi.operator.customers.identify import IdentifyHolder
+from jiaozi.operator.customers.model import SOURCE_CODES_PER_HOUR_MAX
 from jiaozi.operator.customers.privacy import Privacy
-from jiaozi.operator.customers.prove_phone import ProvePhone
 from jiaozi.operator.customers.request_code import RequestCode
 from jiaozi.operator.customers.sms import NoSms, Sms
 from jiaozi.operator.customers.verify import DocumentVerifier, NoVerification
@@ -27,6 +26,7 @@ from jiaozi.operator.gateway.batch import Batcher, BatchLimits
 from jiaozi.operator.history.follow import FollowFeed
 from jiaozi.operator.history.read import ReadHistory
 from jiaozi.operator.history.verdict import FeedVerdict
+from jiaozi.operator.identity import Identity, IdentityParts, identity_of
 from jiaozi.operator.keys import OperatorKeys
 from jiaozi.operator.life.carriage import Carriage
 from jiaozi.operator.life.store import load_carriage
@@ -40,6 +40,7 @@ from jiaozi.operator.registry.join import Joined, join_network
 from jiaozi.operator.registry.settle import SettleOrder
 from jiaozi.operator.resume import Resolver
 from jiaozi.operator.rotate_keys import RotateKeys
+from jiaozi.operator.screening.model import NoScreening, Screening
 from jiaozi.operator.statements.catch_up import CatchUp
 from jiaozi.operator.statements.issue import IssueStatement
 from jiaozi.operator.wallets.open import OpenWallet
@@ -62,6 +63,9 @@ class OperatorSettings:
         core: A bank's core; by default the built-in one.
         verifier: Vouches for documents; by default nobody does.
         rates: How much one wallet and one address may ask.
+        screening: Tells whom not to serve; by default nobody.
+        source_codes_max: Codes within an hour for one address; not counted in demo mode, where all
+            come from one machine.
         registry_timeout_s: How long an answer of the registry may take.
     """
 
@@ -76,6 +80,8 @@ class OperatorSettings:
     verifier: DocumentVerifier = field(default_factory=NoVerification)
     batch_limits: BatchLimits = field(default_factory=BatchLimits)
     rates: OperatorRates = field(default_factory=OperatorRates)
+    screening: Screening = field(default_factory=NoScreening)
+    source_codes_max: int = SOURCE_CODES_PER_HOUR_MAX
     database_connections_max: int = 8
     statement_timeout_ms: int = 30_000
     registry_timeout_s: float = ANSWER_TIMEOUT_S
@@ -99,6 +105,7 @@ class Operator:
     deposit_phone: DepositPhone
     request_code: RequestCode
     open_wallet: OpenWallet
+    identity: Identity
     exchange: ExchangeDeposit
     redeem: RedeemToDeposit
     resolver: Resolver
@@ -206,17 +213,21 @@ def _put_together(
         feed=FeedVerdict(database=database),
         now_ms=now_ms,
     )
-    open_wallet = OpenWallet(
-        operator=settings.code,
-        network=network.id,
-        database=database,
-        certify=keys.certify,
-        prove_phone=ProvePhone(database=database, privacy=privacy, now_ms=now_ms),
-        verifier=settings.verifier,
-        identify=IdentifyHolder(privacy=privacy),
-        core=core,
-        settle=settle,
-        now_ms=now_ms,
+    deposit_phone = DepositPhone(database=database, privacy=privacy)
+    identity = identity_of(
+        IdentityParts(
+            code=settings.code,
+            network=network.id,
+            certify=keys.certify,
+            database=database,
+            privacy=privacy,
+            screening=settings.screening,
+            verifier=settings.verifier,
+            deposit_phone=deposit_phone,
+            core=core,
+            settle=settle,
+            now_ms=now_ms,
+        )
     )
     exchange = ExchangeDeposit(
         network=network.id,
@@ -224,6 +235,7 @@ def _put_together(
         core=core,
         settle=settle,
         vault=keys.vault,
+        screen=identity.screen,
         now_ms=now_ms,
     )
     redeem = RedeemToDeposit(
@@ -250,17 +262,23 @@ def _put_together(
         batcher=batcher,
         carriage=carriage,
         limits=OperatorLimits(settings.rates, demo=settings.demo),
-        deposit_phone=DepositPhone(database=database, privacy=privacy),
+        deposit_phone=deposit_phone,
         request_code=RequestCode(
-            database=database, privacy=privacy, sms=_sms(settings), now_ms=now_ms
+            database=database,
+            privacy=privacy,
+            sms=_sms(settings),
+            source_codes_max=None if settings.demo else settings.source_codes_max,
+            now_ms=now_ms,
         ),
-        open_wallet=open_wallet,
+        open_wallet=identity.open_wallet,
+        identity=identity,
         exchange=exchange,
         redeem=redeem,
         resolver=Resolver(
             database=database,
             store=store,
-            open_wallet=open_wallet,
+            open_wallet=identity.open_wallet,
+            certify_orders=identity.certify_orders,
             exchange=exchange,
             redeem=redeem,
             now_ms=now_ms,

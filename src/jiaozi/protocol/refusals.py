@@ -112,6 +112,9 @@ class Code(IntEnum):
     DEPOSIT_UNKNOWN = 203
     WALLET_UNKNOWN = 204
     ALREADY_USED = 205
+    NOT_SERVED = 206
+    CLASS_CHANGE_UNDER_WAY = 207
+    SIGNATORY_NEEDED = 208
 
     STATEMENT_NOT_READY = 240
     NAME_NOT_PROVEN = 241
@@ -272,6 +275,13 @@ CATALOGUE: Mapping[Code, Entry] = {
     Code.DEPOSIT_UNKNOWN: Entry(_N, "No such deposit account belongs to this holder."),
     Code.WALLET_UNKNOWN: Entry(_N, "No such wallet is carried by this operator."),
     Code.ALREADY_USED: Entry(_N, "This id was used for another request."),
+    Code.NOT_SERVED: Entry(_A, "The operator does not do this online; ask at a branch."),
+    Code.CLASS_CHANGE_UNDER_WAY: Entry(
+        _A, "Another change of this wallet's class is not settled yet; wait for it."
+    ),
+    Code.SIGNATORY_NEEDED: Entry(
+        _A, "One of the company's signatories has to do this, and one of them has to remain."
+    ),
     Code.STATEMENT_NOT_READY: Entry(
         _A, "The operator's books have not caught up with the registry; ask again in a moment."
     ),

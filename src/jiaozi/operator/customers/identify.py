@@ -11,11 +11,18 @@ from typing import NamedTuple
 from uuid import UUID, uuid4
 
 from jiaozi.operator.customers import store
-from jiaozi.operator.customers.model import Evidence, choose_holder, document_subject
+from jiaozi.operator.customers.model import (
+    Evidence,
+    IdentityDocument,
+    Signatory,
+    choose_holder,
+    document_subject,
+)
 from jiaozi.operator.customers.privacy import Privacy
 from jiaozi.operator.customers.prove_phone import ProvenPhone
 from jiaozi.operator.customers.store import Identifier
 from jiaozi.protocol.order_types import Holder
+from jiaozi.protocol.refusals import Code, refuse
 from jiaozi.storage.database import Connection
 
 GROUP_LENGTH = 16
@@ -29,6 +36,22 @@ class Customer:
     kind: Holder
     evidence: Evidence
     document_is_verified: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What the holder of an open wallet shows for a higher class."""
+
+    kind: Holder
+    evidence: Evidence
+    document_is_verified: bool
+
+
+class Subject(NamedTuple):
+    """Whose evidence it is, and the wallet that it is shown for."""
+
+    holder_id: UUID
+    wallet: int
 
 
 class Identified(NamedTuple):
@@ -54,7 +77,9 @@ class IdentifyHolder:
         """Return the holder, with what was shown for a new wallet kept under it, sealed."""
         kind = customer.kind
         phone = Identifier("phone", customer.phone.digest, is_verified=True)
-        document = self._document_identifier(customer)
+        document = self._document_identifier(
+            kind, customer.evidence.document, is_verified=customer.document_is_verified
+        )
         for each in (phone, document):
             if each is not None:
                 await store.lock_identity(connection, each.digest)
@@ -71,35 +96,68 @@ class IdentifyHolder:
         is_first = await store.add_identifier(connection, kind, phone, holder_id)
         if document is not None:
             await store.add_identifier(connection, kind, document, holder_id)
-        await self._keep(connection, holder_id, customer, wallet, now_ms)
+        phone_fields = {"phone": str(customer.phone.phone)}
+        records = {"phone": phone_fields, **_records(customer.evidence)}
+        for name, fields in records.items():
+            await self.keep(connection, Subject(holder_id, wallet), name, fields, now_ms)
         return Identified(holder_id, group, reaches_deposits=is_first)
 
-    async def _keep(
+    async def strengthen(
+        self, connection: Connection, subject: Subject, shown: Shown, now_ms: int
+    ) -> None:
+        """Keep what a known holder shows for a higher class of a wallet.
+
+        Raises:
+            Refusal: ``not_served`` when the document is verified as that of another holder;
+                ``evidence_insufficient`` when this holder is known by other documents alone and
+                nobody vouches for this one.
+        """
+        holder_id = subject.holder_id
+        document = self._document_identifier(
+            shown.kind, shown.evidence.document, is_verified=shown.document_is_verified
+        )
+        if document is not None:
+            await store.lock_identity(connection, document.digest)
+            by_document = await store.find_holders(connection, shown.kind, document)
+            others = [each for each in by_document if each.id != holder_id and each.is_verified]
+            if document.is_verified and others:
+                raise refuse(Code.NOT_SERVED)
+            is_own = any(each.id == holder_id for each in by_document)
+            is_trusted = is_own or document.is_verified
+            if not is_trusted and await store.has_document(connection, holder_id):
+                raise refuse(Code.EVIDENCE_INSUFFICIENT, "identity_document")
+            await store.add_identifier(connection, shown.kind, document, holder_id)
+        for name, fields in _records(shown.evidence).items():
+            await self.keep(connection, subject, name, fields, now_ms)
+
+    async def keep(
         self,
         connection: Connection,
-        holder_id: UUID,
-        customer: Customer,
-        wallet: int,
+        subject: Subject,
+        kind: str,
+        fields: Mapping[str, str],
         now_ms: int,
-    ) -> None:
-        for name, fields in _records(customer.phone, customer.evidence).items():
-            evidence_id = uuid4()
-            await store.add_evidence(
-                connection,
-                evidence_id,
-                holder_id=holder_id,
-                wallet=wallet,
-                kind=name,
-                sealed=self.privacy.seal(evidence_record(evidence_id), fields),
-                now_ms=now_ms,
-            )
+    ) -> UUID:
+        """Seal a piece of evidence of a holder and return its id."""
+        evidence_id = uuid4()
+        await store.add_evidence(
+            connection,
+            evidence_id,
+            holder_id=subject.holder_id,
+            wallet=subject.wallet,
+            kind=kind,
+            sealed=self.privacy.seal(evidence_record(evidence_id), fields),
+            now_ms=now_ms,
+        )
+        return evidence_id
 
-    def _document_identifier(self, customer: Customer) -> Identifier | None:
-        document = customer.evidence.document
+    def _document_identifier(
+        self, kind: Holder, document: IdentityDocument | None, *, is_verified: bool
+    ) -> Identifier | None:
         if document is None:
             return None
-        digest = self.privacy.digest("document", document_subject(customer.kind, document))
-        return Identifier("document", digest, customer.document_is_verified)
+        digest = self.privacy.digest("document", document_subject(kind, document))
+        return Identifier("document", digest, is_verified)
 
 
 def evidence_record(evidence_id: UUID) -> str:
@@ -107,16 +165,21 @@ def evidence_record(evidence_id: UUID) -> str:
     return f"evidence/{evidence_id}"
 
 
-def _records(phone: ProvenPhone, evidence: Evidence) -> Mapping[str, Mapping[str, str]]:
-    """Return the personal data that was shown, by kind."""
-    records = {"phone": {"phone": str(phone.phone)}}
+def signatory_fields(signatory: Signatory) -> dict[str, str]:
+    """Return what is sealed of a person who signs for a company."""
+    return {**_document_fields(signatory.document), "role": signatory.role}
+
+
+def _document_fields(document: IdentityDocument) -> dict[str, str]:
+    fields = {"type": document.type, "number": document.number, "name": document.name}
+    return fields if document.country is None else {**fields, "country": document.country}
+
+
+def _records(evidence: Evidence) -> dict[str, dict[str, str]]:
+    """Return the personal data that was shown beside the phone, by kind."""
+    records = {}
     if evidence.document is not None:
-        document = evidence.document
-        records["document"] = {
-            "type": document.type,
-            "number": document.number,
-            "name": document.name,
-        }
+        records["document"] = _document_fields(evidence.document)
     if evidence.attestation is not None:
         attestation = evidence.attestation
         records["attestation"] = {"branch": attestation.branch, "clerk": attestation.clerk}

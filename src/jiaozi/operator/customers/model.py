@@ -9,10 +9,12 @@ II     and a deposit account of the same phone
 I      and a counter's attestation that the person was there
 =====  ===========================================================================
 
-A company shows its document for every class: a phone alone says nothing about a company.
+A company shows its document for every class: a phone alone says nothing about a company. A phone
+may be of any country. A visitor's document is the passport, known by its number and its country.
 """
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -29,7 +31,11 @@ CODE_TRIES_MAX = 5
 CODE_LIFETIME_MS = 10 * 60_000
 REGISTRATIONS_PER_HOUR_MAX = 5
 """Codes asked for one phone within an hour: with `CODE_TRIES_MAX` it bounds guessing."""
+SOURCE_CODES_PER_HOUR_MAX = 20
+"""Codes asked from one address within an hour, for whichever phones."""
 HOUR_MS = 3_600_000
+
+PASSPORT = "passport"
 
 _PHONE = re.compile(r"\+[1-9][0-9]{7,14}")
 
@@ -45,11 +51,17 @@ class WalletClass(IntEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IdentityDocument:
-    """A document that tells one person or company from all others."""
+    """A document that tells one person or company from all others.
+
+    Attributes:
+        country: That issued it, by the three letters of ISO 3166; a passport's number means nothing
+            without.
+    """
 
     type: str
     number: str = field(repr=False)
     name: str = field(repr=False)
+    country: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,12 +73,25 @@ class CounterAttestation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Signatory:
+    """A person who signs for a company, and as what."""
+
+    document: IdentityDocument
+    role: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """What a customer shows."""
+    """What a customer shows.
+
+    Attributes:
+        signatory: Who opens a company's wallet for it.
+    """
 
     document: IdentityDocument | None = None
     deposit_id: str | None = None
     attestation: CounterAttestation | None = None
+    signatory: Signatory | None = None
 
 
 class KnownHolder(NamedTuple):
@@ -94,8 +119,15 @@ def check_evidence(wallet_class: WalletClass, holder: Holder, evidence: Evidence
     """Check that the evidence suffices for a class.
 
     Raises:
-        Refusal: ``evidence_insufficient``, naming the first piece that is missing.
+        Refusal: ``malformed`` for a person's signatory; ``evidence_insufficient``, naming the
+            first piece that is missing.
     """
+    if evidence.signatory is not None:
+        if holder is not Holder.CORPORATE:
+            raise refuse(Code.MALFORMED, "evidence.signatory")
+        check_document(evidence.signatory.document)
+    if evidence.document is not None:
+        check_document(evidence.document)
     document_needed = wallet_class <= WalletClass.III or holder is Holder.CORPORATE
     needed = (
         ("identity_document", document_needed, evidence.document),
@@ -107,10 +139,21 @@ def check_evidence(wallet_class: WalletClass, holder: Holder, evidence: Evidence
             raise refuse(Code.EVIDENCE_INSUFFICIENT, name)
 
 
+def check_document(document: IdentityDocument) -> None:
+    """Check that a document tells one holder from all others.
+
+    Raises:
+        Refusal: ``evidence_insufficient`` for a passport of no country.
+    """
+    if document.type == PASSPORT and document.country is None:
+        raise refuse(Code.EVIDENCE_INSUFFICIENT, "country")
+
+
 def document_subject(holder: Holder, document: IdentityDocument) -> str:
     """Return what is digested to find a document's holder: spelling variants are one document."""
-    number = "".join(document.number.split()).upper()
-    return f"{holder.name}/{document.type}/{number}"
+    number = "".join(unicodedata.normalize("NFKC", document.number).split()).upper()
+    subject = f"{holder.name}/{document.type}/{number}"
+    return subject if document.country is None else f"{subject}/{document.country}"
 
 
 def choose_holder(

@@ -4,6 +4,18 @@
 -- How many codes were asked for a phone since a time.
 SELECT count(*) FROM registration WHERE phone_digest = $1 AND requested_ms > $2;
 
+-- name: count_source
+-- How many codes an address asked for since a time.
+SELECT count(*) FROM code_source WHERE digest = $1 AND requested_ms > $2;
+
+-- name: add_source
+-- An address asked for a code.
+INSERT INTO code_source (digest, requested_ms) VALUES ($1, $2);
+
+-- name: forget_sources
+-- Drop the addresses that count towards no quota any more.
+DELETE FROM code_source WHERE requested_ms <= $1;
+
 -- name: add_registration
 -- Keep a registration before its code is sent.
 INSERT INTO registration
@@ -61,6 +73,20 @@ RETURNING is_first;
 -- Sealed personal data of a holder, shown for one wallet.
 INSERT INTO evidence (id, holder_id, kind, data_key, sealed, recorded_ms, wallet)
 VALUES ($1, $2, $3, $4, $5, $6, $7);
+
+-- name: has_document
+-- Whether any document is known of a holder.
+SELECT EXISTS (SELECT FROM holder_identifier WHERE holder_id = $1 AND kind = 'document');
+
+-- name: documents_of_wallet
+-- Whose documents are known behind a wallet, sealed: the holder's and its signatories'.
+SELECT evidence.id, evidence.data_key, evidence.sealed
+FROM wallet JOIN evidence ON evidence.holder_id = wallet.holder_id
+WHERE wallet.number = $1 AND evidence.kind IN ('document', 'signatory')
+    AND evidence.data_key IS NOT NULL
+    AND NOT EXISTS (SELECT FROM signatory
+        WHERE signatory.evidence_id = evidence.id AND signatory.removed_ms IS NOT NULL)
+ORDER BY evidence.recorded_ms, evidence.id;
 
 -- name: deposit_phone
 -- The phone whose deposits a wallet reaches, sealed: the one proven when this very wallet was opened,

@@ -18,6 +18,9 @@ IdentifierKind = Literal["phone", "document"]
 class _Statements:
     count_registrations: str
     add_registration: str
+    count_source: str
+    add_source: str
+    forget_sources: str
     count_try: str
     forget_registrations: str
     wallet_of_registration: str
@@ -27,6 +30,8 @@ class _Statements:
     add_holder: str
     add_identifier: str
     add_evidence: str
+    has_document: str
+    documents_of_wallet: str
     deposit_phone: str
     shown: str
 
@@ -75,6 +80,17 @@ async def count_registrations(connection: Connection, phone_digest: bytes, since
     return count
 
 
+async def count_source(connection: Connection, source_digest: bytes, since_ms: int) -> int:
+    """Return how many codes an address asked for since a time."""
+    count: int = await connection.fetchval(_SQL.count_source, source_digest, since_ms)
+    return count
+
+
+async def add_source(connection: Connection, source_digest: bytes, now_ms: int) -> None:
+    """Note that an address asked for a code."""
+    await connection.execute(_SQL.add_source, source_digest, now_ms)
+
+
 async def add_registration(connection: Connection, new: NewRegistration) -> None:
     """Keep a registration."""
     await connection.execute(
@@ -99,8 +115,9 @@ async def count_try(connection: Connection, registration_id: UUID, now_ms: int) 
 
 
 async def forget_registrations(connection: Connection, now_ms: int) -> None:
-    """Drop what came to nothing: a phone is kept no longer than its code and its quota need."""
+    """Drop what came to nothing: phone and address are kept no longer than code and quota need."""
     await connection.execute(_SQL.forget_registrations, now_ms, now_ms - HOUR_MS)
+    await connection.execute(_SQL.forget_sources, now_ms - HOUR_MS)
 
 
 async def wallet_of_registration(
@@ -176,6 +193,18 @@ async def add_evidence(
         now_ms,
         wallet,
     )
+
+
+async def has_document(connection: Connection, holder_id: UUID) -> bool:
+    """Say whether any document is known of a holder."""
+    known: bool = await connection.fetchval(_SQL.has_document, holder_id)
+    return known
+
+
+async def documents_of_wallet(connection: Connection, number: int) -> list[tuple[UUID, Sealed]]:
+    """Return the documents of a wallet's holder and of its signatories."""
+    rows = await connection.fetch(_SQL.documents_of_wallet, number)
+    return [(row["id"], Sealed(row["data_key"], row["sealed"])) for row in rows]
 
 
 async def deposit_phone(connection: Connection, number: int) -> SealedEvidence | None:

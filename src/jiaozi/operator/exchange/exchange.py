@@ -17,6 +17,7 @@ from jiaozi.operator.exchange.model import (
 from jiaozi.operator.exchange.store import ExchangeStore
 from jiaozi.operator.registry.model import Decided, StoredOrder, stored_order
 from jiaozi.operator.registry.settle import SettleOrder
+from jiaozi.operator.screening.screen import ScreenCustomer
 from jiaozi.protocol import numbers
 from jiaozi.protocol.domains import NetworkId
 from jiaozi.protocol.ids import is_order_id, new_order_id
@@ -40,6 +41,7 @@ class ExchangeDeposit:
     core: CoreBanking
     settle: SettleOrder
     vault: Signer
+    screen: ScreenCustomer
     now_ms: Callable[[], int]
 
     async def __call__(
@@ -50,13 +52,15 @@ class ExchangeDeposit:
         The caller has checked that wallet and deposit are the holder's.
 
         Raises:
-            Refusal: ``malformed``, ``amount_out_of_range``; ``already_used`` when the id stands
-                for another exchange.
+            Refusal: ``malformed``, ``amount_out_of_range``; ``not_served``; ``already_used`` when
+                the id stands for another exchange.
         """
         if not is_order_id(exchange_id):
             raise refuse(Code.MALFORMED, "exchange_id")
         if not 0 < amount_fen <= FEN_MAX:
             raise refuse(Code.AMOUNT_OUT_OF_RANGE)
+        if await self.store.find_exchange(wallet, exchange_id) is None:
+            await self.screen.exchange(wallet)
         now_ms = self.now_ms()
         opened = Exchange(
             wallet=wallet,

@@ -34,8 +34,9 @@ def customer_routes(operator: Operator, access: Access) -> APIRouter:
     @router.post("/registrations", status_code=202, response_model_exclude_none=True)
     async def register(request: Request, body: RegistrationBody) -> RegistrationView:
         """Send a code to a phone."""
-        operator.limits.take_code(source_in(request.scope))
-        sent = await operator.request_code(body.phone)
+        source = source_in(request.scope)
+        operator.limits.take_code(source)
+        sent = await operator.request_code(body.phone, source)
         return RegistrationView(
             registration_id=sent.registration_id,
             expires_s=sent.expires_s,

@@ -7,10 +7,10 @@ import base64
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, Field
 
-from jiaozi.operator.customers import model as customers
 from jiaozi.operator.customers.model import WalletClass
+from jiaozi.operator.http.evidence import Body, DepositId, EvidenceBody, Line
 from jiaozi.operator.wallets.model import WalletRequest
 from jiaozi.protocol.money import FEN_MAX
 from jiaozi.protocol.order_types import Holder
@@ -19,21 +19,13 @@ from jiaozi.service.network_examples import HEADER, ORDER_IDENTITY
 from jiaozi.service.problems import refusal_name
 
 AmountFen = Annotated[int, Field(strict=True, ge=1, le=FEN_MAX, examples=[10_000])]
-DepositId = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,64}$", examples=["4f9d2c7be81a6035"])]
 IdHex = Annotated[
     str, Field(pattern=r"^[0-9a-f]{32}$", examples=["0199d1f2a3b47c5d8e6f708192a3b4c5"])
 ]
-Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=128)]
 NUMBER = "1001000123456785"
 
 
-class _Body(BaseModel):
-    """A request's body: nothing unknown in it."""
-
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
-
-
-class RegistrationBody(_Body):
+class RegistrationBody(Body):
     """A phone that wants a code."""
 
     phone: Annotated[str, Field(max_length=32, examples=["+8613800138000"], repr=False)]
@@ -47,47 +39,7 @@ class RegistrationView(BaseModel):
     demo_code: Annotated[str | None, Field(description="In demo mode only.")] = None
 
 
-class DocumentBody(_Body):
-    """An identity document, or a company's registration."""
-
-    type: Annotated[Line, Field(examples=["resident-identity-card"])]
-    number: Annotated[Line, Field(examples=["11010519491231002X"], repr=False)]
-    name: Annotated[Line, Field(examples=["王小明"], repr=False)]
-
-    def document(self) -> customers.IdentityDocument:
-        """Return what the use case takes."""
-        return customers.IdentityDocument(type=self.type, number=self.number, name=self.name)
-
-
-class AttestationBody(_Body):
-    """A clerk's word that the holder was at the counter."""
-
-    branch: Annotated[Line, Field(examples=["Shenzhen Luohu"])]
-    clerk: Annotated[Line, Field(examples=["C-0471"], repr=False)]
-
-    def attestation(self) -> customers.CounterAttestation:
-        """Return what the use case takes."""
-        return customers.CounterAttestation(branch=self.branch, clerk=self.clerk)
-
-
-class EvidenceBody(_Body):
-    """Class III asks for the document, II for a deposit account too, I for the attestation too."""
-
-    identity_document: DocumentBody | None = None
-    deposit_id: DepositId | None = None
-    counter_attestation: AttestationBody | None = None
-
-    def evidence(self) -> customers.Evidence:
-        """Return what the use case takes."""
-        document, attestation = self.identity_document, self.counter_attestation
-        return customers.Evidence(
-            document=document.document() if document else None,
-            deposit_id=self.deposit_id,
-            attestation=attestation.attestation() if attestation else None,
-        )
-
-
-class OpeningBody(_Body):
+class OpeningBody(Body):
     """A wallet under a key of the holder's; the request is signed with that key."""
 
     registration_id: UUID
@@ -136,7 +88,7 @@ class WalletView(WalletOpenedView):
     freezes: int
 
 
-class ExchangeBody(_Body):
+class ExchangeBody(Body):
     """Deposit to digital yuan; the same id again exchanges once."""
 
     exchange_id: IdHex
@@ -144,7 +96,7 @@ class ExchangeBody(_Body):
     amount_fen: AmountFen
 
 
-class RedemptionBody(_Body):
+class RedemptionBody(Body):
     """Digital yuan to deposit, by an order that the wallet signed."""
 
     submission: Annotated[str, Field(max_length=8192, description="base64 of the redeem order")]
@@ -225,7 +177,7 @@ class SumsView(BaseModel):
     outgoing_fen: int
 
 
-class StatementCodeBody(_Body):
+class StatementCodeBody(Body):
     """The verification code of a statement, as it stands on it."""
 
     code: Annotated[str, Field(max_length=2048, description="White space does not count.")]
@@ -299,7 +251,7 @@ class BlockKeyView(BaseModel):
     revoked_ms: Annotated[int | None, Field(description="Block time of its revocation")]
 
 
-class FundingBody(_Body):
+class FundingBody(Body):
     """Demo mode: a deposit account with money in it, for whoever has this phone."""
 
     phone: Annotated[str, Field(max_length=32, examples=["+8613800138000"], repr=False)]

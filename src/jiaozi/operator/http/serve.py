@@ -15,6 +15,7 @@ from jiaozi.operator.http.access import Access
 from jiaozi.operator.http.customers import customer_routes
 from jiaozi.operator.http.deposits import demo_routes, deposit_routes
 from jiaozi.operator.http.history import history_routes
+from jiaozi.operator.http.identity import identity_routes
 from jiaozi.operator.http.network import network_routes
 from jiaozi.operator.http.orders import ORDERS_BYTES_MAX, ORDERS_OPERATION, TakeOrders
 from jiaozi.operator.http.privacy import privacy_routes
@@ -101,6 +102,7 @@ def _application(operator: Operator, access: Access, all_work: Callable[[], bool
     app.include_router(network_routes(operator))
     app.include_router(customer_routes(operator, access))
     app.include_router(wallet_routes(operator, access))
+    app.include_router(identity_routes(operator, access))
     app.include_router(history_routes(operator, access))
     app.include_router(statement_routes(operator, access))
     app.include_router(deposit_routes(operator, access))

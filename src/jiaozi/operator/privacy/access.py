@@ -31,6 +31,8 @@ class Purpose(StrEnum):
     """To open a wallet for a phone whose code was shown."""
     REACH_DEPOSITS = "reach_deposits"
     """To ask the core for the deposits of a wallet's phone."""
+    SCREEN = "screen"
+    """To look a holder up in the screening list, or to judge what was found there."""
     SHOW_HOLDER = "show_holder"
     """To give the holder what is held on it."""
     ANSWER_OFFICE = "answer_office"

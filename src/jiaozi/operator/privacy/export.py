@@ -42,6 +42,9 @@ class _Statements:
     redemption: str
     history_entry: str
     access_log: str
+    signatory: str
+    certify_order: str
+    platform_token: str
 
 
 _SQL = load_statements(_Statements, resources.files(__package__) / "export.sql")
@@ -63,10 +66,19 @@ PLAIN: Mapping[str, str] = {
     "redemption": _SQL.redemption,
     "history_entry": _SQL.history_entry,
     "access_log": _SQL.access_log,
+    "signatory": _SQL.signatory,
+    "certify_order": _SQL.certify_order,
+    "platform_token": _SQL.platform_token,
 }
 """Statements for all other rows about some wallets, by table."""
 
+WITHHELD: Mapping[str, str] = {
+    "screening_case": "whoever is told of a case is warned; an office asks the compliance officer",
+}
+"""Tables about holders of which holders are told nothing, and why."""
+
 ABOUT_NOBODY: Mapping[str, str] = {
+    "code_source": "digests of addresses that asked for codes, for an hour",
     "feed_cursor": "how far the feed was read",
     "network": "the genesis",
     "request_nonce": "hashes of requests, for minutes",

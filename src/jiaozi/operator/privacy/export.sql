@@ -91,3 +91,21 @@ WHERE wallet = ANY($1::bigint[]) OR record IN (
     SELECT 'registration/' || registration.id FROM registration
     WHERE registration.wallet = ANY($1::bigint[]))
 ORDER BY id;
+
+-- name: signatory
+-- Which of the wallets are a company's signatories'.
+SELECT to_jsonb(it)::text AS document FROM signatory AS it
+WHERE number = ANY($1::bigint[]) ORDER BY number;
+
+-- name: certify_order
+-- Changes of class, and freezes of signatories that were removed.
+SELECT to_jsonb(it)::text AS document FROM certify_order AS it
+WHERE wallet = ANY($1::bigint[]) ORDER BY created_ms, order_id;
+
+-- name: platform_token
+-- What platforms call the wallets or their sub-wallets.
+SELECT to_jsonb(it)::text AS document FROM platform_token AS it
+WHERE sub_wallet IN (
+    SELECT number FROM wallet
+    WHERE number = ANY($1::bigint[]) OR parent = ANY($1::bigint[]))
+ORDER BY created_ms, token;

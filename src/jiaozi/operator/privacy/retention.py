@@ -32,6 +32,7 @@ class _Statements:
     forget_phones_of_unopened: str
     forget_identifiers: str
     forget_accesses: str
+    destroy_cases: str
 
 
 _SQL = load_statements(_Statements, resources.files(__package__) / "retention.sql")
@@ -111,6 +112,14 @@ SCHEDULE = (
         destroyed="row",
         statement=_SQL.forget_accesses,
     ),
+    Term(
+        table="screening_case",
+        record="whom a screening list named",
+        term=TEN_YEARS,
+        counts_from="the last hit",
+        destroyed="data key",
+        statement=_SQL.destroy_cases,
+    ),
 )
 """Run in this order, every day."""
 
@@ -121,6 +130,9 @@ KEPT: Mapping[str, str] = {
     "deposit_posting": "the operator's books",
     "exchange": "the operator's books",
     "redemption": "the operator's books",
+    "signatory": "which wallet is a signatory's; the person is evidence",
+    "certify_order": "the registry's blocks say the same",
+    "platform_token": "random; the holder takes it back",
     "history_entry": "the registry's blocks say the same; names nobody once the rest is gone",
 }
 """Tables about holders from which nothing is destroyed, and why."""

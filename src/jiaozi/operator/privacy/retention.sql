@@ -66,3 +66,10 @@ WHERE id IN (
     WHERE time_ms < least($1, (extract(epoch FROM now() - interval '10 years') * 1000)::bigint)
     LIMIT $2)
 RETURNING id;
+
+-- name: destroy_cases
+-- Cases that nobody has met for a term.
+UPDATE screening_case SET data_key = NULL
+WHERE id IN (
+    SELECT id FROM screening_case WHERE last_ms < $1 AND data_key IS NOT NULL LIMIT $2)
+RETURNING id;

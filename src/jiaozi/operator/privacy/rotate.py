@@ -35,6 +35,8 @@ class _Statements:
     rewrap_evidence: str
     registrations_to_rewrap: str
     rewrap_registrations: str
+    cases_to_rewrap: str
+    rewrap_cases: str
 
 
 _SQL = load_statements(_Statements, resources.files(__package__) / "rotate.sql")
@@ -51,6 +53,7 @@ class SealedTable(NamedTuple):
 SEALED_TABLES = (
     SealedTable("evidence", _SQL.evidence_to_rewrap, _SQL.rewrap_evidence),
     SealedTable("registration", _SQL.registrations_to_rewrap, _SQL.rewrap_registrations),
+    SealedTable("screening_case", _SQL.cases_to_rewrap, _SQL.rewrap_cases),
 )
 """Every table with a column `data_key`; its records are sealed as ``name/id``."""
 

@@ -20,3 +20,13 @@ SELECT id, data_key FROM registration WHERE id > $1 AND wrapping_key <> $2 ORDER
 UPDATE registration SET data_key = new.data_key
 FROM unnest($1::uuid[], $2::bytea[], $3::bytea[]) AS new (id, before, data_key)
 WHERE registration.id = new.id AND registration.data_key = new.before;
+
+-- name: cases_to_rewrap
+-- Screening cases after an id that another key wraps.
+SELECT id, data_key FROM screening_case WHERE id > $1 AND wrapping_key <> $2 ORDER BY id LIMIT $3;
+
+-- name: rewrap_cases
+-- Put new data keys in the place of those that were read.
+UPDATE screening_case SET data_key = new.data_key
+FROM unnest($1::uuid[], $2::bytea[], $3::bytea[]) AS new (id, before, data_key)
+WHERE screening_case.id = new.id AND screening_case.data_key = new.before;

@@ -1,10 +1,12 @@
 """The rules of a wallet at its operator. Pure."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from jiaozi.operator.customers.model import Evidence, WalletClass
 from jiaozi.operator.registry.model import Decided, StoredOrder, Undecided, Verdict
+from jiaozi.protocol.ids import DAY_MS
 from jiaozi.protocol.numbers import SERIAL_MAX, WALLET_SERIAL_MIN, AccountNumber, account_number
 from jiaozi.protocol.order_types import Holder
 from jiaozi.protocol.refusals import SETTLED, Code, Outcome, refusal_of, refuse
@@ -12,6 +14,15 @@ from jiaozi.protocol.suites import key_fits
 
 OPENING_LIFETIME_MS = 3_600_000
 """How long an opening may take before it is given up."""
+
+CLASS_ORDER_LIFETIME_MS = 3_600_000
+"""How long a change of class may take before it is given up."""
+FREEZE_LIFETIME_MS = 6 * DAY_MS
+"""How long a freeze is sent again: what must happen waits for a registry that is away for days."""
+SUB_WALLETS_MAX = 100
+"""Sub-wallets under one wallet."""
+SIGNATORIES_MAX = 100
+"""Signatories of one company."""
 
 SERIALS = SERIAL_MAX + 1 - WALLET_SERIAL_MIN
 """How many serials a wallet's is drawn from."""
@@ -39,17 +50,49 @@ class Wallet:
     order: StoredOrder
     outcome: Outcome | None
     created_ms: int
+    opened_by: AccountNumber | None = None
+    parent: AccountNumber | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WalletRequest:
-    """What a customer asks for; ``public_key`` also signed the request."""
+    """What a customer asks for.
+
+    Attributes:
+        public_key: Of the wallet-to-be; it signed the request, unless another wallet's key did.
+        limits: Own limits in fen, by the names of the order's fields.
+    """
 
     wallet_class: WalletClass
     holder: Holder
     suite: int
     public_key: bytes
     evidence: Evidence
+    limits: Mapping[str, int] = field(default_factory=dict)
+
+
+class OrderState(StrEnum):
+    """Where an order of the certify key about an open wallet stands."""
+
+    SENT = "sent"
+    SETTLED = "settled"
+    REFUSED = "refused"
+    DEAD = "dead"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CertifyOrder:
+    """An order that the certify key signed about an open wallet.
+
+    Attributes:
+        wallet_class: That it sets; None when it freezes.
+    """
+
+    wallet: AccountNumber
+    wallet_class: WalletClass | None
+    order: StoredOrder
+    state: OrderState
+    outcome: Outcome | None
 
 
 def wallet_number(operator: int, random: int) -> AccountNumber:
@@ -76,6 +119,17 @@ def state_after(verdict: Verdict) -> WalletState:
             return WalletState.DEAD
         case Undecided.OPEN:
             return WalletState.OPENING
+
+
+def order_state_after(verdict: Verdict) -> OrderState:
+    """Return what a verdict makes of an order about an open wallet."""
+    match verdict:
+        case Decided(outcome=outcome):
+            return OrderState.SETTLED if outcome == SETTLED else OrderState.REFUSED
+        case Undecided.DEAD:
+            return OrderState.DEAD
+        case Undecided.OPEN:
+            return OrderState.SENT
 
 
 def check_opened(wallet: Wallet) -> None:

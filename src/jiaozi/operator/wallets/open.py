@@ -10,7 +10,6 @@ The order is stored before it is sent. After a crash, or without an answer, the 
 with the same bytes; the customer repeats the request and is given the same wallet.
 """
 
-import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import UUID
@@ -18,33 +17,28 @@ from uuid import UUID
 import asyncpg
 
 from jiaozi.operator.customers import store as customers
-from jiaozi.operator.customers.identify import Customer, Identified, IdentifyHolder
-from jiaozi.operator.customers.model import Evidence, WalletClass, check_evidence
+from jiaozi.operator.customers.identify import Customer, IdentifyHolder, Subject, signatory_fields
+from jiaozi.operator.customers.model import Evidence, check_evidence
 from jiaozi.operator.customers.prove_phone import ProvenPhone, ProvePhone
 from jiaozi.operator.customers.verify import DocumentVerifier
 from jiaozi.operator.deposits.model import CoreBanking
-from jiaozi.operator.registry.model import Decided, Undecided, stored_order
+from jiaozi.operator.registry.model import Decided, Undecided
 from jiaozi.operator.registry.settle import SettleOrder
-from jiaozi.operator.wallets import store
+from jiaozi.operator.screening.screen import Place, ScreenCustomer
+from jiaozi.operator.wallets import signatory_store, store
 from jiaozi.operator.wallets.model import (
-    OPENING_LIFETIME_MS,
-    SERIALS,
     Wallet,
     WalletRequest,
     WalletState,
     check_key,
     check_opened,
     state_after,
-    wallet_number,
 )
-from jiaozi.protocol.domains import NetworkId
-from jiaozi.protocol.ids import new_order_id
+from jiaozi.operator.wallets.sign import Certifier
 from jiaozi.protocol.numbers import AccountNumber
-from jiaozi.protocol.order_types import OrderType
-from jiaozi.protocol.orders import OrderHead, parse, sign_order
+from jiaozi.protocol.order_types import Holder
 from jiaozi.protocol.refusals import Code, Refusal, refuse
-from jiaozi.protocol.suites import Signer
-from jiaozi.storage.database import Database
+from jiaozi.storage.database import Connection, Database
 
 RESUME_AFTER_MS = 5_000
 """When the resolver looks after an order that somebody is sending now."""
@@ -54,13 +48,12 @@ RESUME_AFTER_MS = 5_000
 class OpenWallet:
     """The use case; its dependencies."""
 
-    operator: int
-    network: NetworkId
     database: Database
-    certify: Signer
+    certifier: Certifier
     prove_phone: ProvePhone
     verifier: DocumentVerifier
     identify: IdentifyHolder
+    screen: ScreenCustomer
     core: CoreBanking
     settle: SettleOrder
     now_ms: Callable[[], int]
@@ -69,7 +62,8 @@ class OpenWallet:
         """Open a wallet, or return the one that this registration and key opened before.
 
         Raises:
-            Refusal: ``suite_unsupported``, ``evidence_insufficient``, ``code_wrong``; what the
+            Refusal: ``suite_unsupported``, ``evidence_insufficient``, ``code_wrong``;
+                ``not_served``; ``signatory_needed`` for a company that has wallets; what the
                 registry said for good; ``unknown`` while it has said nothing.
         """
         check_key(request.suite, request.public_key)
@@ -103,6 +97,7 @@ class OpenWallet:
         try:
             phone = await self.prove_phone(registration_id, code)
             await self._check_deposit(phone, request.evidence)
+            await self.screen.evidence(Place.OPENING, request.evidence)
             return await self._store(await self._customer(phone, request), request)
         except Refusal as refusal:
             number = await self._opened_before(registration_id, request.public_key)
@@ -138,11 +133,11 @@ class OpenWallet:
             try:
                 async with self.database.transaction() as connection:
                     now_ms = self.now_ms()
-                    number = wallet_number(self.operator, secrets.randbelow(SERIALS))
+                    number = self.certifier.new_number()
                     holder = await self.identify(connection, customer, number, now_ms)
                     if request.evidence.deposit_id is not None and not holder.reaches_deposits:
                         raise refuse(Code.EVIDENCE_INSUFFICIENT, "deposit_id")
-                    wallet = self._sign(request, number, holder, now_ms)
+                    wallet = self.certifier.opening(number, request, holder.group, now_ms)
                     await store.add_wallet(
                         connection,
                         wallet,
@@ -150,6 +145,8 @@ class OpenWallet:
                         phone_digest=customer.phone.digest,
                         next_try_ms=now_ms + RESUME_AFTER_MS,
                     )
+                    if request.holder is Holder.CORPORATE:
+                        await self._add_signatory(connection, wallet, holder.holder_id, request)
                     if not await customers.use_registration(
                         connection, customer.phone.registration_id, wallet.number
                     ):
@@ -159,35 +156,20 @@ class OpenWallet:
                 if error.constraint_name != "wallet_pkey":
                     raise
 
-    def _sign(
-        self, request: WalletRequest, number: AccountNumber, holder: Identified, now_ms: int
-    ) -> Wallet:
-        head = OrderHead(
-            id=new_order_id(now_ms, secrets.token_bytes(10)),
-            type=OrderType.OPEN_ACCOUNT,
-            expires_ms=now_ms + OPENING_LIFETIME_MS,
-        )
-        submission = sign_order(
-            head,
-            [self.certify],
-            self.network,
-            number=number,
-            suite=request.suite,
-            key=request.public_key,
-            wallet_class=int(request.wallet_class),
-            holder=int(request.holder),
-            group=holder.group,
-        )
-        return Wallet(
-            number=number,
-            wallet_class=WalletClass(request.wallet_class),
-            holder=request.holder,
-            suite=request.suite,
-            public_key=request.public_key,
-            state=WalletState.OPENING,
-            order=stored_order(parse(submission)),
-            outcome=None,
-            created_ms=now_ms,
+    async def _add_signatory(
+        self, connection: Connection, wallet: Wallet, holder_id: UUID, request: WalletRequest
+    ) -> None:
+        """Make who opens a company's first wallet its first signatory; a code makes no second."""
+        if await signatory_store.count_signatories(connection, holder_id):
+            raise refuse(Code.SIGNATORY_NEEDED)
+        evidence_id, now_ms = None, wallet.created_ms
+        if request.evidence.signatory is not None:
+            fields = signatory_fields(request.evidence.signatory)
+            evidence_id = await self.identify.keep(
+                connection, Subject(holder_id, wallet.number), "signatory", fields, now_ms
+            )
+        await signatory_store.add_signatory(
+            connection, wallet.number, holder_id, evidence_id=evidence_id, now_ms=now_ms
         )
 
     async def _find(self, number: int) -> Wallet:

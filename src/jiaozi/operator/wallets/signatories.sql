@@ -1,0 +1,35 @@
+-- A company's signatories. See migrations/0009_identity.sql.
+
+-- name: lock_company
+-- Two signatories that remove each other come in turn, so that one remains.
+SELECT id FROM holder WHERE id = $1 FOR NO KEY UPDATE;
+
+-- name: count_signatories
+-- How many signatories a company has; a wallet that came to nothing makes none.
+SELECT count(*) FROM signatory JOIN wallet ON wallet.number = signatory.number
+WHERE signatory.holder_id = $1 AND signatory.removed_ms IS NULL
+    AND wallet.state IN ('opening', 'open');
+
+-- name: add_signatory
+-- Whose a wallet of a company's group is.
+INSERT INTO signatory (number, holder_id, evidence_id, added_ms) VALUES ($1, $2, $3, $4);
+
+-- name: signatories
+-- A company's signatories with what they showed, sealed; oldest first.
+SELECT signatory.number, wallet.state = 'open' AS is_open, signatory.added_ms,
+    signatory.removed_ms, evidence.id, evidence.data_key, evidence.sealed
+FROM signatory
+JOIN wallet ON wallet.number = signatory.number
+LEFT JOIN evidence ON evidence.id = signatory.evidence_id
+WHERE signatory.holder_id = $1 AND wallet.state IN ('opening', 'open')
+ORDER BY signatory.added_ms, signatory.number;
+
+-- name: remove_signatory
+-- A company let a signatory go.
+UPDATE signatory SET removed_by = $2, removed_ms = $3 WHERE number = $1 AND removed_ms IS NULL;
+
+-- name: wallets_of_signatory
+-- A signatory's wallet and its sub-wallets.
+SELECT number FROM wallet
+WHERE (number = $1 OR parent = $1) AND state IN ('opening', 'open')
+ORDER BY number;
