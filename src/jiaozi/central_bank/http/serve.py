@@ -9,10 +9,8 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 
 import structlog
-from prometheus_client import CollectorRegistry, Gauge
-from prometheus_client.core import CounterMetricFamily, Metric
-from prometheus_client.registry import Collector
 
+from jiaozi.central_bank.figures import count_registry
 from jiaozi.central_bank.http.access import Access
 from jiaozi.central_bank.http.accounts import account_routes
 from jiaozi.central_bank.http.certificates import certificate_routes
@@ -138,7 +136,7 @@ def _application(
     settings: CentralBankSettings, writer: Writer, verifiers: Verifiers, database: Database
 ) -> Dispatcher:
     figures = new_registry()
-    _count(writer, figures)
+    count_registry(writer, figures)
     rates = settings.rates
     access = Access(lambda: writer.control, RateLimit(rates.caller))
     under_way = UnderWay(rates.orders_bytes_max, retry_after_ms=BUSY_RETRY_MS)
@@ -169,20 +167,3 @@ def _application(
     hot = {("POST", "/v1/orders"): HotRoute(take_orders, ORDERS_BYTES_MAX)}
     addresses = RateLimit(rates.address)
     return Dispatcher(app, hot, registry=figures, addresses=addresses, proxies=rates.proxies)
-
-
-def _count(writer: Writer, figures: CollectorRegistry) -> None:
-    """Show the writer's figures: waiting, height, settled and refused orders."""
-    waiting = Gauge("jiaozi_orders_waiting", "Orders that wait for the writer.", registry=figures)
-    waiting.set_function(lambda: writer.waiting)
-    leading = Gauge("jiaozi_registry_leads", "1 while this registry writes.", registry=figures)
-    leading.set_function(lambda: float(writer.leads))
-
-    class Orders(Collector):
-        def collect(self) -> list[Metric]:
-            orders = CounterMetricFamily("jiaozi_orders", "Final orders.", labels=["outcome"])
-            orders.add_metric(["settled"], writer.settled)
-            orders.add_metric(["refused"], writer.refused)
-            return [orders]
-
-    figures.register(Orders())

@@ -135,6 +135,8 @@ class Writer:
         self._state_hash: tuple[int, bytes] | None = None
         self.broken: InvariantBroken | None = None
         self.waits_for: Wait | None = Wait.STARTING
+        self.batches = 0
+        self.batch_seconds = 0.0
         self.settled = 0
         self.refused = 0
 
@@ -173,6 +175,11 @@ class Writer:
     def waiting(self) -> int:
         """How many orders wait."""
         return len(self._queue)
+
+    @property
+    def queue_max(self) -> int:
+        """How many orders may wait."""
+        return self._limits.queue_max
 
     def check_room(self, count: int) -> None:
         """Check that so many orders would be queued, before work is spent on them.
@@ -254,6 +261,7 @@ class Writer:
             batch = [self._queue.popleft() for _ in range(count)]
             if not self._queue:
                 self._arrived.clear()
+            started = time.monotonic()
             try:
                 with span("post batch", orders=len(batch)):
                     await self._commit(connection, self._lead, batch)
@@ -263,6 +271,8 @@ class Writer:
                 raise
             finally:
                 self._committing = False
+                self.batches += 1
+                self.batch_seconds += time.monotonic() - started
 
     async def _wait_for_orders(self) -> None:
         try:

@@ -7,10 +7,11 @@ from contextlib import asynccontextmanager
 from importlib.metadata import version
 
 import structlog
-from prometheus_client import CollectorRegistry, Gauge
+from prometheus_client import CollectorRegistry
 
 from jiaozi.operator.customers import store as customers
 from jiaozi.operator.deposits.ledger import LedgerCore
+from jiaozi.operator.figures import OperatorFigures
 from jiaozi.operator.http.access import Access
 from jiaozi.operator.http.customers import customer_routes
 from jiaozi.operator.http.deposits import demo_routes, deposit_routes
@@ -67,8 +68,17 @@ async def at_work(operator: Operator) -> AsyncIterator[AsgiApp]:
         _forget(operator, access),
     )
     await operator.rotate_keys.look()
+    registry = new_registry()
     async with working(*tasks) as all_work:
-        yield _application(operator, access, all_work)
+        figures = OperatorFigures(
+            registry,
+            database=operator.database,
+            batcher=operator.batcher,
+            registry_client=operator.registry,
+            all_work=all_work,
+        )
+        async with working(figures.run()):
+            yield _application(operator, access, all_work, registry)
 
 
 async def _forget(operator: Operator, access: Access) -> None:
@@ -83,14 +93,17 @@ async def _forget(operator: Operator, access: Access) -> None:
         await asyncio.sleep(_FORGET_PERIOD_S)
 
 
-def _application(operator: Operator, access: Access, all_work: Callable[[], bool]) -> Dispatcher:
+def _application(
+    operator: Operator,
+    access: Access,
+    all_work: Callable[[], bool],
+    figures: CollectorRegistry,
+) -> Dispatcher:
     async def check_health() -> None:
         if not all_work():
             raise refuse(Code.UNAVAILABLE)
         await operator.check_reachable()
 
-    figures = new_registry()
-    _count(operator, figures)
     app = new_application(
         "Jiaozi operator",
         summary="Wallets, payments, deposits and their exchange, for holders.",
@@ -118,15 +131,3 @@ def _application(operator: Operator, access: Access, all_work: Callable[[], bool
         addresses=operator.limits.addresses,
         proxies=operator.limits.proxies,
     )
-
-
-def _count(operator: Operator, figures: CollectorRegistry) -> None:
-    """Show what waits in the gateway."""
-    waiting = Gauge("jiaozi_gateway_waiting", "Orders that wait to be sent.", registry=figures)
-    waiting.set_function(lambda: operator.batcher.waiting)
-    in_flight = Gauge("jiaozi_gateway_in_flight", "Batches at the registry.", registry=figures)
-    in_flight.set_function(lambda: operator.batcher.in_flight)
-    reachable = Gauge(
-        "jiaozi_registry_reachable", "1 while the registry answers.", registry=figures
-    )
-    reachable.set_function(lambda: float(operator.registry.is_reachable))
