@@ -1,10 +1,11 @@
 """The descriptions of both services, made without running them: routes need no database to be told.
 
-What a service works with is stood in for; a handler is never called here.
+What a service works with is stood in for; a handler is never called here. That what is served says
+the same is tested (`tests/system/test_schemathesis.py`).
 """
 
-from importlib.metadata import version
-from types import SimpleNamespace
+import inspect
+from collections.abc import Callable
 from typing import Any
 from unittest.mock import MagicMock
 
@@ -21,21 +22,19 @@ def describe_operator() -> dict[str, Any]:
     party.joined.genesis = b""
     party.joined.network.id = bytes(32)
     access = Access(MagicMock(), party.joined.network.id, lambda: 0, party.limits)
-    return _described(operator._application(party, access, lambda: True))
+    return _described(operator._application, operator=party, access=access)
 
 
 def describe_central_bank() -> dict[str, Any]:
     """Return the OpenAPI description of the central bank."""
     settings = MagicMock(genesis=b"", rates=CentralBankRates())
     writer = MagicMock(network=bytes(32))
-    return _described(central_bank._application(settings, writer, MagicMock(), MagicMock()))
+    return _described(central_bank._application, settings=settings, writer=writer)
 
 
-def _described(dispatcher: Any) -> dict[str, Any]:
+def _described(put_together: Callable[..., Any], **known: object) -> dict[str, Any]:
+    """Put an application together, with stand-ins for whatever else it works with."""
+    names = inspect.signature(put_together).parameters
+    dispatcher = put_together(**{name: known.get(name, MagicMock()) for name in names})
     described: dict[str, Any] = dispatcher._app.openapi()
     return described
-
-
-def versions() -> SimpleNamespace:
-    """Return what the pages say they were made from."""
-    return SimpleNamespace(jiaozi=version("jiaozi"))
