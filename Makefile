@@ -44,11 +44,12 @@ demo: setup  ## play the whole story, then keep serving until Ctrl-C
 test: setup .venv-cose/.stamp .softhsm/.stamp  ## run every test
 	$(BIN)/pytest -n $(WORKERS) --dist loadfile
 
-check: setup  ## lint, types, package borders
+check: setup  ## lint, types, package borders, pages made from code
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m docs.make --check
 
 format: setup  ## put the code in its form
 	$(BIN)/ruff check --fix .
@@ -62,7 +63,7 @@ chaos: setup  ## the long chaos tests
 	$(BIN)/pytest -m chaos --timeout 1800
 
 docs: setup  ## renew the pages that are made from code
-	$(BIN)/python docs/make_errors.py
+	$(BIN)/python -m docs.make
 
 lock: setup  ## renew the lock files
 	$(UV_COMPILE) --upgrade pyproject.toml -o requirements.txt
