@@ -38,7 +38,7 @@ from jiaozi.protocol.numbers import AccountNumber
 from jiaozi.protocol.order_types import ORDER_TYPES, Holder, OrderType
 from jiaozi.protocol.orders import Leg, OrderHead, sign_order
 from jiaozi.protocol.refusals import SETTLED
-from jiaozi.protocol.suites import Ed25519Signer
+from jiaozi.protocol.suites import Ed25519Signer, Signer
 from jiaozi.storage.database import Database
 
 START_MS = 1_780_000_000_000
@@ -104,7 +104,7 @@ class Keys:
 
 def certified(
     use: Use,
-    signer: Ed25519Signer,
+    signer: Signer,
     operator: int = 0,
     *,
     person: bytes | None = None,

@@ -13,6 +13,7 @@ class Wait(StrEnum):
     OTHER_WRITER = "other_writer"
     GENESIS = "genesis"
     RULEBOOK = "rulebook"
+    BLOCK_KEY = "block_key"
     INVARIANT = "invariant"
 
 

@@ -227,7 +227,7 @@ class Writer:
                 async with self._database.connection() as connection:
                     await self._lead_with(connection)
             except (StorageUnavailable, KeyStoreError, NotLeading) as error:
-                self.waits_for = error.wait if isinstance(error, NotLeading) else Wait.DATABASE
+                self.waits_for = _wait_of(error)
                 _log.warning("writer_waits", wait=self.waits_for.value, reason=str(error))
             except Exception as error:
                 # Whatever it is, it was not foreseen, so nothing more may be written.
@@ -249,6 +249,7 @@ class Writer:
             raise NotLeading("this database has no genesis", Wait.GENESIS)
         control = await store.load_control(connection, self._genesis)
         _check_library(control)
+        self._signers.at(control, max(tip.time_ms, self._clock_ms()))
         await connection.execute(store.SQL.prepare_changes)
         await connection.execute(store.SQL.plan_by_key)
         due_ms = await connection.fetchval(store.SQL.next_due)
@@ -421,6 +422,16 @@ async def _make_durable(connection: Connection, timeout_s: float) -> None:
     await transaction.start()
     await connection.execute(store.SQL.write_barrier)
     await commit(connection, transaction, timeout_s=timeout_s)
+
+
+def _wait_of(error: StorageUnavailable | KeyStoreError | NotLeading) -> Wait:
+    match error:
+        case NotLeading(wait=wait):
+            return wait
+        case KeyStoreError():
+            return Wait.BLOCK_KEY
+        case _:
+            return Wait.DATABASE
 
 
 def _check_library(control: Control) -> None:
