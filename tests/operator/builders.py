@@ -24,6 +24,7 @@ from jiaozi.operator.wiring import Operator, OperatorSettings, open_operator
 from jiaozi.protocol.domains import NetworkId
 from jiaozi.protocol.numbers import AccountNumber
 from jiaozi.protocol.suites import Ed25519Signer
+from jiaozi.service.keys import KdfCost
 from jiaozi.service.server import listening
 from jiaozi.storage.database import Database
 from tests.operator.clock import Clock
@@ -51,6 +52,7 @@ def operator_keys(keys: Keys, operator: int = OPERATOR) -> OperatorKeys:
         transport=keys.transport(operator),
         wrapping={1: b"w" * 32}.__getitem__,
         lookup=b"l" * 32,
+        pepper=b"p" * 32,
     )
 
 
@@ -170,6 +172,7 @@ def settings_for(registry: FakeRegistry, dsn: str, **changes: object) -> Operato
         registry_url=registry.url,
         keys=operator_keys(registry.keys),
         demo=True,
+        pin_cost=KdfCost(memory_kib=8, passes=1, lanes=1),
         now_ms=registry.clock,
     )
     return replace(settings, **changes)  # type: ignore[arg-type]

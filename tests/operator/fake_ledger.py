@@ -205,6 +205,8 @@ class FakeLedger:
                 return (int(Code.ACCOUNT_EXISTS),)
             self.accounts[number] = FakeAccount(number, order.body["key"], 0, order.body)
             return SETTLED
+        if (above := self._second_factor(order)) is not None:
+            return (int(Code.SECOND_FACTOR_REQUIRED), above)
         if order.type in (OrderType.SET_CLASS, OrderType.OPERATOR_FREEZE):
             account = self.accounts[order.body["number"]]
             if order.type is OrderType.SET_CLASS:
@@ -222,6 +224,13 @@ class FakeLedger:
             self.accounts[leg.debit].balance_fen -= leg.amount
             self.accounts[leg.credit].balance_fen += leg.amount
         return SETTLED
+
+    def _second_factor(self, order: Order) -> int | None:
+        """The amount above which an order lacks a second signature."""
+        if order.type is not OrderType.PAYMENT or len(order.keys) > 1:
+            return None
+        above = self.accounts[order.scope].body.get("second_factor_above_fen")
+        return above if above is not None and order.total_fen > above else None
 
     def _entries(self, operator: int, orders: Sequence[tuple[Order, Outcome]]) -> list[Entry]:
         entries = []

@@ -15,7 +15,7 @@ from jiaozi.protocol.ids import new_order_id
 from jiaozi.protocol.legs import Leg
 from jiaozi.protocol.numbers import AccountNumber, format_number
 from jiaozi.protocol.order_types import OrderType
-from jiaozi.protocol.orders import OrderHead, sign_order
+from jiaozi.protocol.orders import OrderHead, parse, sign_order
 from jiaozi.protocol.suites import Ed25519Signer
 from tests.operator.clock import Clock
 
@@ -121,6 +121,15 @@ class Holder(Caller):
         return {
             "submission": base64.b64encode(submission).decode(),
             "deposit_id": self.deposit_id,
+        }
+
+    def countersigning(self, order: bytes, pin: str) -> dict[str, Any]:
+        """The body that asks for the operator's signature under an order."""
+        parsed = parse(order)
+        return {
+            "payload": base64.b64encode(parsed.message.payload).decode(),
+            "legs": [base64.b64encode(each.encoded()).decode() for each in parsed.legs],
+            "pin": pin,
         }
 
 

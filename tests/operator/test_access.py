@@ -25,6 +25,10 @@ PUBLIC = {
     "/healthz", "/metrics", "/v1/network", "/v1/registrations", "/v1/orders", "/v1/demo/deposits",
     "/v1/statements/check",
 }  # fmt: skip
+PIN = "602817"
+BY_SESSION = {"/v1/sessions", "/v1/sessions/challenges", "/v1/sessions/current"}
+STREAMS = {"/v1/wallets/{number}/events"}
+"""Who reads them is shown in test_sessions.py and test_notices.py."""
 ROUTES = [
     ("GET", "/v1/wallets/{number}", None),
     ("GET", "/v1/wallets/{number}/history", None),
@@ -37,6 +41,8 @@ ROUTES = [
     ("GET", "/v1/wallets/{number}/accesses", None),
     ("POST", "/v1/wallets/{number}/exchanges", "exchange"),
     ("POST", "/v1/wallets/{number}/redemptions", "redemption"),
+    ("POST", "/v1/wallets/{number}/pin", "pin"),
+    ("POST", "/v1/wallets/{number}/countersignatures", "countersigning"),
     ("PUT", "/v1/wallets/{number}/class", "class"),
     ("GET", "/v1/wallets/{number}/sub-wallets", None),
     ("POST", "/v1/wallets/{number}/sub-wallets", "sub_wallet"),
@@ -72,6 +78,10 @@ class Case:
                 return {"exchange_id": exchange_id, "deposit_id": deposit_id, "amount_fen": 1}
             case "redemption":
                 return self.owner.redemption(self.owner.redeem_order(1))
+            case "pin":
+                return {"change_id": "00" * 16, "pin": PIN}
+            case "countersigning":
+                return self.owner.countersigning(self.owner.payment(self.stranger.number, 1), PIN)
             case "opening":
                 return self.opening
             case "class":
@@ -138,7 +148,7 @@ async def test_a_request_is_signed_by_the_key_that_it_names(
 async def test_every_other_route_is_public_on_purpose(case: Case) -> None:
     schema = (await case.world.http.get("/openapi.json")).json()
     signed = {template.partition("?")[0] for _, template, _ in [*ROUTES, *SIGNED_WITHOUT_NUMBER]}
-    assert schema["paths"].keys() == PUBLIC | signed
+    assert schema["paths"].keys() == PUBLIC | signed | BY_SESSION | STREAMS
 
 
 async def test_a_wallet_that_does_not_exist_is_refused_like_one_that_does(case: Case) -> None:

@@ -17,6 +17,7 @@ from jiaozi.protocol.numbers import format_number
 from jiaozi.service.files import write_whole
 from tests.operator.builders import OperatorWorld, new_phone
 from tests.operator.holders import Holder
+from tests.operator.test_sessions import log_in
 from tests.operator.under import open_sub_wallet
 
 DOCUMENT = {"type": "passport", "number": "E12345678", "name": "Ada 王", "country": "SGP"}
@@ -44,6 +45,12 @@ async def busy_holder(world: OperatorWorld) -> Holder:
     sub = await open_sub_wallet(world, holder)
     await holder.ask("PUT", f"{holder.path}/sub-wallets/{sub.key_id}/platforms/{sub.key_id}")
     await holder.redeem(holder.redeem_order(50))
+    pin = {"change_id": "00" * 16, "pin": "602817"}
+    assert (await holder.ask("POST", f"{holder.path}/pin", pin)).status_code == 200
+    body = holder.countersigning(holder.redeem_order(1), "602817")
+    answer = await holder.ask("POST", f"{holder.path}/countersignatures", body)
+    assert answer.status_code == 200
+    await log_in(holder)
     await world.until_followed()
     return holder
 

@@ -32,6 +32,7 @@ UNITS = (
     "leg",
     "signers_needed",
     "signers_found",
+    "tries_left",
 )
 
 

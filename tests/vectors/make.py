@@ -15,6 +15,7 @@ from jiaozi.protocol.daily_statement import STATEMENT_BYTES_MAX, sign_statement
 from jiaozi.protocol.domains import NO_NETWORK, Domain, external_aad
 from jiaozi.protocol.equivocation import find_contradiction
 from jiaozi.protocol.genesis import GENESIS_BYTES_MAX, read_genesis
+from jiaozi.protocol.login import Login, Purpose, sign_login
 from jiaozi.protocol.order_types import LEGS_MAX, OrderType
 from jiaozi.protocol.orders import Leg, Order, leg_hash, parse
 from jiaozi.protocol.refusals import Code, Refusal
@@ -293,12 +294,36 @@ def numbers_and_ids() -> Document:
     }  # fmt: skip
 
 
+def logins() -> Document:
+    """A login as a wallet signs it."""
+    login = Login(
+        operator=OPERATOR,
+        wallet=ALICE,
+        origin="https://a.wallet.localhost",
+        purpose=Purpose.READ,
+        challenge=bytes(range(60)),
+    )
+    return {
+        "network": NETWORK.hex(),
+        "external_aad": external_aad(Domain.LOGIN, NETWORK).hex(),
+        "seed": seed_of(builders.WALLET_SEED).hex(),
+        "operator": login.operator,
+        "wallet": numbers.format_number(login.wallet),
+        "origin": login.origin,
+        "purpose": int(login.purpose),
+        "challenge": login.challenge.hex(),
+        "payload": login.payload.hex(),
+        "login": sign_login(login, builders.signer_of(builders.WALLET_SEED), NETWORK).hex(),
+    }
+
+
 FILES: dict[str, Callable[[], Document]] = {
     "orders.json": orders,
     "refusals.json": refusals,
     "proofs.json": proofs,
     "merkle.json": trees,
     "numbers.json": numbers_and_ids,
+    "logins.json": logins,
     "statements.json": statements,
 }
 

@@ -27,6 +27,7 @@ def main(code: int, dsn: str, registry_url: str) -> None:
             transport=signer(f"transport/{code}"),
             wrapping=lambda _: bytes(32),
             lookup=bytes(32),
+            pepper=bytes(32),
         ),
         demo=True,
     )

@@ -54,8 +54,9 @@ def keys_command(
 ) -> None:
     """Make an operator's keys; the public ones go to the central bank to be certified.
 
-    Beside the three signing keys are two secrets for personal data. Keep copies of all of them,
-    away from the database and its backups: without wrapping.secret the data cannot be read.
+    Beside the three signing keys are three secrets, for personal data and PINs. Keep copies of all
+    of them, away from the database and its backups: without wrapping.secret the data cannot be
+    read.
     """
     with failures_told(as_json=as_json):
         store = open_store(key_store or str(keys), lambda: passphrase(passphrase_file, is_new=True))
@@ -147,6 +148,7 @@ def _settings(asked: OperatorConfiguration) -> OperatorSettings:
         network_id=None if asked.network_id is None else _network_id(asked.network_id),
         sms=None if asked.sms_url is None else HttpSms(asked.sms_url),
         demo=asked.demo,
+        wallet_origin=asked.wallet_origin,
         batch_limits=asked.batch_limits,
         rates=asked.rates,
         database_connections_max=asked.database_connections_max,

@@ -6,6 +6,7 @@ from pathlib import Path
 from jiaozi.operator.gateway.batch import BatchLimits
 from jiaozi.operator.rates import OperatorRates
 from jiaozi.operator.registry.client import ANSWER_TIMEOUT_S
+from jiaozi.operator.wiring import DEFAULT_WALLET_ORIGIN
 from jiaozi.protocol.numbers import OPERATOR_CODE_MAX
 from jiaozi.service.rates import Rate
 from jiaozi.service.server import CONNECTIONS_MAX, DRAIN_TIMEOUT_S
@@ -39,6 +40,10 @@ class OperatorConfiguration:
     )
     sms_url: str | None = setting("Takes codes as a POST of {phone, code} in JSON.", default=None)
     demo: bool = setting("Tell codes in the answer; give deposits to whoever asks.", default=False)
+    wallet_origin: str = setting(
+        "Where browsers show the wallet, as https://HOST; sessions are for its pages alone.",
+        default=DEFAULT_WALLET_ORIGIN,
+    )
     host: str = setting("Address to listen on.", default="127.0.0.1")
     port: int = setting("0 takes a free one.", default=10241, at_least=0, at_most=65_535)
     log_level: LogLevel = setting("The least severe lines written.", default=LogLevel.INFO)

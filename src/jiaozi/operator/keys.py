@@ -1,4 +1,4 @@
-"""An operator's keys: three that sign, and those that protect personal data.
+"""An operator's keys: three that sign, and the secrets that guard what its database holds.
 
 ==================  ===========================================================================
 file                what it does
@@ -9,6 +9,7 @@ transport.key       signs requests to the registry
 wrapping.secret     wraps the data keys of personal data (privacy/wrapping.py); those that take its
                     place are wrapping-2.secret, wrapping-3.secret, …
 lookup.secret       finds phones and documents by their digest
+pepper.secret       keeps PINs from being guessed by who has the database (second_factor/)
 ==================  ===========================================================================
 
 The signing keys lie in encrypted files or in a hardware module; their successors are certify-2 and
@@ -37,7 +38,7 @@ KEY_NAMES: Mapping[Use, str] = {
 }
 """The signing keys by the use that they are certified for."""
 
-_WRAPPING, _LOOKUP = "wrapping", "lookup"
+_WRAPPING, _LOOKUP, _PEPPER = "wrapping", "lookup", "pepper"
 
 
 class WrappingFiles:
@@ -84,6 +85,7 @@ class OperatorKeys:
     transport: Signer
     wrapping: Callable[[int], bytes] = field(repr=False)
     lookup: bytes = field(repr=False)
+    pepper: bytes = field(repr=False)
     rotating: tuple[RotatingKey, ...] = ()
     """Those of the signing keys that change while the operator serves."""
 
@@ -96,7 +98,7 @@ def create_keys(store: KeyStore, directory: Path) -> dict[Use, bytes]:
     """
     public = {use: store.create(name).public_key for use, name in KEY_NAMES.items()}
     make_directory(directory)
-    for name in (_wrapping_name(FIRST), _LOOKUP):
+    for name in (_wrapping_name(FIRST), _LOOKUP, _PEPPER):
         write_whole(_secret_path(directory, name), secrets.token_bytes(KEY_LENGTH))
     return public
 
@@ -117,6 +119,7 @@ def load_keys(store: KeyStore, directory: Path) -> OperatorKeys:
         transport=transport,
         wrapping=wrapping,
         lookup=load_lookup(directory),
+        pepper=_read_secret(directory, _PEPPER),
         rotating=rotating,
     )
 

@@ -30,6 +30,8 @@ from jiaozi.operator.identity import Identity, IdentityParts, identity_of
 from jiaozi.operator.keys import OperatorKeys
 from jiaozi.operator.life.carriage import Carriage
 from jiaozi.operator.life.store import load_carriage
+from jiaozi.operator.notices.listen import Notices
+from jiaozi.operator.notices.streams import StreamLimits, Streams
 from jiaozi.operator.privacy.export import ExportPerson
 from jiaozi.operator.privacy.retention import DestroyAtTerm
 from jiaozi.operator.privacy.upkeep import KeepPrivacy
@@ -41,13 +43,21 @@ from jiaozi.operator.registry.settle import SettleOrder
 from jiaozi.operator.resume import Resolver
 from jiaozi.operator.rotate_keys import RotateKeys
 from jiaozi.operator.screening.model import NoScreening, Screening
+from jiaozi.operator.second_factor.check_pin import CheckPin
+from jiaozi.operator.second_factor.countersign import Countersign
+from jiaozi.operator.second_factor.set_pin import SetPin
+from jiaozi.operator.second_factor.stretching import PIN_COST, PinStretching
+from jiaozi.operator.sessions.log_in import LogIn, challenge_key
 from jiaozi.operator.statements.catch_up import CatchUp
 from jiaozi.operator.statements.issue import IssueStatement
 from jiaozi.operator.wallets.open import OpenWallet
 from jiaozi.protocol.domains import NetworkId
 from jiaozi.protocol.refusals import Code, refuse
+from jiaozi.service.keys import KdfCost
 from jiaozi.storage.database import Database
 from jiaozi.storage.migrations import migrate
+
+DEFAULT_WALLET_ORIGIN = "https://a.wallet.localhost"
 
 _log = structlog.get_logger("jiaozi.operator")
 
@@ -67,6 +77,7 @@ class OperatorSettings:
         source_codes_max: Codes within an hour for one address; not counted in demo mode, where all
             come from one machine.
         registry_timeout_s: How long an answer of the registry may take.
+        wallet_origin: Where browsers show the wallet: sessions are for its pages alone.
     """
 
     code: int
@@ -85,6 +96,9 @@ class OperatorSettings:
     database_connections_max: int = 8
     statement_timeout_ms: int = 30_000
     registry_timeout_s: float = ANSWER_TIMEOUT_S
+    wallet_origin: str = DEFAULT_WALLET_ORIGIN
+    pin_cost: KdfCost = PIN_COST
+    stream_limits: StreamLimits = field(default_factory=StreamLimits)
     now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000
 
 
@@ -115,6 +129,11 @@ class Operator:
     holder_name: HolderName
     export_person: ExportPerson
     keep_privacy: KeepPrivacy
+    set_pin: SetPin
+    countersign: Countersign
+    log_in: LogIn
+    notices: Notices
+    wallet_origin: str
     now_ms: Callable[[], int]
 
     async def deposits_of(self, wallet: int) -> list[Deposit]:
@@ -164,11 +183,13 @@ async def open_operator(settings: OperatorSettings) -> AsyncIterator[Operator]:
             timeout_s=settings.registry_timeout_s,
         ) as registry:
             batcher = Batcher(registry.submit, settings.batch_limits)
+            stretching = PinStretching(settings.keys.pepper, settings.pin_cost)
             try:
                 yield _put_together(
-                    settings, joined, database, wrapping, registry, batcher, carriage
+                    settings, joined, database, wrapping, registry, batcher, carriage, stretching
                 )
             finally:
+                stretching.close()
                 await batcher.close()
 
 
@@ -202,6 +223,7 @@ def _put_together(
     registry: RegistryClient,
     batcher: Batcher,
     carriage: Carriage,
+    stretching: PinStretching,
 ) -> Operator:
     keys, now_ms, network = settings.keys, settings.now_ms, joined.network
     privacy = Privacy(wrapping=wrapping, lookup_key=keys.lookup, now_ms=now_ms)
@@ -246,6 +268,7 @@ def _put_together(
         settle=settle,
         now_ms=now_ms,
     )
+    check_pin = CheckPin(database=database, stretching=stretching, now_ms=now_ms)
     return Operator(
         code=settings.code,
         demo=settings.demo,
@@ -302,6 +325,27 @@ def _put_together(
             wrapping=wrapping,
             destroy_at_term=DestroyAtTerm(database=database, now_ms=now_ms),
         ),
+        set_pin=SetPin(
+            database=database, stretching=stretching, check_pin=check_pin, now_ms=now_ms
+        ),
+        countersign=Countersign(
+            network=network.id,
+            database=database,
+            stretching=stretching,
+            check_pin=check_pin,
+            certify=keys.certify,
+            now_ms=now_ms,
+        ),
+        log_in=LogIn(
+            operator=settings.code,
+            network=network.id,
+            origin=settings.wallet_origin,
+            database=database,
+            key=challenge_key(keys.lookup),
+            now_ms=now_ms,
+        ),
+        notices=Notices(database=database, streams=Streams(settings.stream_limits)),
+        wallet_origin=settings.wallet_origin,
         now_ms=now_ms,
     )
 

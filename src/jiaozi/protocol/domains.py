@@ -19,6 +19,7 @@ class Domain(Enum):
     CERTIFICATE = b"jiaozi/certificate/1"
     ORDER = b"jiaozi/order/1"
     HEADER = b"jiaozi/header/1"
+    LOGIN = b"jiaozi/login/1"
     DAILY_STATEMENT = b"jiaozi/daily-statement/1"
     WALLET_STATEMENT = b"jiaozi/wallet-statement/1"
     ATTESTATION = b"jiaozi/attestation/1"

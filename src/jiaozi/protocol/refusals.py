@@ -116,6 +116,17 @@ class Code(IntEnum):
     CLASS_CHANGE_UNDER_WAY = 207
     SIGNATORY_NEEDED = 208
 
+    PIN_WRONG = 210
+    PIN_LOCKED = 211
+    PIN_MISSING = 212
+    PIN_UNFIT = 213
+    PIN_EXISTS = 214
+    NOT_COUNTERSIGNED = 215
+
+    LOGIN_INVALID = 220
+    ORIGIN_FOREIGN = 221
+    SESSION_ENDED = 222
+    TOO_MANY_STREAMS = 223
     STATEMENT_NOT_READY = 240
     NAME_NOT_PROVEN = 241
 
@@ -282,6 +293,26 @@ CATALOGUE: Mapping[Code, Entry] = {
     Code.SIGNATORY_NEEDED: Entry(
         _A, "One of the company's signatories has to do this, and one of them has to remain."
     ),
+    Code.PIN_WRONG: Entry(_A, "The PIN is wrong.", ("tries_left",)),
+    Code.PIN_LOCKED: Entry(
+        _A, "The PIN was wrong too often and is locked until then.", ("unlock_time_ms",)
+    ),
+    Code.PIN_MISSING: Entry(_A, "The wallet has no PIN yet; set one first."),
+    Code.PIN_UNFIT: Entry(
+        _A,
+        "A PIN is 6 to 12 digits: no run, no repetition, three different digits at least, and no "
+        "part of the wallet's number.",
+    ),
+    Code.PIN_EXISTS: Entry(_A, "The wallet has a PIN; a new one takes the present one."),
+    Code.NOT_COUNTERSIGNED: Entry(_N, "The operator does not sign orders of this type too."),
+    Code.LOGIN_INVALID: Entry(
+        _A,
+        "The login is used or too old, names another operator, origin, purpose or wallet, or is "
+        "not by the wallet's key; ask for a new challenge.",
+    ),
+    Code.ORIGIN_FOREIGN: Entry(_N, "The request comes from another origin than the wallet's."),
+    Code.SESSION_ENDED: Entry(_A, "There is no such session, or it has ended; log in again."),
+    Code.TOO_MANY_STREAMS: Entry(_A, "More event streams than are served at once.", ("limit",)),
     Code.STATEMENT_NOT_READY: Entry(
         _A, "The operator's books have not caught up with the registry; ask again in a moment."
     ),

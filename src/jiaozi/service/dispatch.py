@@ -91,6 +91,7 @@ class Dispatcher:
         body_bytes_max: Largest body for `app`.
         bodies_bytes_max: Largest sum of all bodies under way.
         body_timeout_s: Longest wait for a whole body.
+        on_stop: Ends what would keep requests under way for ever.
     """
 
     def __init__(
@@ -104,6 +105,7 @@ class Dispatcher:
         body_bytes_max: int = BODY_BYTES_MAX,
         bodies_bytes_max: int = BODIES_BYTES_MAX,
         body_timeout_s: float = BODY_TIMEOUT_S,
+        on_stop: Callable[[], None] = lambda: None,
     ) -> None:
         self._app = app
         self._hot = dict(hot)
@@ -114,6 +116,7 @@ class Dispatcher:
         self._body_bytes_max = body_bytes_max
         self._budget = Budget(bodies_bytes_max)
         self._body_timeout_s = body_timeout_s
+        self.stop = on_stop
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; other kinds of connection are let go."""

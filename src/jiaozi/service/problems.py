@@ -108,6 +108,16 @@ STATUS: Mapping[Code, int] = {
     Code.SIGNATORY_NEEDED: 403,
     Code.STATEMENT_NOT_READY: 503,
     Code.NAME_NOT_PROVEN: 409,
+    Code.PIN_WRONG: 403,
+    Code.PIN_LOCKED: 403,
+    Code.PIN_MISSING: 409,
+    Code.PIN_UNFIT: 422,
+    Code.PIN_EXISTS: 409,
+    Code.NOT_COUNTERSIGNED: 422,
+    Code.LOGIN_INVALID: 403,
+    Code.ORIGIN_FOREIGN: 403,
+    Code.SESSION_ENDED: 401,
+    Code.TOO_MANY_STREAMS: 429,
 }
 
 
@@ -184,7 +194,7 @@ def _headers(refusal: Refusal) -> tuple[tuple[str, str], ...]:
             return (("retry-after", str(max(wait_s, 1))),)
         case Code.UNAVAILABLE | Code.UNKNOWN:
             return (("retry-after", str(RETRY_AFTER_S)),)
-        case Code.REQUEST_UNSIGNED | Code.REQUEST_SIGNATURE_INVALID:
+        case Code.REQUEST_UNSIGNED | Code.REQUEST_SIGNATURE_INVALID | Code.SESSION_ENDED:
             return (("www-authenticate", "Signature"),)
         case _:
             return ()

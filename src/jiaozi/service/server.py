@@ -26,7 +26,7 @@ from granian.constants import Interfaces
 from granian.log import LogLevels
 from granian.server.embed import Server
 
-from jiaozi.service.dispatch import AsgiApp
+from jiaozi.service.dispatch import AsgiApp, Dispatcher
 
 __all__ = ["AddressInUse", "ServerStopped", "listening", "run_party"]
 
@@ -162,6 +162,8 @@ async def listening(
     try:
         yield Listening(f"http://{url_host}:{reserved_port}", serving)
     finally:
+        if isinstance(app, Dispatcher):
+            app.stop()
         server.stop()  # type: ignore[no-untyped-call]
         await _drain(serving, drain_timeout_s)
 

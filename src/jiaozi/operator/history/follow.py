@@ -16,8 +16,11 @@ from jiaozi.operator.history.model import Told
 from jiaozi.operator.history.store import FeedPosition
 from jiaozi.operator.life import store as life
 from jiaozi.operator.life.carriage import Carriage
+from jiaozi.operator.notices.store import tell_history
 from jiaozi.operator.registry.client import RegistryClient
 from jiaozi.operator.registry.model import Decided
+from jiaozi.operator.sessions.end import end_sessions
+from jiaozi.operator.sessions.model import ENDS_SESSIONS
 from jiaozi.operator.wallets import store as wallets
 from jiaozi.operator.wallets.model import state_after
 from jiaozi.protocol.feed import FeedBlock, Head, read_block
@@ -114,6 +117,8 @@ class FollowFeed:
                 return
             told = gathered.told
             await store.add_lines(connection, told.lines)
+            if told.lines:
+                await tell_history(connection)
             for opening in told.openings:
                 state = state_after(Decided(opening.outcome))
                 await wallets.finish_opening(
@@ -121,6 +126,8 @@ class FollowFeed:
                 )
             for event in told.events:
                 await life.take_event(connection, event)
+                if event.event.order_type in ENDS_SESSIONS:
+                    await end_sessions(connection, event.event.wallet)
             await life.take_reassignments(connection, self.carriage.operator, told.reassigned)
 
 

@@ -18,10 +18,15 @@ from jiaozi.operator.http.deposits import demo_routes, deposit_routes
 from jiaozi.operator.http.history import history_routes
 from jiaozi.operator.http.identity import identity_routes
 from jiaozi.operator.http.network import network_routes
+from jiaozi.operator.http.notices import notice_routes
 from jiaozi.operator.http.orders import ORDERS_BYTES_MAX, ORDERS_OPERATION, TakeOrders
 from jiaozi.operator.http.privacy import privacy_routes
+from jiaozi.operator.http.readers import Readers, WalletOrigin
+from jiaozi.operator.http.second_factor import second_factor_routes
+from jiaozi.operator.http.sessions import session_routes
 from jiaozi.operator.http.statements import statement_routes
 from jiaozi.operator.http.wallets import wallet_routes
+from jiaozi.operator.sessions import store as sessions
 from jiaozi.operator.wiring import Operator, OperatorSettings, open_operator, working
 from jiaozi.protocol.refusals import Code, refuse
 from jiaozi.service.application import new_application
@@ -65,6 +70,7 @@ async def at_work(operator: Operator) -> AsyncIterator[AsgiApp]:
         operator.registry.block_keys.follow(),
         operator.keep_privacy.follow_keys(),
         operator.keep_privacy.keep_terms(),
+        operator.notices.run(),
         _forget(operator, access),
     )
     await operator.rotate_keys.look()
@@ -82,12 +88,13 @@ async def at_work(operator: Operator) -> AsyncIterator[AsgiApp]:
 
 
 async def _forget(operator: Operator, access: Access) -> None:
-    """Drop used nonces, and registrations that came to nothing, from time to time."""
+    """Drop used nonces, ended sessions and registrations that came to nothing, now and then."""
     while True:
         try:
             await access.forget()
             async with operator.database.connection() as connection:
                 await customers.forget_registrations(connection, operator.now_ms())
+                await sessions.forget(connection, operator.now_ms())
         except StorageUnavailable as error:
             _log.warning("not_forgotten", problem=str(error))
         await asyncio.sleep(_FORGET_PERIOD_S)
@@ -104,6 +111,14 @@ def _application(
             raise refuse(Code.UNAVAILABLE)
         await operator.check_reachable()
 
+    origin = WalletOrigin(operator.wallet_origin)
+    readers = Readers(
+        operator.database,
+        operator.joined.network.id,
+        operator.now_ms,
+        operator.limits,
+        origin=origin,
+    )
     app = new_application(
         "Jiaozi operator",
         summary="Wallets, payments, deposits and their exchange, for holders.",
@@ -114,10 +129,13 @@ def _application(
     )
     app.include_router(network_routes(operator))
     app.include_router(customer_routes(operator, access))
-    app.include_router(wallet_routes(operator, access))
+    app.include_router(wallet_routes(operator, readers))
     app.include_router(identity_routes(operator, access))
-    app.include_router(history_routes(operator, access))
+    app.include_router(history_routes(operator, readers))
     app.include_router(statement_routes(operator, access))
+    app.include_router(notice_routes(operator, readers))
+    app.include_router(session_routes(operator, origin))
+    app.include_router(second_factor_routes(operator, access))
     app.include_router(deposit_routes(operator, access))
     app.include_router(privacy_routes(operator, access))
     if operator.demo and isinstance(operator.core, LedgerCore):
@@ -130,4 +148,5 @@ def _application(
         registry=figures,
         addresses=operator.limits.addresses,
         proxies=operator.limits.proxies,
+        on_stop=operator.notices.streams.close,
     )

@@ -41,6 +41,9 @@ class _Statements:
     exchange: str
     redemption: str
     history_entry: str
+    wallet_pin: str
+    countersignature: str
+    session: str
     access_log: str
     signatory: str
     certify_order: str
@@ -65,6 +68,9 @@ PLAIN: Mapping[str, str] = {
     "exchange": _SQL.exchange,
     "redemption": _SQL.redemption,
     "history_entry": _SQL.history_entry,
+    "wallet_pin": _SQL.wallet_pin,
+    "countersignature": _SQL.countersignature,
+    "session": _SQL.session,
     "access_log": _SQL.access_log,
     "signatory": _SQL.signatory,
     "certify_order": _SQL.certify_order,
@@ -80,6 +86,7 @@ WITHHELD: Mapping[str, str] = {
 ABOUT_NOBODY: Mapping[str, str] = {
     "code_source": "digests of addresses that asked for codes, for an hour",
     "feed_cursor": "how far the feed was read",
+    "login_used": "hashes of challenges, for a minute",
     "network": "the genesis",
     "request_nonce": "hashes of requests, for minutes",
     "schema_migration": "what was applied to the database",

@@ -84,6 +84,23 @@ WHERE wallet = ANY($1::bigint[]) ORDER BY created_ms, order_id;
 SELECT to_jsonb(it)::text AS document FROM history_entry AS it
 WHERE wallet = ANY($1::bigint[]) ORDER BY wallet, height, position, leg;
 
+-- name: wallet_pin
+-- When the wallets' PINs were set and what was tried; never what would help to guess one.
+SELECT to_jsonb(it)::text AS document FROM (
+    SELECT wallet, set_ms, tries, locked_until_ms FROM wallet_pin) AS it
+WHERE wallet = ANY($1::bigint[]) ORDER BY wallet;
+
+-- name: countersignature
+-- Orders of the wallets that the operator signed too.
+SELECT to_jsonb(it)::text AS document FROM countersignature AS it
+WHERE wallet = ANY($1::bigint[]) ORDER BY signed_ms, order_id;
+
+-- name: session
+-- Sessions that read for the wallets.
+SELECT to_jsonb(it)::text AS document FROM (
+    SELECT wallet, public_key, expires_ms FROM session) AS it
+WHERE wallet = ANY($1::bigint[]) ORDER BY expires_ms;
+
 -- name: access_log
 -- Who opened records of the wallets, and why.
 SELECT to_jsonb(it)::text AS document FROM access_log AS it

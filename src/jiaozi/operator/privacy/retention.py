@@ -133,6 +133,9 @@ KEPT: Mapping[str, str] = {
     "signatory": "which wallet is a signatory's; the person is evidence",
     "certify_order": "the registry's blocks say the same",
     "platform_token": "random; the holder takes it back",
+    "wallet_pin": "stretched under a secret; good for nothing without the wallet's key",
+    "countersignature": "the operator's books",
+    "session": "dropped within minutes by itself",
     "history_entry": "the registry's blocks say the same; names nobody once the rest is gone",
 }
 """Tables about holders from which nothing is destroyed, and why."""

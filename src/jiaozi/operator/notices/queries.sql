@@ -1,0 +1,13 @@
+-- Live notices; the history is migrations/0005_history.sql.
+
+-- name: tell
+-- Tell every process of this operator, with the commit.
+SELECT pg_notify('jiaozi_notices', $1);
+
+-- name: newest
+-- How far the histories of some wallets reach.
+SELECT watched.wallet, line.height, line.position, line.leg
+FROM unnest($1::bigint[]) AS watched (wallet)
+CROSS JOIN LATERAL (
+    SELECT height, position, leg FROM history_entry WHERE history_entry.wallet = watched.wallet
+    ORDER BY height DESC, position DESC, leg DESC LIMIT 1) AS line;
