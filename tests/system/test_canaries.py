@@ -242,7 +242,11 @@ class Site:
 
 
 @pytest.fixture
-async def site(postgres: EmbeddedPostgres, spans: InMemorySpanExporter) -> AsyncIterator[Site]:
+async def site(
+    postgres: EmbeddedPostgres,
+    spans: InMemorySpanExporter,
+    capsys: pytest.CaptureFixture[str],  # what is logged goes where it points to by now
+) -> AsyncIterator[Site]:
     configure_logs("both", level="DEBUG")
     async with AsyncExitStack() as stack:
         names = [f"canaries_{name}" for name in ("registry", "operator")]
@@ -302,6 +306,7 @@ async def test_no_word_of_a_person_and_no_secret_is_repeated_anywhere(
     for each in services:
         await walk(each)
     shown = {"logs": "".join(capsys.readouterr())}
+    assert "writer_leads" in shown["logs"]
     shown |= {
         f"figures of the {each.name}": (await each.http.get("/metrics")).text for each in services
     }
