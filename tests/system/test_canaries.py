@@ -201,7 +201,7 @@ async def tell_everything(world: OperatorWorld) -> tuple[Ed25519Signer, str, lis
         caller,
         wallet_class=1,
         evidence={
-            "identity_document": {"type": "passport", "number": NUMBER, "name": NAME},
+            "identity_document": {"type": "resident-identity-card", "number": NUMBER, "name": NAME},
             "deposit_id": deposit_id,
             "counter_attestation": {"branch": BRANCH, "clerk": CLERK},
         },

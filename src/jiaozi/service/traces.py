@@ -25,7 +25,7 @@ from opentelemetry.trace import (
 )
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-__all__ = ["RequestSpan", "call_span", "request_span", "span", "trace_headers"]
+__all__ = ["Traced", "call_span", "request_span", "span", "trace_headers"]
 
 _PARENT = "traceparent"
 _PARENT_LENGTH = 55
@@ -41,7 +41,7 @@ def _tracer() -> Tracer | None:
     return provider.get_tracer("jiaozi")
 
 
-class RequestSpan:
+class Traced:
     """A piece of work while it lasts; without a tracer, nothing."""
 
     __slots__ = ("_counts", "_kind", "_name", "_parent", "_span", "_token", "_tracer")
@@ -95,10 +95,10 @@ class RequestSpan:
             self._span.set_status(StatusCode.ERROR)
 
 
-_OFF = RequestSpan(None, "", SpanKind.INTERNAL)
+_OFF = Traced(None, "", SpanKind.INTERNAL)
 
 
-def request_span(headers: Iterable[tuple[bytes, bytes]]) -> RequestSpan:
+def request_span(headers: Iterable[tuple[bytes, bytes]]) -> Traced:
     """Return the span of a request that came, under the caller's if it names one."""
     tracer = _tracer()
     if tracer is None:
@@ -106,25 +106,25 @@ def request_span(headers: Iterable[tuple[bytes, bytes]]) -> RequestSpan:
     parent = next((value for name, value in headers if name == _PARENT.encode()), b"")
     carrier = {_PARENT: parent.decode("latin-1")} if len(parent) == _PARENT_LENGTH else {}
     under = _propagator.extract(carrier, Context())
-    return RequestSpan(tracer, "request", SpanKind.SERVER, parent=under)
+    return Traced(tracer, "request", SpanKind.SERVER, parent=under)
 
 
-def call_span(method: str, url: str) -> RequestSpan:
+def call_span(method: str, url: str) -> Traced:
     """Return the span of a request to the registry, named without what tells accounts apart."""
     tracer = _tracer()
     if tracer is None:
         return _OFF
     resource = "/".join(url.partition("?")[0].split("/", 3)[:3])
-    return RequestSpan(tracer, f"{method} {resource}", SpanKind.CLIENT)
+    return Traced(tracer, f"{method} {resource}", SpanKind.CLIENT)
 
 
-def span(name: str, **counts: int) -> RequestSpan:
+def span(name: str, **counts: int) -> Traced:
     """Return the span of some work of our own, such as ``span("post batch", orders=12)``."""
     tracer = _tracer()
     if tracer is None:
         return _OFF
     attributes = {f"jiaozi.{each}": count for each, count in counts.items()}
-    return RequestSpan(tracer, name, SpanKind.INTERNAL, counts=attributes)
+    return Traced(tracer, name, SpanKind.INTERNAL, counts=attributes)
 
 
 def trace_headers() -> dict[str, str]:
