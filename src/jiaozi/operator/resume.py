@@ -15,6 +15,8 @@ from jiaozi.operator.deposits.model import CoreContradiction
 from jiaozi.operator.exchange.exchange import ExchangeDeposit
 from jiaozi.operator.exchange.redeem import RedeemToDeposit
 from jiaozi.operator.exchange.store import Due, ExchangeStore
+from jiaozi.operator.life import store as life
+from jiaozi.operator.life.rebind import RebindWallet
 from jiaozi.operator.wallets import store as wallets
 from jiaozi.operator.wallets.certify import CertifyOrders
 from jiaozi.operator.wallets.open import OpenWallet
@@ -42,6 +44,7 @@ class Resolver:
     certify_orders: CertifyOrders
     exchange: ExchangeDeposit
     redeem: RedeemToDeposit
+    rebind: RebindWallet
     now_ms: Callable[[], int]
 
     async def run(self) -> None:
@@ -66,6 +69,9 @@ class Resolver:
             openings = await wallets.due_openings(
                 connection, now_ms=due.now_ms, next_try_ms=due.next_try_ms, limit=due.limit
             )
+            rebinds = await life.due_rebinds(
+                connection, now_ms=due.now_ms, next_try_ms=due.next_try_ms, limit=due.limit
+            )
             certified = await wallets.due_certify_orders(
                 connection, now_ms=due.now_ms, next_try_ms=due.next_try_ms, limit=due.limit
             )
@@ -77,8 +83,10 @@ class Resolver:
             *_each(self.certify_orders.advance, certified, slots),
             *_each(self.exchange.advance, exchanges, slots),
             *_each(self.redeem.advance, redemptions, slots),
+            *_each(self.rebind.advance, rebinds, slots),
         )
-        return len(openings) + len(certified) + len(exchanges) + len(redemptions)
+        found = (openings, certified, exchanges, redemptions, rebinds)
+        return sum(len(each) for each in found)
 
 
 def _each(

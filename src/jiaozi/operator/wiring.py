@@ -29,6 +29,8 @@ from jiaozi.operator.history.verdict import FeedVerdict
 from jiaozi.operator.identity import Identity, IdentityParts, identity_of
 from jiaozi.operator.keys import OperatorKeys
 from jiaozi.operator.life.carriage import Carriage
+from jiaozi.operator.life.freeze import FreezeWallet
+from jiaozi.operator.life.rebind import RebindWallet
 from jiaozi.operator.life.store import load_carriage
 from jiaozi.operator.notices.listen import Notices
 from jiaozi.operator.notices.streams import StreamLimits, Streams
@@ -50,6 +52,7 @@ from jiaozi.operator.second_factor.stretching import PIN_COST, PinStretching
 from jiaozi.operator.sessions.log_in import LogIn, challenge_key
 from jiaozi.operator.statements.catch_up import CatchUp
 from jiaozi.operator.statements.issue import IssueStatement
+from jiaozi.operator.wallets.attest import AttestWallet
 from jiaozi.operator.wallets.open import OpenWallet
 from jiaozi.protocol.domains import NetworkId
 from jiaozi.protocol.refusals import Code, refuse
@@ -122,11 +125,14 @@ class Operator:
     identity: Identity
     exchange: ExchangeDeposit
     redeem: RedeemToDeposit
+    rebind: RebindWallet
+    freeze: FreezeWallet
     resolver: Resolver
     follow_feed: FollowFeed
     read_history: ReadHistory
     issue_statement: IssueStatement
     holder_name: HolderName
+    attest_wallet: AttestWallet
     export_person: ExportPerson
     keep_privacy: KeepPrivacy
     set_pin: SetPin
@@ -268,6 +274,16 @@ def _put_together(
         settle=settle,
         now_ms=now_ms,
     )
+    certifier = identity.open_wallet.certifier
+    rebind = RebindWallet(
+        database=database,
+        privacy=privacy,
+        prove_phone=identity.open_wallet.prove_phone,
+        certifier=certifier,
+        orders=identity.certify_orders,
+        registry=registry,
+        now_ms=now_ms,
+    )
     check_pin = CheckPin(database=database, stretching=stretching, now_ms=now_ms)
     return Operator(
         code=settings.code,
@@ -297,6 +313,13 @@ def _put_together(
         identity=identity,
         exchange=exchange,
         redeem=redeem,
+        rebind=rebind,
+        freeze=FreezeWallet(
+            database=database,
+            certifier=certifier,
+            orders=identity.certify_orders,
+            now_ms=now_ms,
+        ),
         resolver=Resolver(
             database=database,
             store=store,
@@ -304,6 +327,7 @@ def _put_together(
             certify_orders=identity.certify_orders,
             exchange=exchange,
             redeem=redeem,
+            rebind=rebind,
             now_ms=now_ms,
         ),
         follow_feed=FollowFeed(
@@ -319,6 +343,9 @@ def _put_together(
             now_ms=now_ms,
         ),
         holder_name=HolderName(database=database, privacy=privacy, verifier=settings.verifier),
+        attest_wallet=AttestWallet(
+            operator=settings.code, network=network.id, certify=keys.certify, now_ms=now_ms
+        ),
         export_person=ExportPerson(database=database, privacy=privacy, now_ms=now_ms),
         keep_privacy=KeepPrivacy(
             database=database,

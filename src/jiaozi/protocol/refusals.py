@@ -116,6 +116,8 @@ class Code(IntEnum):
     CLASS_CHANGE_UNDER_WAY = 207
     SIGNATORY_NEEDED = 208
 
+    REBIND_NOT_PROVEN = 230
+
     PIN_WRONG = 210
     PIN_LOCKED = 211
     PIN_MISSING = 212
@@ -292,6 +294,9 @@ CATALOGUE: Mapping[Code, Entry] = {
     ),
     Code.SIGNATORY_NEEDED: Entry(
         _A, "One of the company's signatories has to do this, and one of them has to remain."
+    ),
+    Code.REBIND_NOT_PROVEN: Entry(
+        _A, "What was shown does not prove that this wallet is yours: come to a counter."
     ),
     Code.PIN_WRONG: Entry(_A, "The PIN is wrong.", ("tries_left",)),
     Code.PIN_LOCKED: Entry(

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from jiaozi.operator.history import store
+from jiaozi.operator.life import store as life
 from jiaozi.operator.registry.model import Decided, StoredOrder, Undecided, Verdict
 from jiaozi.protocol import numbers
 from jiaozi.protocol.orders import parse
@@ -24,6 +25,9 @@ class FeedVerdict:
         """
         async with self.database.connection() as connection:
             position = await store.read_position(connection)
+            place = await life.place_of_order(connection, order.scope, order.identity)
+            if place is not None:
+                return Decided(SETTLED, *place)
             line = None
             for wallet in _wallets(order):
                 line = line or await store.find_order(connection, wallet, order.id, order.identity)

@@ -17,6 +17,7 @@ from jiaozi.operator.http.customers import customer_routes
 from jiaozi.operator.http.deposits import demo_routes, deposit_routes
 from jiaozi.operator.http.history import history_routes
 from jiaozi.operator.http.identity import identity_routes
+from jiaozi.operator.http.life import life_routes
 from jiaozi.operator.http.network import network_routes
 from jiaozi.operator.http.notices import notice_routes
 from jiaozi.operator.http.orders import ORDERS_BYTES_MAX, ORDERS_OPERATION, TakeOrders
@@ -133,6 +134,7 @@ def _application(
     app.include_router(identity_routes(operator, access))
     app.include_router(history_routes(operator, readers))
     app.include_router(statement_routes(operator, access))
+    app.include_router(life_routes(operator, access))
     app.include_router(notice_routes(operator, readers))
     app.include_router(session_routes(operator, origin))
     app.include_router(second_factor_routes(operator, access))

@@ -1,9 +1,14 @@
-"""What an entry of the feed says of a wallet beside its money. Pure."""
+"""What the feed says of a wallet beside its money, and what this operator asks for. Pure."""
 
+from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, NamedTuple
+from uuid import UUID
 
+from jiaozi.protocol.ids import OrderId
 from jiaozi.protocol.order_types import ORDER_TYPES, OrderType
 from jiaozi.protocol.orders import Order
+from jiaozi.protocol.refusals import Outcome
 
 LIFE_TYPES = frozenset(
     each
@@ -48,3 +53,29 @@ def event_of(order: Order, height: int, position: int, time_ms: int) -> ToldEven
         order.body["number"], height, position, int(order.type), order.id, order.identity, time_ms
     )
     return ToldEvent(event, order.body)
+
+
+class RebindState(StrEnum):
+    """Where a rebind stands."""
+
+    REQUESTED = "requested"
+    WAITING = "waiting"
+    OBJECTED = "objected"
+    COMPLETED = "completed"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RebindRecord:
+    """A rebind as its operator records it."""
+
+    id: UUID
+    wallet: int
+    suite: int
+    public_key: bytes
+    state: RebindState
+    request_id: OrderId
+    completion_id: OrderId | None
+    completes_ms: int | None
+    outcome: Outcome | None
+    """Why the registry refused the request, if it did."""

@@ -45,3 +45,61 @@ DELETE FROM carried_operator WHERE code = $1;
 -- name: carried
 -- The failed operators whose wallets are carried here.
 SELECT code FROM carried_operator;
+
+-- name: is_holders
+-- Whether a wallet was opened with a phone, and its holder showed a document if one is named.
+SELECT EXISTS (
+    SELECT FROM wallet WHERE number = $1 AND phone_digest = $2 AND ($3::bytea IS NULL OR EXISTS (
+        SELECT FROM holder_identifier
+        WHERE holder_identifier.holder_id = wallet.holder_id AND kind = 'document' AND digest = $3)));
+
+-- name: add_rebind
+-- A rebind under a registration, which is good for one.
+INSERT INTO rebind (id, registration_id, wallet, suite, public_key, request_id, next_try_ms)
+VALUES ($1, $2, $3, $4, $5, $6, $7)
+ON CONFLICT (registration_id) DO NOTHING RETURNING id;
+
+-- name: find_rebind
+-- One rebind, with the outcome of its request.
+SELECT rebind.id, rebind.wallet, suite, public_key, rebind.state, request_id, completion_id, completes_ms,
+    certify_order.outcome
+FROM rebind JOIN certify_order ON order_id = request_id WHERE rebind.id = $1;
+
+-- name: rebind_of_registration
+-- The rebind that a code began.
+SELECT id FROM rebind WHERE registration_id = $1;
+
+-- name: move_rebind
+-- Where a rebind stands now; what has ended stays so.
+UPDATE rebind SET state = $2, next_try_ms = $3, completes_ms = coalesce($4, completes_ms)
+WHERE id = $1 AND state NOT IN ('completed', 'ended');
+
+-- name: complete_with
+-- The order that is to complete a rebind.
+UPDATE rebind SET completion_id = $2, next_try_ms = $3
+WHERE id = $1 AND state NOT IN ('completed', 'ended');
+
+-- name: due_rebinds
+-- Rebinds to look after; the next look is put off, so that two resolvers share the work.
+UPDATE rebind SET next_try_ms = $2
+WHERE id IN (
+    SELECT id FROM rebind WHERE state NOT IN ('completed', 'ended') AND next_try_ms <= $1
+    ORDER BY next_try_ms LIMIT $3 FOR UPDATE SKIP LOCKED)
+RETURNING id;
+
+-- name: open_rebinds
+-- Rebinds that have not ended, oldest first.
+SELECT id FROM rebind WHERE state NOT IN ('completed', 'ended') ORDER BY created_ms, id;
+
+-- name: event_of_order
+-- Where an order about a wallet stands in the blocks.
+SELECT height, position FROM wallet_event WHERE wallet = $1 AND identity = $2;
+
+-- name: add_freeze
+-- A freeze by this operator.
+INSERT INTO freeze_case (case_id, wallet, order_id, clerk, file_number)
+VALUES ($1, $2, $3, $4, $5);
+
+-- name: lift_freeze
+-- The order that lifts a freeze of this operator's, if it was one.
+UPDATE freeze_case SET lift_id = $2 WHERE case_id = $1;

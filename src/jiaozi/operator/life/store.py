@@ -3,9 +3,12 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import resources
+from uuid import UUID
 
 from jiaozi.operator.life.carriage import Carriage
-from jiaozi.operator.life.model import Event, ToldEvent
+from jiaozi.operator.life.model import Event, RebindRecord, RebindState, ToldEvent
+from jiaozi.operator.registry.model import StoredOrder
+from jiaozi.protocol.ids import OrderId
 from jiaozi.protocol.order_types import OrderType
 from jiaozi.storage.database import Connection
 from jiaozi.storage.queries import load_statements
@@ -23,6 +26,17 @@ class _Statements:
     carry: str
     carry_no_more: str
     carried: str
+    is_holders: str
+    add_rebind: str
+    find_rebind: str
+    rebind_of_registration: str
+    move_rebind: str
+    complete_with: str
+    due_rebinds: str
+    open_rebinds: str
+    event_of_order: str
+    add_freeze: str
+    lift_freeze: str
 
 
 _SQL = load_statements(_Statements, resources.files(__package__) / "queries.sql")
@@ -68,3 +82,100 @@ async def take_reassignments(
     for failed, carrier in reassigned:
         statement = _SQL.carry if carrier == operator else _SQL.carry_no_more
         await connection.execute(statement, failed)
+
+
+async def is_holders(
+    connection: Connection, wallet: int, phone_digest: bytes, document_digest: bytes | None
+) -> bool:
+    """Say whether phone and document are those of a wallet's holder."""
+    found: bool = await connection.fetchval(_SQL.is_holders, wallet, phone_digest, document_digest)
+    return found
+
+
+async def add_rebind(
+    connection: Connection, record: RebindRecord, registration_id: UUID, next_try_ms: int
+) -> bool:
+    """Store a rebind; false when its registration has begun another."""
+    added = await connection.fetchval(
+        _SQL.add_rebind, record.id, registration_id, record.wallet, record.suite,
+        record.public_key, record.request_id, next_try_ms,
+    )  # fmt: skip
+    return added is not None
+
+
+async def find_rebind(connection: Connection, rebind_id: UUID) -> RebindRecord | None:
+    """Return a rebind."""
+    row = await connection.fetchrow(_SQL.find_rebind, rebind_id)
+    if row is None:
+        return None
+    completion, outcome = row["completion_id"], row["outcome"]
+    return RebindRecord(
+        id=row["id"],
+        wallet=row["wallet"],
+        suite=row["suite"],
+        public_key=row["public_key"],
+        state=RebindState(row["state"]),
+        request_id=OrderId(row["request_id"]),
+        completion_id=None if completion is None else OrderId(completion),
+        completes_ms=row["completes_ms"],
+        outcome=None if outcome is None else tuple(outcome),
+    )
+
+
+async def rebind_of_registration(
+    connection: Connection, registration_id: UUID
+) -> RebindRecord | None:
+    """Return the rebind that a code began."""
+    rebind_id = await connection.fetchval(_SQL.rebind_of_registration, registration_id)
+    return None if rebind_id is None else await find_rebind(connection, rebind_id)
+
+
+async def move_rebind(
+    connection: Connection, rebind_id: UUID, state: str, next_try_ms: int, completes_ms: int | None
+) -> None:
+    """Write where a rebind stands."""
+    await connection.execute(_SQL.move_rebind, rebind_id, state, next_try_ms, completes_ms)
+
+
+async def complete_with(
+    connection: Connection, rebind_id: UUID, order_id: OrderId, next_try_ms: int
+) -> None:
+    """Write which order is to complete a rebind."""
+    await connection.execute(_SQL.complete_with, rebind_id, order_id, next_try_ms)
+
+
+async def due_rebinds(
+    connection: Connection, *, now_ms: int, next_try_ms: int, limit: int
+) -> list[UUID]:
+    """Take rebinds to look after."""
+    rows = await connection.fetch(_SQL.due_rebinds, now_ms, next_try_ms, limit)
+    return [row["id"] for row in rows]
+
+
+async def open_rebinds(connection: Connection) -> list[RebindRecord]:
+    """Return the rebinds that have not ended, oldest first."""
+    records = [
+        await find_rebind(connection, row["id"])
+        for row in await connection.fetch(_SQL.open_rebinds)
+    ]
+    return [each for each in records if each is not None]
+
+
+async def place_of_order(
+    connection: Connection, wallet: int, identity: bytes
+) -> tuple[int, int] | None:
+    """Return height and position of a settled order about a wallet."""
+    row = await connection.fetchrow(_SQL.event_of_order, wallet, identity)
+    return None if row is None else (row["height"], row["position"])
+
+
+async def add_freeze(
+    connection: Connection, case: bytes, order: StoredOrder, clerk: str, file_number: str
+) -> None:
+    """Keep who froze a wallet and for which file."""
+    await connection.execute(_SQL.add_freeze, case, order.scope, order.id, clerk, file_number)
+
+
+async def lift_freeze(connection: Connection, case: bytes, order_id: bytes) -> None:
+    """Keep which order lifts a freeze."""
+    await connection.execute(_SQL.lift_freeze, case, order_id)

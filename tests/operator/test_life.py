@@ -1,0 +1,187 @@
+"""rules.md §A at two operators and the real registry: lost keys, freezes, a failed operator."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+
+from jiaozi.central_bank.http.serve import CentralBankSettings, open_central_bank
+from jiaozi.central_bank.registry.block_signers import BlockSigners
+from jiaozi.central_bank.rulebook.model import Delays
+from jiaozi.operator.registry.client import RegistryClient
+from jiaozi.protocol.genesis import read_genesis
+from jiaozi.protocol.order_types import FreezeScope, OrderType
+from jiaozi.protocol.orders import OrderHead, sign_order
+from jiaozi.protocol.refusals import Code
+from jiaozi.protocol.suites import Ed25519Signer
+from jiaozi.service.server import listening
+from jiaozi.storage.embedded import EmbeddedPostgres
+from tests.operator.builders import OperatorWorld, operator_keys, operator_world, until
+from tests.operator.clock import Clock
+from tests.operator.holders import Caller, send_order
+from tests.operator.holders import Holder as Customer
+from tests.operator.test_end_to_end import ISSUED_FEN, RULEBOOK, Registry, _leads
+from tests.registry.builders import OPERATORS, Keys, Orders, make_genesis
+
+QUICK = replace(RULEBOOK, hash=b"quick".ljust(32), delays=Delays(rebind_s=1, unfreeze_s=1))
+NEW = Ed25519Signer(b"new key".ljust(32))
+ONE, TWO = OPERATORS
+
+
+@dataclass
+class Worlds:
+    """Both operators, and officers who act at the registry."""
+
+    here: OperatorWorld
+    there: OperatorWorld
+    orders: Orders
+    officer: RegistryClient
+
+
+@pytest.fixture
+async def worlds(postgres: EmbeddedPostgres) -> AsyncIterator[Worlds]:
+    async with AsyncExitStack() as stack:
+        names = [f"life_{name}" for name in ("registry", *OPERATORS)]
+        dsns = [await postgres.create_database(name) for name in names]
+        for name in names:
+            stack.push_async_callback(postgres.drop_database, name)
+        keys, clock = Keys(), Clock()
+        genesis = make_genesis(keys, rulebook=QUICK)
+        network = read_genesis(genesis)
+        settings = CentralBankSettings(
+            dsn=dsns[0], genesis=genesis, block_signers=BlockSigners([keys.block]),
+            library={QUICK.hash: QUICK}, verifier_processes=0, idle_block_s=0.2,
+        )  # fmt: skip
+        app = await stack.enter_async_context(open_central_bank(settings))
+        server = await stack.enter_async_context(listening(app, drain_timeout_s=1))
+        registry: Any = Registry(server.url, keys, genesis, clock)
+        await until(lambda: _leads(server.url))
+        orders = Orders(keys, network.id, clock)
+        officer = await stack.enter_async_context(
+            RegistryClient(server.url, network=network, signer=keys.officers[0], now_ms=clock)
+        )
+        for code in OPERATORS:
+            funding = [orders.fund_reserve(code, ISSUED_FEN), orders.issue(code, ISSUED_FEN)]
+            assert [each[:2] for each in await officer.submit(funding)] == [[1, [0]], [1, [0]]]
+        here, there = [
+            await stack.enter_async_context(
+                operator_world(dsn, registry, code=code, keys=operator_keys(keys, code))
+            )
+            for code, dsn in zip(OPERATORS, dsns[1:], strict=True)
+        ]
+        yield Worlds(here, there, orders, officer)
+
+
+def by_holder(holder: Customer, order_type: OrderType, **body: int | bytes) -> bytes:
+    head = OrderHead(
+        id=holder.new_id(),  # type: ignore[arg-type]
+        type=order_type,
+        expires_ms=holder.clock() + 60_000,
+    )
+    return sign_order(head, [holder.signer], holder.network, number=holder.number, **body)
+
+
+async def ask_for_new_key(world: OperatorWorld, holder: Customer, phone: str) -> Any:  # noqa: ANN401
+    answer = await world.http.post("/v1/registrations", json={"phone": phone})
+    begun = answer.json()
+    caller = Caller(world.http, world.network, world.clock, NEW, NEW.public_key.hex())
+    body = {
+        "registration_id": begun["registration_id"],
+        "code": begun["demo_code"],
+        "suite": int(NEW.suite),
+        "public_key": NEW.public_key.hex(),
+    }
+    return await caller.ask("POST", f"{holder.path}/rebinds", body)
+
+
+async def state_of(world: OperatorWorld, holder: Customer, rebind_id: str) -> str:
+    caller = Caller(world.http, world.network, world.clock, NEW, NEW.public_key.hex())
+    answer = await caller.ask("GET", f"{holder.path}/rebinds/{rebind_id}")
+    assert answer.status_code == 200, answer.text
+    return str(answer.json()["state"])
+
+
+async def test_a_lost_key_is_replaced_after_the_wait_and_the_new_one_pays(worlds: Worlds) -> None:
+    here = worlds.here
+    lost = await here.open_wallet(deposit_fen=1_000_00)
+    payee = await worlds.there.open_wallet()
+    assert (await lost.exchange(500_00))["state"] == "settled"
+    asked = await ask_for_new_key(here, lost, lost.phone)
+    assert asked.status_code == 202, asked.text
+    assert asked.json()["state"] == "waiting"
+    assert (await lost.pay(payee.number, 1))[:2] == [1, [Code.ACCOUNT_FROZEN]]
+
+    async def is_completed() -> bool:
+        return await state_of(here, lost, asked.json()["rebind_id"]) == "completed"
+
+    await until(is_completed)
+    assert (await lost.pay(payee.number, 1))[:2] == [0, Code.SIGNER_FOREIGN]
+    found = replace(lost, signer=NEW)
+
+    async def is_known() -> bool:
+        return (await found.ask("GET", f"{lost.path}/life")).status_code == 200
+
+    await until(is_known)
+    assert (await found.pay(payee.number, 1))[:2] == [1, [0]]
+    events = (await found.ask("GET", f"{lost.path}/life")).json()["events"]
+    assert [each["type"] for each in events] == ["rebind_complete", "rebind_request"]
+
+
+async def test_the_old_key_objects_and_nothing_completes_by_itself(worlds: Worlds) -> None:
+    here = worlds.here
+    owner = await here.open_wallet(deposit_fen=1_000_00)
+    asked = await ask_for_new_key(here, owner, owner.phone)
+    objection = by_holder(owner, OrderType.REBIND_OBJECT)
+    assert (await send_order(here.http, objection))[:2] == [1, [0]]
+    rebind_id = asked.json()["rebind_id"]
+
+    async def is_objected() -> bool:
+        return await state_of(here, owner, rebind_id) == "objected"
+
+    await until(is_objected)
+    record = await here.operator.registry.account(owner.number)
+    assert record["public_key"] == owner.signer.public_key.hex()
+
+
+async def test_who_proves_nothing_learns_nothing(worlds: Worlds) -> None:
+    here = worlds.here
+    owner, other = await here.open_wallet(), await here.open_wallet()
+    answers = [
+        await ask_for_new_key(here, owner, other.phone),
+        await ask_for_new_key(here, replace(owner, number=owner.number + 10), owner.phone),
+    ]
+    assert {each.json()["code"] for each in answers} == {Code.REBIND_NOT_PROVEN}
+    assert len({each.status_code for each in answers}) == 1
+
+
+async def test_the_operator_freezes_an_amount_under_a_case_and_lifts_it(worlds: Worlds) -> None:
+    here = worlds.here
+    holder, payee = await here.open_wallet(deposit_fen=1_000_00), await worlds.there.open_wallet()
+    await holder.exchange(500_00)
+    case, sent = await here.operator.freeze.freeze(
+        holder.number, FreezeScope.AMOUNT, amount_fen=400_00, clerk="wu-7", file_number="2026/18"
+    )
+    assert sent.outcome == (0,)
+    assert (await holder.pay(payee.number, 100_01))[:2] == [1, [Code.INSUFFICIENT_FUNDS, 100_00]]
+    assert (await here.operator.freeze.lift(holder.number, case)).outcome == (0,)
+    assert (await holder.pay(payee.number, 100_01))[:2] == [1, [0]]
+    async with here.database.connection() as connection:
+        kept = await connection.fetchrow("SELECT clerk, file_number FROM freeze_case")
+    assert tuple(kept) == ("wu-7", "2026/18")
+
+
+async def test_the_holders_of_a_failed_operator_pay_through_its_carrier(worlds: Worlds) -> None:
+    here, there = worlds.here, worlds.there
+    holder, payee = await here.open_wallet(deposit_fen=1_000_00), await there.open_wallet()
+    await holder.exchange(500_00)
+    order = worlds.orders.by_officers(OrderType.REASSIGN, operator=ONE, carrier=TWO)
+    assert [each[:2] for each in await worlds.officer.submit([order])] == [[1, [0]]]
+
+    async def is_carried() -> bool:
+        return there.operator.carriage.carries(holder.number)
+
+    await until(is_carried)
+    assert (await holder.pay(payee.number, 1))[:2] == [0, Code.OTHER_OPERATOR]
+    assert (await send_order(there.http, holder.payment(payee.number, 7)))[:2] == [1, [0]]
