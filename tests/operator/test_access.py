@@ -34,6 +34,7 @@ ROUTES = [
     ("GET", "/v1/wallets/{number}/history", None),
     ("GET", "/v1/wallets/{number}/history?limit=1&type=payment", None),
     ("GET", "/v1/wallets/{number}/sums", None),
+    ("GET", "/v1/wallets/{number}/attestation", None),
     ("GET", "/v1/wallets/{number}/statements?from=2020-01-01&format=pdf", None),
     ("GET", "/v1/wallets/{number}/outcomes/{order_id}", None),
     ("GET", "/v1/wallets/{number}/receipts/{order_id}", None),

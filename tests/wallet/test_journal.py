@@ -214,6 +214,6 @@ def test_a_journal_that_is_no_database_is_told_as_one(tmp_path: Path) -> None:
 
 
 def test_a_journal_of_a_later_version_is_left_alone(journal: Journal, tmp_path: Path) -> None:
-    journal._connection.execute("PRAGMA user_version = 2")
+    journal._connection.execute("PRAGMA user_version = 3")
     with pytest.raises(JournalUnavailable, match="later version"):
         Journal(tmp_path / "journal.sqlite")

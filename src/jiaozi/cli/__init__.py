@@ -15,6 +15,7 @@ _GROUPS: Mapping[str, str] = {
     "demo": "jiaozi.cli.demo",
     "up": "jiaozi.cli.up",
     "wallet": "jiaozi.cli.wallet",
+    "statement": "jiaozi.cli.statement",
     "operator": "jiaozi.cli.operator",
     "central-bank": "jiaozi.cli.central_bank",
     "audit": "jiaozi.cli.audit",

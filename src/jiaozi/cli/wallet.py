@@ -6,7 +6,15 @@ from typing import Annotated
 
 import typer
 
-from jiaozi.cli import wallet_open, wallet_payroll, wallet_reading, wallet_receipt
+from jiaozi.cli import (
+    wallet_keys,
+    wallet_open,
+    wallet_payroll,
+    wallet_reading,
+    wallet_receipt,
+    wallet_request,
+    wallet_statement,
+)
 from jiaozi.cli.output import (
     AsJson,
     ExitCode,
@@ -24,7 +32,6 @@ from jiaozi.cli.wallet_setup import (
     standing_document,
     tell_standing,
 )
-from jiaozi.protocol.money import Fen, parse_yuan
 from jiaozi.protocol.numbers import AccountNumber, parse_number
 from jiaozi.wallet.exchange import exchange
 from jiaozi.wallet.model import Exchange, JournaledOrder
@@ -39,6 +46,13 @@ app.command("balance")(wallet_reading.balance_command)
 app.command("deposits")(wallet_reading.deposits_command)
 app.command("history")(wallet_reading.history_command)
 app.command("info")(wallet_reading.info_command)
+app.command("sums")(wallet_reading.sums_command)
+app.command("statement")(wallet_statement.statement_command)
+app.command("request")(wallet_request.request_command)
+app.command("requests")(wallet_request.requests_command)
+app.command("return")(wallet_request.return_command)
+app.command("export-keys")(wallet_keys.export_command)
+app.command("import-keys")(wallet_keys.import_command)
 app.command("pay-file")(wallet_payroll.pay_file_command)
 app.add_typer(wallet_receipt.app, name="receipt")
 
@@ -78,17 +92,38 @@ def set_up(
 def pay_command(
     context: typer.Context,
     payees: Annotated[
-        list[str],
-        typer.Argument(metavar="NUMBER YUAN [NUMBER YUAN]...", help="Whom to pay how much."),
-    ],
+        list[str] | None,
+        typer.Argument(metavar="[NUMBER YUAN]...", help="Whom to pay how much."),
+    ] = None,
     note: Annotated[
         str | None,
         typer.Option(help="A line for yourself; the order carries its salted hash alone."),
     ] = None,
+    request: Annotated[
+        str | None, typer.Option(help="A payment request, or a file with one, instead.")
+    ] = None,
+    amount: Annotated[
+        str | None, typer.Option(metavar="YUAN", help="For a request that leaves it to you.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Pay a request without asking.")] = False,
+    accept_unproven: Annotated[
+        bool, typer.Option("--accept-unproven", help="Pay a request that nobody attests.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Pay one or several wallets by one order, all or nothing."""
-    legs = _payees(payees)
+    """Pay one or several wallets by one order, all or nothing; or what a request asks for."""
+    if request is not None:
+        if payees or note is not None:
+            raise typer.BadParameter("a request names payee and note itself")
+        wallet_request.pay_request(
+            context,
+            request,
+            None if amount is None else wallet_request.amount_of(amount),
+            yes=yes,
+            accept_unproven=accept_unproven,
+            as_json=as_json,
+        )
+    legs = _payees(payees or [])
 
     async def order() -> JournaledOrder:
         async with setup_of(context).unlocked() as wallet:
@@ -105,7 +140,7 @@ def exchange_command(
     context: typer.Context, amount: _Amount, deposit_id: _Deposit, as_json: AsJson = False
 ) -> None:
     """Exchange a deposit into digital yuan."""
-    amount_fen = _amount(amount)
+    amount_fen = wallet_request.amount_of(amount)
 
     async def order() -> Exchange:
         async with setup_of(context).unlocked() as wallet:
@@ -128,7 +163,7 @@ def redeem_command(
     context: typer.Context, amount: _Amount, deposit_id: _Deposit, as_json: AsJson = False
 ) -> None:
     """Redeem digital yuan into a deposit."""
-    amount_fen = _amount(amount)
+    amount_fen = wallet_request.amount_of(amount)
 
     async def order() -> JournaledOrder:
         async with setup_of(context).unlocked() as wallet:
@@ -162,10 +197,10 @@ def resume_command(context: typer.Context, as_json: AsJson = False) -> None:
 
 
 def _payees(words: list[str]) -> list[Payee]:
-    if len(words) % 2:
+    if not words or len(words) % 2:
         raise typer.BadParameter("numbers and amounts come in pairs: NUMBER YUAN [NUMBER YUAN]...")
     return [
-        Payee(_number(number), _amount(amount))
+        Payee(_number(number), wallet_request.amount_of(amount))
         for number, amount in zip(words[::2], words[1::2], strict=True)
     ]
 
@@ -173,13 +208,6 @@ def _payees(words: list[str]) -> list[Payee]:
 def _number(text: str) -> AccountNumber:
     try:
         return parse_number(text)
-    except ValueError as error:
-        raise typer.BadParameter(f"{text}: {error}") from error
-
-
-def _amount(text: str) -> Fen:
-    try:
-        return parse_yuan(text)
     except ValueError as error:
         raise typer.BadParameter(f"{text}: {error}") from error
 

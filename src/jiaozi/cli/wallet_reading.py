@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from jiaozi.cli.output import AsJson, local_time, print_facts, print_json, print_table, stdout, yuan
+from jiaozi.cli.wallet_request import amount_of
 from jiaozi.cli.wallet_setup import failures_told, remind_of_open, setup_of
 from jiaozi.protocol.numbers import format_number
 from jiaozi.wallet.answers import take
@@ -73,17 +74,32 @@ def history_command(
     since: Annotated[datetime | None, typer.Option(help="From this day on, UTC+8.")] = None,
     until: Annotated[datetime | None, typer.Option(help="Before this day, UTC+8.")] = None,
     direction: Annotated[Direction | None, typer.Option(help="One direction only.")] = None,
+    counterparty: Annotated[str | None, typer.Option(help="One wallet only.")] = None,
+    least: Annotated[str | None, typer.Option("--min", help="No less than that many yuan.")] = None,
+    most: Annotated[str | None, typer.Option("--max", help="No more than that many yuan.")] = None,
+    reference: Annotated[str | None, typer.Option(help="One reference only.")] = None,
+    search: Annotated[
+        str | None, typer.Option(help="Only with this in note, number, reference or id.")
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, help="Most entries to list.")] = 100,
     as_json: AsJson = False,
 ) -> None:
     """List what came in and went out, newest first, with your notes."""
-    filters = {"from_ms": _day_ms(since), "to_ms": _day_ms(until), "direction": direction}
+    filters = {
+        "from_ms": _day_ms(since),
+        "to_ms": _day_ms(until),
+        "direction": direction,
+        "counterparty": counterparty,
+        "min_fen": None if least is None else amount_of(least),
+        "max_fen": None if most is None else amount_of(most),
+        "reference": reference,
+    }
 
     async def ask() -> list[dict[str, Any]]:
         entries: list[dict[str, Any]] = []
         async with setup_of(context).unlocked() as wallet:
             remind_of_open(wallet, as_json=as_json)
-            async for entry in read_history(wallet, **filters):
+            async for entry in read_history(wallet, search=search, **filters):
                 entries.append(entry)
                 if len(entries) == limit:
                     break
@@ -95,8 +111,37 @@ def history_command(
     if as_json:
         print_json({"entries": entries})
         return
-    columns = ("Time", "Type", "Yuan", "Counterparty", "State", "Order", "Note")
-    print_table(columns, rows, amounts=("Yuan",))
+    columns = ("Time", "Type", "Yuan", "Returned", "Counterparty", "State", "Order", "Note")
+    print_table(columns, rows, amounts=("Yuan", "Returned"))
+
+
+def sums_command(
+    context: typer.Context,
+    since: Annotated[datetime | None, typer.Option(help="From this day on, UTC+8.")] = None,
+    until: Annotated[datetime | None, typer.Option(help="Before this day, UTC+8.")] = None,
+    counterparty: Annotated[str | None, typer.Option(help="One wallet only.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Sum up what settled in a period, by type and direction."""
+    filters = {
+        "from_ms": _day_ms(since),
+        "to_ms": _day_ms(until),
+        "counterparty": counterparty,
+    }
+
+    async def ask() -> dict[str, Any]:
+        async with setup_of(context).unlocked() as wallet:
+            return await wallet.client.sums(**filters)
+
+    with failures_told(as_json=as_json):
+        document = asyncio.run(ask())
+        rows = [_sum_row(each) for each in take(document, "sums", list)]
+        total = take(document, "incoming_fen", int), take(document, "outgoing_fen", int)
+    if as_json:
+        print_json(document)
+        return
+    print_table(("Type", "Direction", "Entries", "Yuan"), rows, amounts=("Entries", "Yuan"))
+    stdout.print(f"{yuan(total[0])} yuan came in, {yuan(total[1])} yuan went out.")
 
 
 def info_command(context: typer.Context, as_json: AsJson = False) -> None:
@@ -132,13 +177,19 @@ def _history_row(entry: dict[str, Any]) -> tuple[str, ...]:
     sign = "+" if entry.get("direction") == Direction.IN else "-"
     return (
         local_time(take(entry, "time_ms", int)),
-        take(entry, "type", str),
+        "return" if entry.get("link") else take(entry, "type", str),
         sign + yuan(take(entry, "amount_fen", int)),
+        yuan(entry["returned_fen"]) if entry.get("returned_fen") else "",
         take(entry, "counterparty", str),
         take(entry, "state", str),
         take(entry, "order_id", str),
         str(entry.get("note", "")),
     )
+
+
+def _sum_row(each: dict[str, Any]) -> tuple[str, ...]:
+    amount_fen, entries = take(each, "amount_fen", int), take(each, "entries", int)
+    return take(each, "type", str), take(each, "direction", str), str(entries), yuan(amount_fen)
 
 
 def _day_ms(day: datetime | None) -> int | None:

@@ -2,7 +2,8 @@
 
 ::
 
-    code    = base64url of COSE_Sign1 by the operator's certify key, domain "jiaozi/wallet-statement/1"
+    code    = base64url of COSE_Sign1 by the operator's certify key,
+              domain "jiaozi/wallet-statement/1"
     payload = {1: operator, 2: wallet, 3: from, 4: up to, 5: opening, 6: in, 7: out, 8: closing,
                9: entries, 10: digest, 11: height, 12: issued, ? 13: holder}
     digest  = SHA-256 over the entries' lines of the statement's CSV form, as they stand there
@@ -77,7 +78,9 @@ def sign_code(code: StatementCode, signer: Signer, network: NetworkId) -> str:
         code.height, code.issued_ms, code.holder,
     )  # fmt: skip
     fields = {key: value for key, value in enumerate(values, start=1) if value is not None}
-    message = cose.sign1(cbor.encode(fields), signer, external_aad(Domain.WALLET_STATEMENT, network))
+    message = cose.sign1(
+        cbor.encode(fields), signer, external_aad(Domain.WALLET_STATEMENT, network)
+    )
     return base64.urlsafe_b64encode(message).decode().rstrip("=")
 
 

@@ -8,7 +8,8 @@ import base64
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeGuard
+from http import HTTPStatus
+from typing import Any, BinaryIO, TypeGuard
 from urllib.parse import urlencode
 
 from jiaozi.protocol.ids import OrderId
@@ -163,6 +164,28 @@ class WalletClient(OperatorClient):
         """Return the receipt of an order, unchecked."""
         request = self._get(f"/receipts/{order_id.hex()}", accept=_CBOR)
         return (await self._asked(request)).body
+
+    async def attestation(self) -> bytes:
+        """Return the operator's word that this wallet's key is its key, unchecked."""
+        return (await self._asked(self._get("/attestation", accept=_CBOR))).body
+
+    async def sums(self, **filters: str | int | None) -> dict[str, Any]:
+        """Return what settled, by type and direction; filters are those of the history."""
+        query = urlencode({name: value for name, value in filters.items() if value is not None})
+        return await self._json(self._get(f"/sums?{query}" if query else "/sums"))
+
+    async def statement(self, sink: BinaryIO, **wanted: str | None) -> None:
+        """Write a statement into a file, which holds a part of it when this fails.
+
+        Raises:
+            Refusal: The operator does not make it.
+            NoAnswer: It did not come whole.
+        """
+        query = urlencode({name: value for name, value in wanted.items() if value is not None})
+        request = self._get(f"/statements?{query}", accept="*/*")
+        answer = await self._transport.download(request, sink)
+        if answer.status != HTTPStatus.OK:
+            raise read_problem(answer)
 
     async def history(self, **filters: str | int | None) -> dict[str, Any]:
         """Return a page of history; filters are those of the route."""

@@ -126,3 +126,65 @@ class OrderUnknown(WalletError):
 
     code = "order_unknown"
     advice = "Take the id from `jiaozi wallet history`"
+
+
+class WalletMoved(WalletError):
+    """The keys were exported: the wallet goes on where they were imported."""
+
+    code = "wallet_moved"
+    advice = (
+        "Nothing was sent. Use the wallet where its keys were imported, or import the exported "
+        "file into another directory here. Reading and `jiaozi wallet resume` go on"
+    )
+
+
+class ExportDamaged(WalletError):
+    """The file is no export of a wallet, or was changed since it was written."""
+
+    code = "export_damaged"
+    advice = "Nothing was changed. Take the file as it was written by `jiaozi wallet export-keys`"
+
+
+class ExportFailed(WalletError):
+    """The exported file cannot be read or written."""
+
+    code = "export_failed"
+    advice = "Nothing was changed: the wallet goes on where it is. Name another file"
+
+
+class AlreadyPaid(WalletError):
+    """An order for this has settled, or may settle yet."""
+
+    code = "already_paid"
+    advice = "Nothing was sent. Look at `jiaozi wallet history`; `resume` finishes what is open"
+
+
+class RequestExpired(WalletError):
+    """The payee does not wait for this payment any more."""
+
+    code = "request_expired"
+    advice = "Nothing was sent. Ask the payee for a new request"
+
+
+class RequestUnproven(WalletError):
+    """Nobody attests that the request is by the wallet that it asks to pay."""
+
+    code = "request_unproven"
+    advice = (
+        "Nothing was sent. Compare number and amount with the payee by another way, then pay with "
+        "--accept-unproven"
+    )
+
+
+class NotReturnable(WalletError):
+    """There is nothing, or not as much, to send back."""
+
+    code = "not_returnable"
+    advice = "Nothing was sent. Take an incoming payment and what is left of it from the history"
+
+
+class StatementCutOff(WalletError):
+    """A statement broke off before its end."""
+
+    code = "statement_cut_off"
+    advice = "What came is no statement and was not kept. Ask for it again"

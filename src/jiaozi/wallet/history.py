@@ -14,13 +14,17 @@ PAGE_ENTRIES = 100
 
 
 async def read_history(
-    wallet: Wallet, **filters: str | int | None
+    wallet: Wallet, *, search: str | None = None, **filters: str | int | None
 ) -> AsyncIterator[dict[str, Any]]:
     """Yield entries, newest first, as the operator has them, with ``note`` where there is one.
 
+    Notes stand in this wallet's journal alone, so that it is searched here.
+
     Args:
         wallet: Whose.
-        filters: ``from_ms``, ``to_ms``, ``type``, ``direction`` as the operator's route takes them.
+        search: Only entries with this in note, counterparty, reference or order id.
+        filters: ``from_ms``, ``to_ms``, ``type``, ``direction``, ``counterparty``, ``min_fen``,
+            ``max_fen``, ``reference``, ``link`` as the operator's route takes them.
 
     Raises:
         NoAnswer: What was yielded stands.
@@ -30,9 +34,10 @@ async def read_history(
     while True:
         page = await wallet.client.history(after=cursor, limit=PAGE_ENTRIES, **filters)
         for entry in take(page, "entries", list):
-            journaled = wallet.journal.find(_bytes(entry, "order_id"))
-            note = journaled.order.note if journaled and _is_of(entry, journaled.order) else None
-            yield entry if note is None else {**entry, "note": note.text}
+            note = _note(wallet, entry)
+            shown = entry if note is None else {**entry, "note": note}
+            if search is None or _has(shown, search):
+                yield shown
         cursor = page.get("next")
         if cursor is None:
             return
@@ -57,6 +62,21 @@ async def find_in_history(wallet: Wallet, order: SignedOrder) -> Standing:
                 take(entry, "position", int),
             )
     return DEAD if read_up_to_ms > order.expires_ms else OPEN
+
+
+def _note(wallet: Wallet, entry: dict[str, Any]) -> str | None:
+    """Return the holder's own note: of the order, or of the request that was paid by it."""
+    journaled = wallet.journal.find(_bytes(entry, "order_id"))
+    if journaled and _is_of(entry, journaled.order):
+        return None if journaled.order.note is None else journaled.order.note.text
+    if entry.get("reference") is None:
+        return None
+    return wallet.journal.requested_note(_bytes(entry, "reference"))
+
+
+def _has(entry: dict[str, Any], wanted: str) -> bool:
+    names = ("note", "counterparty", "reference", "order_id")
+    return any(wanted.casefold() in str(entry.get(name) or "").casefold() for name in names)
 
 
 def _is_of(entry: dict[str, Any], order: SignedOrder) -> bool:

@@ -45,7 +45,7 @@ KEYSTORE_BYTES_MAX = 64 * 1024
 
 _FORMAT = "jiaozi-wallet/1"
 _SALT_LENGTH = 16
-_NONCE_LENGTH = 12
+NONCE_LENGTH = 12
 _MEMORY_KIB_MAX = 4 * 2**20
 _PASSES_MAX = 64
 _LANES_MAX = 64
@@ -121,20 +121,14 @@ def write_keystore(
     document: dict[str, Any] = {
         "format": _FORMAT,
         "public": _public_fields(keystore.public),
-        "kdf": {
-            "algorithm": "argon2id",
-            "memory_kib": cost.memory_kib,
-            "passes": cost.passes,
-            "lanes": cost.lanes,
-            "salt": _text(random(_SALT_LENGTH)),
-        },
-        "nonce": _text(random(_NONCE_LENGTH)),
+        "kdf": new_kdf(cost, random),
+        "nonce": _text(random(NONCE_LENGTH)),
     }
     secret = cbor.encode([keystore.seed, keystore.opening])
-    key = _derive(passphrase, document["kdf"])
+    key = derive(passphrase, document["kdf"])
     sealed = AESGCM(key).encrypt(_bytes(document["nonce"]), secret, _aad(document))
     document["sealed"] = _text(sealed)
-    _write_whole(path, (json.dumps(document, indent=2) + "\n").encode(), replace=replace)
+    write_whole(path, (json.dumps(document, indent=2) + "\n").encode(), replace=replace)
 
 
 def read_keystore(path: Path, passphrase: str) -> Keystore:
@@ -148,7 +142,7 @@ def read_keystore(path: Path, passphrase: str) -> Keystore:
     document = _read_document(path)
     public = _public(path, document)
     try:
-        key = _derive(passphrase, document["kdf"])
+        key = derive(passphrase, document["kdf"])
         nonce, sealed = _bytes(document["nonce"]), _bytes(document["sealed"])
         secret = AESGCM(key).decrypt(nonce, sealed, _aad(document))
     except InvalidTag:
@@ -210,7 +204,18 @@ def _public(path: Path, document: dict[str, Any]) -> WalletPublic:
         raise _damaged(path) from error
 
 
-def _derive(passphrase: str, kdf: dict[str, Any]) -> bytes:
+def new_kdf(cost: KdfCost, random: Callable[[int], bytes]) -> dict[str, Any]:
+    """Return how a key is to be derived, with a fresh salt."""
+    return {
+        "algorithm": "argon2id",
+        "memory_kib": cost.memory_kib,
+        "passes": cost.passes,
+        "lanes": cost.lanes,
+        "salt": _text(random(_SALT_LENGTH)),
+    }
+
+
+def derive(passphrase: str, kdf: dict[str, Any]) -> bytes:
     """Stretch a passphrase; the costs stand in the file, so they are bounded here.
 
     Raises:
@@ -238,7 +243,7 @@ def _aad(document: dict[str, Any]) -> bytes:
     return json.dumps(rest, sort_keys=True, separators=(",", ":")).encode()
 
 
-def _write_whole(path: Path, data: bytes, *, replace: bool) -> None:
+def write_whole(path: Path, data: bytes, *, replace: bool) -> None:
     """Write beside, sync, move into place, sync the directory."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     beside = path.with_name(f".{path.name}.{os.getpid()}")

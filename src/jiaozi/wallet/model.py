@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from jiaozi.protocol.ids import OrderId
 from jiaozi.protocol.numbers import AccountNumber
@@ -98,3 +99,40 @@ class Exchange:
     deposit_id: str
     amount_fen: int
     standing: Standing = OPEN
+
+
+class Claim(NamedTuple):
+    """What an order takes of something that may be paid only so far.
+
+    Attributes:
+        subject: 32 bytes that name it: the identity of a payment request, or of what is returned.
+        limit_fen: What all orders for it may come to.
+    """
+
+    subject: bytes
+    amount_fen: int
+    limit_fen: int
+
+
+class ClaimedOrder(NamedTuple):
+    """An order that was made for a subject."""
+
+    order_id: OrderId
+    amount_fen: int
+    state: State
+
+    @property
+    def counts(self) -> bool:
+        """Whether it has settled, or may yet."""
+        return self.state in (State.OPEN, State.SETTLED)
+
+
+class OwnRequest(NamedTuple):
+    """A payment request that this wallet made; without amount the payer chooses one."""
+
+    request_id: OrderId
+    reference: bytes
+    amount_fen: int | None
+    expires_ms: int
+    note: str
+    text: str

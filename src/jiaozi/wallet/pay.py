@@ -13,7 +13,8 @@ from jiaozi.protocol.legs import SALT_LENGTH, Leg
 from jiaozi.protocol.numbers import AccountNumber
 from jiaozi.protocol.order_types import OrderType
 from jiaozi.protocol.orders import OrderHead
-from jiaozi.wallet.model import JournaledOrder, Note, Purpose, SignedOrder
+from jiaozi.wallet.errors import AlreadyPaid
+from jiaozi.wallet.model import Claim, JournaledOrder, Note, Purpose, SignedOrder
 from jiaozi.wallet.notes import reference_of
 from jiaozi.wallet.submit import submit
 from jiaozi.wallet.wallet import Wallet
@@ -29,6 +30,27 @@ class Payee(NamedTuple):
 
     number: AccountNumber
     amount_fen: int
+
+
+async def pay_claimed(
+    wallet: Wallet,
+    payee: Payee,
+    claim: Claim,
+    *,
+    note: Note | None = None,
+    link: bytes | None = None,
+) -> JournaledOrder:
+    """Pay something that may be paid only so far, by one order; as `pay`.
+
+    Raises:
+        AlreadyPaid: The orders for it that settled, or may yet, would pass its limit.
+    """
+    order = sign_payment(wallet, [payee], kept_note=note, link=link)
+    orders.parse(order.submission)
+    if not wallet.journal.store_claimed(order, claim):
+        raise AlreadyPaid(detail="An order for this has settled or may settle yet")
+    standings = await submit(wallet, [order])
+    return JournaledOrder(order=order, standing=standings[order.order_id])
 
 
 async def pay(
@@ -58,15 +80,22 @@ def sign_payment(
     note: str | None = None,
     purpose: Purpose = Purpose.PAYMENT,
     lifetime_ms: int = LIFETIME_MS,
+    kept_note: Note | None = None,
+    link: bytes | None = None,
 ) -> SignedOrder:
-    """Sign a payment order; it is not stored yet and must not be sent before."""
+    """Sign a payment order; it is not stored yet and must not be sent before.
+
+    ``kept_note`` is a note that has a salt already; ``link`` the identity of what is returned.
+    """
     random, now_ms = wallet.edge.random, wallet.edge.now_ms()
-    kept_note = None if note is None else Note(salt=random(SALT_LENGTH), text=note)
+    if note is not None:
+        kept_note = Note(salt=random(SALT_LENGTH), text=note)
     head = OrderHead(
         id=new_order_id(now_ms, random(10)),
         type=OrderType.PAYMENT,
         expires_ms=now_ms + lifetime_ms,
         reference=None if kept_note is None else reference_of(kept_note),
+        link=link,
     )
     legs = [
         Leg(wallet.number, payee.number, payee.amount_fen, random(SALT_LENGTH)) for payee in payees

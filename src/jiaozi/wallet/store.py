@@ -8,7 +8,7 @@ wallet. Outcomes are final: the database refuses to change one.
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Self
@@ -17,11 +17,14 @@ from jiaozi.protocol import cbor
 from jiaozi.protocol.ids import DAY_MS, OrderId, new_order_id
 from jiaozi.protocol.numbers import AccountNumber
 from jiaozi.protocol.refusals import Code, Refusal, refuse
-from jiaozi.wallet.errors import JournalUnavailable
+from jiaozi.wallet.errors import JournalUnavailable, WalletMoved
 from jiaozi.wallet.model import (
+    Claim,
+    ClaimedOrder,
     Exchange,
     JournaledOrder,
     Note,
+    OwnRequest,
     PayrollKey,
     Purpose,
     SignedOrder,
@@ -32,7 +35,7 @@ from jiaozi.wallet.model import (
 PAYROLL_KEPT_MS = 397 * DAY_MS
 """Thirteen months, counted the longest way."""
 
-_SCHEMA_VERSION = 1
+_SCHEMA_VERSION = 2
 _LOCK_WAIT_S = 30.0
 _OUTCOME_BYTES_MAX = 4096
 _SETTLED = cbor.encode([0])
@@ -56,7 +59,7 @@ class Journal:
             for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
                 self._connection.execute(f"PRAGMA {pragma}")
             [version] = self._connection.execute("PRAGMA user_version").fetchone()
-            if version == 0:
+            if version < _SCHEMA_VERSION:
                 schema = files("jiaozi.wallet").joinpath("store.sql").read_text()
                 self._connection.executescript(schema)
         if version > _SCHEMA_VERSION:
@@ -80,6 +83,61 @@ class Journal:
         """
         with self._transaction():
             self._insert(orders)
+
+    def store_claimed(self, order: SignedOrder, claim: Claim) -> bool:
+        """Store an order as open, unless the orders for its subject may then pass their limit.
+
+        Returns:
+            Whether it was stored; only then may it be sent.
+
+        Raises:
+            JournalUnavailable: Nothing was stored.
+        """
+        with self._transaction():
+            taken_fen = sum(each.amount_fen for each in self._claimed(claim.subject) if each.counts)
+            if claim.amount_fen > claim.limit_fen - taken_fen:
+                return False
+            self._insert([order])
+            self._connection.execute(
+                "INSERT INTO claims (order_id, subject, amount_fen, limit_fen) VALUES (?, ?, ?, ?)",
+                (order.order_id, claim.subject, claim.amount_fen, claim.limit_fen),
+            )
+            return True
+
+    def claimed(self, subject: bytes) -> list[ClaimedOrder]:
+        """Return what was ordered for a subject, oldest first."""
+        with self._explained():
+            return self._claimed(subject)
+
+    def store_request(self, request: OwnRequest) -> None:
+        """Keep a payment request that this wallet makes.
+
+        Raises:
+            JournalUnavailable: It was not kept, so it may not be handed out.
+        """
+        with self._transaction():
+            self._connection.execute(
+                "INSERT INTO requests (request_id, reference, amount_fen, expires_ms, note, text)"
+                " VALUES (?, ?, ?, ?, ?, ?)",
+                (
+                    request.request_id, request.reference, request.amount_fen,
+                    request.expires_ms, request.note, request.text,
+                ),
+            )  # fmt: skip
+
+    def requests(self, *, limit: int) -> list[OwnRequest]:
+        """Return the payment requests of this wallet, newest first."""
+        rows = self._rows(
+            "SELECT request_id, reference, amount_fen, expires_ms, note, text FROM requests"
+            " ORDER BY request_id DESC LIMIT ?",
+            limit,
+        )
+        return [OwnRequest(*row) for row in rows]
+
+    def requested_note(self, reference: bytes) -> str | None:
+        """Return the note of this wallet's own request with a reference."""
+        rows = self._rows("SELECT note FROM requests WHERE reference = ?", reference)
+        return str(rows[0]["note"]) if rows else None
 
     def record(self, standings: Mapping[OrderId, Standing]) -> None:
         """Note what became of orders, all or none; the same again changes nothing.
@@ -178,6 +236,7 @@ class Journal:
             JournalUnavailable: It was not stored, so it may not be sent.
         """
         with self._transaction():
+            self._check_here()
             self._connection.execute(
                 "INSERT INTO exchanges (exchange_id, deposit_id, amount_fen) VALUES (?, ?, ?)",
                 (exchange.exchange_id, exchange.deposit_id, exchange.amount_fen),
@@ -205,7 +264,40 @@ class Journal:
             for row in rows
         ]
 
+    def is_moved(self) -> bool:
+        """Say whether the wallet goes on elsewhere."""
+        return bool(self._rows("SELECT 1 FROM moved"))
+
+    def mark_moved(self, now_ms: int) -> None:
+        """Note that the wallet goes on elsewhere; the database takes no new order from then on."""
+        with self._transaction():
+            self._connection.execute("INSERT OR IGNORE INTO moved VALUES (1, ?)", (now_ms,))
+
+    def mark_arrived(self) -> None:
+        """Note that this copy is the one that goes on."""
+        with self._transaction():
+            self._connection.execute("DELETE FROM moved")
+
+    def snapshot(self) -> bytes:
+        """Return the whole journal as the bytes of a database file."""
+        with self._explained(), closing(sqlite3.connect(":memory:")) as copy:
+            self._connection.backup(copy)
+            return copy.serialize()
+
+    def _claimed(self, subject: bytes) -> list[ClaimedOrder]:
+        rows = self._connection.execute(
+            "SELECT order_id, amount_fen, state FROM claims JOIN orders USING (order_id)"
+            " WHERE subject = ? ORDER BY order_id",
+            (subject,),
+        ).fetchall()
+        return [ClaimedOrder(OrderId(row[0]), row[1], State(row[2])) for row in rows]
+
+    def _check_here(self) -> None:
+        if self._connection.execute("SELECT 1 FROM moved").fetchone() is not None:
+            raise WalletMoved(detail="The keys of this wallet were exported")
+
     def _insert(self, orders: Sequence[SignedOrder]) -> None:
+        self._check_here()
         self._connection.executemany(
             "INSERT INTO orders (order_id, purpose, submission, deposit_id, expires_ms)"
             " VALUES (?, ?, ?, ?, ?)",

@@ -1,6 +1,6 @@
 -- The wallet's journal: what was promised to whom, written before it is sent. WAL, synchronous=FULL.
 
-PRAGMA user_version = 1;
+PRAGMA user_version = 2;
 
 CREATE TABLE IF NOT EXISTS orders (
     order_id   BLOB    PRIMARY KEY CHECK (length(order_id) = 16),
@@ -68,4 +68,51 @@ CREATE TRIGGER IF NOT EXISTS exchange_is_final BEFORE UPDATE ON exchanges
 WHEN OLD.state <> 'open' AND NEW.state <> OLD.state
 BEGIN
     SELECT RAISE(ABORT, 'the outcome of an exchange is final');
+END;
+
+-- What an order pays that may be paid only so far: a payment request once, a return up to what came
+-- in. subject names it, limit_fen bounds what its orders that settled, or may settle, come to.
+CREATE TABLE IF NOT EXISTS claims (
+    order_id   BLOB    PRIMARY KEY REFERENCES orders (order_id),
+    subject    BLOB    NOT NULL CHECK (length(subject) = 32),
+    amount_fen INTEGER NOT NULL CHECK (amount_fen > 0),
+    limit_fen  INTEGER NOT NULL CHECK (limit_fen >= amount_fen)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX IF NOT EXISTS claims_by_subject ON claims (subject);
+
+CREATE TRIGGER IF NOT EXISTS nothing_is_paid_beyond_its_limit BEFORE INSERT ON claims
+WHEN NEW.amount_fen > NEW.limit_fen - (
+    SELECT coalesce(sum(claims.amount_fen), 0) FROM claims JOIN orders USING (order_id)
+    WHERE claims.subject = NEW.subject AND orders.state IN ('open', 'settled'))
+BEGIN
+    SELECT RAISE(ABORT, 'the orders for this may come to more than its limit');
+END;
+
+-- What this wallet asked for; a payment is known by its reference.
+CREATE TABLE IF NOT EXISTS requests (
+    request_id BLOB    PRIMARY KEY CHECK (length(request_id) = 16),
+    reference  BLOB    NOT NULL UNIQUE CHECK (length(reference) = 32),
+    amount_fen INTEGER CHECK (amount_fen > 0),
+    expires_ms INTEGER NOT NULL,
+    note       TEXT    NOT NULL,
+    text       TEXT    NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- A wallet whose keys were exported goes on elsewhere: here nothing new is ordered.
+CREATE TABLE IF NOT EXISTS moved (
+    only_one INTEGER PRIMARY KEY CHECK (only_one = 1),
+    moved_ms INTEGER NOT NULL
+) STRICT;
+
+CREATE TRIGGER IF NOT EXISTS nothing_is_ordered_after_a_move BEFORE INSERT ON orders
+WHEN EXISTS (SELECT 1 FROM moved)
+BEGIN
+    SELECT RAISE(ABORT, 'this wallet was moved');
+END;
+
+CREATE TRIGGER IF NOT EXISTS nothing_is_exchanged_after_a_move BEFORE INSERT ON exchanges
+WHEN EXISTS (SELECT 1 FROM moved)
+BEGIN
+    SELECT RAISE(ABORT, 'this wallet was moved');
 END;

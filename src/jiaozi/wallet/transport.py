@@ -9,7 +9,8 @@ When the deadline passes nothing is known: `NoAnswer`, never a refusal.
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from http import HTTPStatus
+from typing import BinaryIO, Final
 
 import httpx
 
@@ -140,14 +141,51 @@ class Transport:
                     f"{self._patience.total_s:g} s ({trouble})"
                 )
 
+    async def download(self, request: Request, sink: BinaryIO) -> Answer:
+        """Ask once, and again while the operator is busy; write a good answer into a file.
+
+        It may take any time in all, but no pause in it may be longer than patience is.
+
+        Returns:
+            The answer; its body is empty when it was written.
+
+        Raises:
+            NoAnswer: There was none, it broke off, or it paused too long.
+            AnswerMalformed: What is no good answer is longer than `ANSWER_BYTES_MAX`.
+        """
+        attempts = self.attempts()
+        while True:
+            attempts.made += 1
+            try:
+                answer = await self._download(request, sink, attempts)
+            except (httpx.RequestError, TimeoutError) as error:
+                raise NoAnswer(
+                    detail=f"The answer of {self._url} broke off ({str(error) or type(error).__name__})"
+                ) from error
+            if answer.status not in _TRY_AGAIN or not await attempts.pause():
+                return answer
+
+    async def _download(self, request: Request, sink: BinaryIO, attempts: Attempts) -> Answer:
+        built = self._built(request)
+        pause_s = self._patience.total_s
+        built.extensions["timeout"] = dict.fromkeys(("connect", "read", "write", "pool"), pause_s)
+        response = await self._http.send(built, stream=True)
+        body = bytearray()
+        try:
+            async for chunk in response.aiter_bytes():
+                if response.status_code == HTTPStatus.OK:
+                    sink.write(chunk)
+                    continue
+                body += chunk
+                if len(body) > ANSWER_BYTES_MAX:
+                    raise AnswerMalformed(detail=f"An answer of {self._url} is far too long")
+        finally:
+            await response.aclose()
+        return Answer(status=response.status_code, body=bytes(body), attempts=attempts.made)
+
     async def _attempt(self, request: Request, attempts: Attempts) -> tuple[Answer, float]:
         """Send once; return the answer and the seconds it asks to wait before the next attempt."""
-        built = self._http.build_request(
-            request.method,
-            self._url + request.path,
-            content=request.body or None,
-            headers=self._headers(request),
-        )
+        built = self._built(request)
         async with asyncio.timeout(min(self._patience.attempt_s, max(0.0, attempts.left_s()))):
             response = await self._http.send(built, stream=True)
             try:
@@ -160,6 +198,14 @@ class Transport:
                 await response.aclose()
         answer = Answer(status=response.status_code, body=bytes(body), attempts=attempts.made)
         return answer, _seconds(response.headers.get("Retry-After", ""))
+
+    def _built(self, request: Request) -> httpx.Request:
+        return self._http.build_request(
+            request.method,
+            self._url + request.path,
+            content=request.body or None,
+            headers=self._headers(request),
+        )
 
     def _headers(self, request: Request) -> Mapping[str, str]:
         headers = {"Accept": request.accept}

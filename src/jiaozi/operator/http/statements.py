@@ -1,4 +1,4 @@
-"""Routes for statements: a wallet gets its own; anyone checks the code that stands on one."""
+"""Routes for what an operator signs of a wallet: statements, their codes, attestations."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
 from starlette.requests import Request
-from starlette.responses import StreamingResponse
+from starlette.responses import Response, StreamingResponse
 
 from jiaozi.operator.http.access import Access
 from jiaozi.operator.http.models import StatementCodeBody, StatementCodeView
@@ -21,7 +21,7 @@ from jiaozi.operator.wiring import Operator
 from jiaozi.protocol.numbers import format_number
 from jiaozi.protocol.refusals import Code, refuse
 from jiaozi.protocol.statement_code import read_code
-from jiaozi.service.openapi import may_refuse, raw_content
+from jiaozi.service.openapi import may_refuse, raw_answer, raw_content
 
 _FORMS: Mapping[str, type[Form]] = {"csv": CsvForm, "camt053": Camt053Form, "pdf": PdfForm}
 _STATEMENT: dict[int | str, dict[str, Any]] = {
@@ -69,6 +69,18 @@ def statement_routes(operator: Operator, access: Access) -> APIRouter:
             media_type=form.media_type,
             headers={"content-disposition": f'attachment; filename="{file_name}"'},
         )
+
+    @router.get(
+        "/wallets/{number}/attestation",
+        response_class=Response,
+        responses=raw_answer(
+            "application/cbor", "The attestation: COSE_Sign1 by the operator's certify key", b"\xd2"
+        ),
+    )
+    async def attestation(request: Request, number: Number) -> Response:
+        """Attest for an hour that the key which signed is this wallet's, for payment requests."""
+        own = await access.of_wallet_numbered(request, number)
+        return Response(operator.attest_wallet(own), media_type="application/cbor")
 
     @router.post(
         "/statements/check",
