@@ -1,0 +1,211 @@
+"""An operator's keys, and the registry's, change while the operator serves."""
+
+import base64
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+from typing import Any
+
+import httpx
+import pytest
+
+from jiaozi.central_bank.http.serve import CentralBankSettings, open_central_bank
+from jiaozi.central_bank.registry.block_signers import BlockSigners
+from jiaozi.operator.keys import KEY_NAMES
+from jiaozi.operator.registry.client import RegistryClient
+from jiaozi.operator.rotate_keys import RotatingKey
+from jiaozi.protocol.block_keys import BlockKeys
+from jiaozi.protocol.certificates import Certified, Use
+from jiaozi.protocol.genesis import read_genesis
+from jiaozi.protocol.numbers import vault_of
+from jiaozi.protocol.receipts import verify_receipt
+from jiaozi.protocol.refusals import Code, Refusal
+from jiaozi.protocol.suites import Signer
+from jiaozi.service.server import listening
+from jiaozi.storage.embedded import EmbeddedPostgres
+from tests.operator.builders import OperatorWorld, operator_keys, operator_world, until
+from tests.operator.clock import Clock
+from tests.operator.test_end_to_end import ISSUED_FEN, RULEBOOK
+from tests.registry.builders import Keys, Orders, certified, key, make_genesis
+
+CODE = 1001
+
+
+class Kept:
+    """A store of keys in memory."""
+
+    def __init__(self, **signers: Signer) -> None:
+        self.signers = signers
+
+    def names(self) -> list[str]:
+        return sorted(self.signers)
+
+    def create(self, name: str) -> Signer:
+        return self.signers.setdefault(name, key(f"made {name}"))
+
+    def signer(self, name: str) -> Signer:
+        return self.signers[name]
+
+
+@dataclass
+class Rotation:
+    """A registry and an operator at work, their stores of keys, and officers."""
+
+    keys: Keys
+    genesis: bytes
+    url: str
+    clock: Clock
+    of_registry: Kept
+    of_operator: Kept
+    officer: RegistryClient
+    orders: Orders
+    operator: OperatorWorld
+
+    async def settle(self, *orders: bytes) -> None:
+        """Have officers' orders settle."""
+        answers = await self.officer.submit(orders)
+        assert all(each[:2] == [1, [0]] for each in answers), answers
+
+    async def certify(self, what: Certified) -> None:
+        """Have a key certified from now on."""
+        await self.settle(self.orders.certify(replace(what, not_before_ms=self.clock())))
+
+    async def succeed(self, use: Use) -> Signer:
+        """Make the successor of one of the operator's keys, and have it certified."""
+        new = self.of_operator.create(f"{KEY_NAMES[use]}-2")
+        await self.certify(certified(use, new, CODE))
+        return new
+
+
+@pytest.fixture
+async def rotation(postgres: EmbeddedPostgres) -> AsyncIterator[Rotation]:
+    keys, clock = Keys(), Clock()
+    genesis = make_genesis(keys, rulebook=RULEBOOK)
+    network = read_genesis(genesis)
+    of_registry = Kept(block=keys.block)
+    signers = {name: getattr(keys, name)(CODE) for name in KEY_NAMES.values()}
+    of_operator = Kept(**signers)
+    rotating = tuple(RotatingKey(of_operator, use, name) for use, name in KEY_NAMES.items())
+    certify, vault, transport = rotating
+    async with AsyncExitStack() as stack:
+        names = ["rotation_registry", "rotation_operator"]
+        dsns = [await postgres.create_database(name) for name in names]
+        for name in names:
+            stack.push_async_callback(postgres.drop_database, name)
+        settings = CentralBankSettings(
+            dsn=dsns[0], genesis=genesis, block_signers=BlockSigners(store=of_registry),
+            library={RULEBOOK.hash: RULEBOOK}, verifier_processes=0,
+        )  # fmt: skip
+        app = await stack.enter_async_context(open_central_bank(settings))
+        server = await stack.enter_async_context(listening(app, drain_timeout_s=1))
+
+        async def leads() -> bool:
+            async with httpx.AsyncClient(trust_env=False) as http:
+                return (await http.get(f"{server.url}/healthz")).status_code == httpx.codes.OK
+
+        await until(leads)
+        client = RegistryClient(server.url, network=network, signer=keys.officers[0], now_ms=clock)
+        officer = await stack.enter_async_context(client)
+        orders = Orders(keys, network.id, clock)
+        registry: Any = _Registry(server.url, keys, genesis, clock)
+        world = await stack.enter_async_context(
+            operator_world(
+                dsns[1],
+                registry,
+                keys=replace(
+                    operator_keys(keys), certify=certify, vault=vault, transport=transport,
+                    rotating=rotating,
+                ),
+            )
+        )  # fmt: skip
+        it = Rotation(
+            keys, genesis, server.url, clock, of_registry, of_operator, officer, orders, world
+        )
+        await it.settle(orders.fund_reserve(CODE, ISSUED_FEN), orders.issue(CODE, ISSUED_FEN))
+        yield it
+
+
+@dataclass
+class _Registry:
+    url: str
+    keys: Keys
+    genesis: bytes
+    clock: Clock
+
+
+async def test_operator_serves_on_while_all_its_keys_change(rotation: Rotation) -> None:
+    operator = rotation.operator
+    payer = await operator.open_wallet(deposit_fen=2_000_00)
+    for use in KEY_NAMES:
+        new = await rotation.succeed(use)
+        await operator.operator.rotate_keys.step()
+        old = getattr(rotation.keys, KEY_NAMES[use])(CODE)
+        await rotation.settle(rotation.orders.revoke(old.public_key))
+        signing = {each.use: each for each in operator.settings.keys.rotating}
+        assert signing[use].public_key == new.public_key
+        assert (await payer.exchange(100_00))["state"] == "settled"
+        await operator.open_wallet()
+
+
+async def test_successor_that_is_not_certified_yet_is_not_used(rotation: Rotation) -> None:
+    rotation.of_operator.create("vault-2")
+    await rotation.operator.operator.rotate_keys.step()
+    payer = await rotation.operator.open_wallet(deposit_fen=2_000_00)
+    assert (await payer.exchange(100_00))["state"] == "settled"
+
+
+async def test_key_that_is_certified_for_another_use_is_not_taken(rotation: Rotation) -> None:
+    new = rotation.of_operator.create("vault-2")
+    await rotation.certify(certified(Use.OPERATOR_CERTIFY, new, CODE))
+    await rotation.operator.operator.rotate_keys.step()
+    vault = rotation.operator.settings.keys.vault
+    assert vault.public_key == rotation.keys.vault(CODE).public_key
+
+
+async def test_stolen_transport_key_reads_and_brings_nothing_once_it_is_revoked(
+    rotation: Rotation,
+) -> None:
+    stolen = rotation.keys.transport(CODE)
+    await rotation.settle(rotation.orders.revoke(stolen.public_key))
+    network = read_genesis(rotation.genesis)
+    async with RegistryClient(
+        rotation.url, network=network, signer=stolen, now_ms=rotation.clock
+    ) as thief:
+        for ask in (thief.feed(0, limit=1, wait_ms=0), thief.submit([b"\x80"])):
+            with pytest.raises(Refusal) as refusal:
+                await ask
+            assert refusal.value.code is Code.CERTIFICATE_REVOKED
+
+
+async def test_operator_and_holders_go_on_when_the_block_key_changes(rotation: Rotation) -> None:
+    operator, old = rotation.operator, rotation.keys.block
+    payer = await operator.open_wallet(deposit_fen=2_000_00)
+    assert (await payer.exchange(100_00))["state"] == "settled"
+    new = rotation.of_registry.create("block-2")
+    await rotation.certify(certified(Use.REGISTRY_BLOCK, new))
+    await rotation.settle(rotation.orders.revoke(old.public_key))
+    assert (await payer.exchange(200_00))["state"] == "settled"
+
+    async def is_told() -> bool:
+        answer = await payer.ask("GET", f"{payer.path}/history")
+        return len(answer.json()["entries"]) == 2
+
+    await until(is_told)
+    [last, first] = (await payer.ask("GET", f"{payer.path}/history")).json()["entries"]
+    told = (await operator.http.get("/v1/network")).json()
+    network = read_genesis(base64.b64decode(told["genesis"]))
+    certificates = [
+        base64.b64decode(each["certificate"])
+        for each in told["block_keys"]
+        if each["certificate"] is not None
+    ]
+    known = BlockKeys.of_network(network, certificates)
+    assert [each["public_key"] for each in told["block_keys"] if each["revoked_ms"]] == [
+        old.public_key.hex()
+    ]
+    for entry, signer in ((first, old), (last, new)):
+        receipt = await operator.operator.registry.receipt(
+            vault_of(CODE), bytes.fromhex(entry["order_id"]), payer.number
+        )
+        checked = verify_receipt(receipt, block_keys=known, network=network.id)
+        assert checked.block_key == signer.public_key
