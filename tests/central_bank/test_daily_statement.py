@@ -7,6 +7,7 @@ import asyncpg
 import pytest
 from structlog.testing import capture_logs
 
+from jiaozi.central_bank.registry.block_signers import BlockSigners
 from jiaozi.central_bank.statements import store
 from jiaozi.central_bank.statements.check import Checked, check_statements
 from jiaozi.central_bank.statements.make import MakeStatements
@@ -36,7 +37,7 @@ async def world(database_dsn: str) -> AsyncIterator[RegistryWorld]:
 
 def maker(world: RegistryWorld) -> MakeStatements:
     return MakeStatements(
-        database=world.database, signer=world.keys.block, network=world.network.id
+        database=world.database, signers=BlockSigners([world.keys.block]), network=world.network.id
     )
 
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 
+from jiaozi.central_bank.registry.block_signers import BlockSigners
 from jiaozi.central_bank.worker.jobs import MIDNIGHT, SCHEMA
 from jiaozi.central_bank.worker.serve import WorkerSettings, open_worker
 from jiaozi.protocol.daily_statement import day_of, start_of
@@ -40,7 +41,7 @@ async def value(world: RegistryWorld, sql: str) -> object:
 
 async def test_d3_workers_that_start_make_what_was_missed_once(world: RegistryWorld) -> None:
     settings = WorkerSettings(
-        dsn=world.dsn, network=world.network.id, block_signer=world.keys.block
+        dsn=world.dsn, network=world.network.id, block_signers=BlockSigners([world.keys.block])
     )
     async with AsyncExitStack() as stack:
         apps = [await stack.enter_async_context(open_worker(settings)) for _ in range(2)]

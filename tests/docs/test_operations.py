@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from docs.make_settings import PAGE, render
+from jiaozi.central_bank.registry.block_signers import BlockSigners
 from jiaozi.central_bank.worker.serve import WorkerSettings, open_worker
 from jiaozi.protocol.genesis import read_genesis
 from jiaozi.service.server import listening
@@ -64,7 +65,9 @@ async def exported(database_dsn: str, postgres: EmbeddedPostgres) -> set[str]:
         served = await stack.enter_async_context(served_registry(database_dsn, genesis))
         found = await scrape(str(served.http.base_url).rstrip("/"))
         settings = WorkerSettings(
-            dsn=database_dsn, network=read_genesis(genesis).id, block_signer=keys.block
+            dsn=database_dsn,
+            network=read_genesis(genesis).id,
+            block_signers=BlockSigners([keys.block]),
         )
         worker = await stack.enter_async_context(open_worker(settings))
         server = await stack.enter_async_context(listening(worker, drain_timeout_s=1))

@@ -31,7 +31,8 @@ from jiaozi.cli.output import (
     yuan,
 )
 from jiaozi.protocol.domains import NetworkId
-from jiaozi.service.keys import FileKeyStore
+from jiaozi.service.key_locations import open_store
+from jiaozi.service.keys import generations
 from jiaozi.storage.database import Database
 
 app = typer.Typer(add_completion=False)
@@ -45,7 +46,7 @@ class _Source:
 
     dsn: str | None
     url: str | None
-    keys: Path | None
+    keys: str | None
     passphrase_file: Path | None
 
 
@@ -61,7 +62,10 @@ def audit(
         str | None, typer.Option(help="The central bank's address, to read blocks over HTTP.")
     ] = None,
     keys: Annotated[
-        Path | None, typer.Option(help="With --url: the auditor's key store, a directory.")
+        str | None,
+        typer.Option(
+            metavar="DIRECTORY|PKCS11-URI", help="With --url: where the auditor's key is."
+        ),
     ] = None,
     network: Annotated[
         str | None,
@@ -152,7 +156,8 @@ async def _audit(source: _Source, options: AuditOptions) -> AuditReport:
             return await audit_database(database, options)
     assert source.url is not None
     assert source.keys is not None
-    signer = FileKeyStore(source.keys, passphrase(source.passphrase_file)).signer(AUDITOR_KEY)
+    store = open_store(source.keys, lambda: passphrase(source.passphrase_file))
+    signer = store.signer((generations(store, AUDITOR_KEY) or [AUDITOR_KEY])[0])
     async with open_http(source.url, signer) as blocks:
         return await audit_source(blocks, options)
 

@@ -7,12 +7,15 @@ from typing import Annotated
 import typer
 
 from jiaozi.central_bank.certification.keys import BLOCK_KEY, KeyPlaces
+from jiaozi.central_bank.registry.block_signers import BlockSigners
+from jiaozi.central_bank.registry.store import read_control
 from jiaozi.central_bank.statements.check import Checked, check_statements
 from jiaozi.cli.failures import PassphraseFile, failures_told, passphrase
+from jiaozi.cli.new_key import OwnKeyStore
 from jiaozi.cli.output import AsJson, ExitCode, print_json, print_table, stdout
 from jiaozi.protocol.block_keys import BlockKeys
 from jiaozi.protocol.genesis import read_genesis
-from jiaozi.service.keys import FileKeyStore
+from jiaozi.service.key_locations import open_store
 from jiaozi.service.logs import configure_logs
 from jiaozi.service.server import run_party
 from jiaozi.storage.database import Database
@@ -28,6 +31,7 @@ def worker_command(
     network: NetworkDirectory,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 10249,
+    key_store: OwnKeyStore = None,
     passphrase_file: PassphraseFile = None,
 ) -> None:
     """Do what is due by the clock, until SIGTERM or Ctrl-C: daily statements at midnight UTC+8.
@@ -40,12 +44,11 @@ def worker_command(
     configure_logs("worker")
     places = KeyPlaces(network)
     with failures_told():
+        store = open_store(key_store or str(places.registry), lambda: passphrase(passphrase_file))
         settings = WorkerSettings(
             dsn=dsn,
             network=read_genesis(places.genesis.read_bytes()).id,
-            block_signer=FileKeyStore(places.registry, passphrase(passphrase_file)).signer(
-                BLOCK_KEY
-            ),
+            block_signers=BlockSigners(store=store, name=BLOCK_KEY),
         )
         run_party(
             lambda: open_worker(settings),
@@ -64,9 +67,11 @@ def check_statements_command(dsn: Dsn, network: NetworkDirectory, as_json: AsJso
     async def check() -> Checked:
         known = read_genesis(KeyPlaces(network).genesis.read_bytes())
         async with await Database.open(dsn, name="check-statements") as database:
-            return await check_statements(
-                database, block_keys=BlockKeys.of_network(known), network=known.id
-            )
+            async with database.connection() as connection:
+                keys = (await read_control(connection)).keys
+            certificates = [each.certificate for each in keys.values() if each.certificate]
+            block_keys = BlockKeys.of_network(known, certificates)
+            return await check_statements(database, block_keys=block_keys, network=known.id)
 
     with failures_told(as_json=as_json):
         checked = asyncio.run(check())

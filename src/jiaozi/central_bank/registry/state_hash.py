@@ -16,9 +16,8 @@ from collections.abc import Iterator
 import structlog
 
 from jiaozi.central_bank.registry import store
-from jiaozi.central_bank.registry.control import Control, KeyRecord
+from jiaozi.central_bank.registry.control import Control
 from jiaozi.central_bank.registry.writer import Writer
-from jiaozi.protocol.genesis import read_genesis
 from jiaozi.protocol.state import (
     AccountRecord,
     StateHash,
@@ -31,7 +30,7 @@ from jiaozi.protocol.state import (
     safeguards_record,
     totals_record,
 )
-from jiaozi.storage.database import Connection, Database
+from jiaozi.storage.database import Database
 
 STATE_HASH_BLOCKS = 4096
 _ROWS_AT_A_TIME = 5_000
@@ -102,7 +101,7 @@ async def hash_state(database: Database) -> tuple[int, bytes]:
         accounts = await connection.cursor(store.SQL.state_accounts)
         while rows := await accounts.fetch(_ROWS_AT_A_TIME):
             state.add(AccountRecord(*row).encoded() for row in rows)
-        control = await _load_control(connection)
+        control = await store.read_control(connection)
         state.add(_control_records(control))
         state.add([totals_record(tip.totals.issued_fen, tip.totals.destroyed_fen)])
         state.add(_emergency_records(control))
@@ -110,18 +109,6 @@ async def hash_state(database: Database) -> tuple[int, bytes]:
         while rows := await safeguards.fetch(_ROWS_AT_A_TIME):
             state.add(safeguards_record(*row) for row in rows)
     return tip.height, state.digest()
-
-
-async def _load_control(connection: Connection) -> Control:
-    network = read_genesis(await connection.fetchval(store.SQL.genesis))
-    genesis = Control(
-        network=network,
-        keys={each.key: KeyRecord(each) for each in network.genesis.keys},
-        quotas_fen=network.genesis.quotas_fen,
-        schedule=((0, network.genesis.rulebook_hash),),
-        library={},
-    )
-    return await store.load_control(connection, genesis)
 
 
 def _control_records(control: Control) -> Iterator[bytes]:

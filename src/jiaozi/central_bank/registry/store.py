@@ -17,6 +17,7 @@ from jiaozi.central_bank.registry.model import Account, Totals
 from jiaozi.protocol.blocks import SignedHeader
 from jiaozi.protocol.certificates import Certified, Use
 from jiaozi.protocol.feed import Head
+from jiaozi.protocol.genesis import read_genesis
 from jiaozi.protocol.ids import OrderId, last_expiry_day
 from jiaozi.protocol.orders import Order
 from jiaozi.protocol.safeguards import Safeguards, read_safeguards
@@ -198,6 +199,19 @@ async def load_tip(connection: Connection) -> Tip | None:
         totals=Totals(*list(row)[4:]),
         feeds=feeds,
     )
+
+
+async def read_control(connection: Connection) -> Control:
+    """Read the control state from the database alone: without the rulebooks themselves."""
+    network = read_genesis(await connection.fetchval(SQL.genesis))
+    genesis = Control(
+        network=network,
+        keys={each.key: KeyRecord(each) for each in network.genesis.keys},
+        quotas_fen=network.genesis.quotas_fen,
+        schedule=((0, network.genesis.rulebook_hash),),
+        library={},
+    )
+    return await load_control(connection, genesis)
 
 
 async def load_control(connection: Connection, genesis: Control) -> Control:

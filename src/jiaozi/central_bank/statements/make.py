@@ -9,12 +9,13 @@ from dataclasses import dataclass
 
 import structlog
 
+from jiaozi.central_bank.registry.block_signers import BlockSigners
+from jiaozi.central_bank.registry.store import read_control
 from jiaozi.central_bank.statements import store
 from jiaozi.central_bank.statements.gather import Gathered, gather
 from jiaozi.central_bank.statements.store import SQL, Held, Stated
 from jiaozi.protocol.daily_statement import DailyStatement, day_of, sign_statement
 from jiaozi.protocol.domains import NetworkId
-from jiaozi.protocol.suites import Signer
 from jiaozi.storage.database import Connection, Database
 
 _LOCK_KEY = 0x73746174656D656E  # "statemen" in ASCII: two workers may wake at once
@@ -27,7 +28,7 @@ class MakeStatements:
     """The use case; its dependencies."""
 
     database: Database
-    signer: Signer
+    signers: BlockSigners
     network: NetworkId
 
     async def __call__(self) -> list[DailyStatement]:
@@ -35,14 +36,18 @@ class MakeStatements:
 
         Raises:
             StorageUnavailable: Nothing was made; call it again.
+            KeyStoreError: Nothing was made: no key at hand may sign.
         """
         async with self.database.connection() as connection:
             # The lock comes before the snapshot: whoever waited for it sees what was made.
             await connection.execute(SQL.lock, _LOCK_KEY)
             async with connection.transaction(isolation="repeatable_read"):
                 made = await _due(connection)
+                control = await read_control(connection) if made else None
                 for each in made:
-                    encoded = sign_statement(each, self.signer, self.network)
+                    assert control is not None
+                    signer = self.signers.at(control, each.made_ms)
+                    encoded = sign_statement(each, signer, self.network)
                     await store.add(connection, each, encoded)
             await connection.execute(SQL.unlock, _LOCK_KEY)
         for each in made:

@@ -12,6 +12,7 @@ import structlog
 from procrastinate.exceptions import ConnectorException
 from prometheus_client import CollectorRegistry, Gauge
 
+from jiaozi.central_bank.registry.block_signers import BlockSigners
 from jiaozi.central_bank.registry.store import MIGRATIONS
 from jiaozi.central_bank.statements import store
 from jiaozi.central_bank.statements.make import MakeStatements
@@ -19,7 +20,6 @@ from jiaozi.central_bank.worker.jobs import catch_up, new_app, prepare
 from jiaozi.protocol.daily_statement import start_of
 from jiaozi.protocol.domains import NetworkId
 from jiaozi.protocol.refusals import Code, refuse
-from jiaozi.protocol.suites import Signer
 from jiaozi.service.application import new_application
 from jiaozi.service.dispatch import AsgiApp, Dispatcher
 from jiaozi.service.metrics import new_registry
@@ -35,11 +35,11 @@ _log = structlog.get_logger("jiaozi.worker")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerSettings:
-    """What a worker needs to run; ``block_signer`` signs the statements."""
+    """What a worker needs to run; ``block_signers`` sign the statements."""
 
     dsn: str
     network: NetworkId
-    block_signer: Signer
+    block_signers: BlockSigners
 
 
 @asynccontextmanager
@@ -53,7 +53,7 @@ async def open_worker(settings: WorkerSettings) -> AsyncIterator[AsgiApp]:
     async with await Database.open(settings.dsn, name="worker", pool_size=4) as database:
         await migrate(database, MIGRATIONS)
         make = MakeStatements(
-            database=database, signer=settings.block_signer, network=settings.network
+            database=database, signers=settings.block_signers, network=settings.network
         )
         works = asyncio.Event()
         running = [
