@@ -52,6 +52,12 @@ async def busy_holder(world: OperatorWorld) -> Holder:
     assert answer.status_code == 200
     await log_in(holder)
     await world.until_followed()
+    async with world.database.connection() as connection:
+        await connection.execute(
+            "INSERT INTO rebind_key (wallet, suite, public_key) VALUES ($1, -8, $2)",
+            holder.number,
+            bytes(32),
+        )
     return holder
 
 

@@ -41,6 +41,8 @@ class _Statements:
     exchange: str
     redemption: str
     history_entry: str
+    wallet_event: str
+    rebind_key: str
     wallet_pin: str
     countersignature: str
     session: str
@@ -68,6 +70,8 @@ PLAIN: Mapping[str, str] = {
     "exchange": _SQL.exchange,
     "redemption": _SQL.redemption,
     "history_entry": _SQL.history_entry,
+    "wallet_event": _SQL.wallet_event,
+    "rebind_key": _SQL.rebind_key,
     "wallet_pin": _SQL.wallet_pin,
     "countersignature": _SQL.countersignature,
     "session": _SQL.session,
@@ -84,6 +88,7 @@ WITHHELD: Mapping[str, str] = {
 """Tables about holders of which holders are told nothing, and why."""
 
 ABOUT_NOBODY: Mapping[str, str] = {
+    "carried_operator": "codes of failed operators",
     "code_source": "digests of addresses that asked for codes, for an hour",
     "feed_cursor": "how far the feed was read",
     "login_used": "hashes of challenges, for a minute",

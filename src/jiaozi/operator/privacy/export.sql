@@ -84,6 +84,16 @@ WHERE wallet = ANY($1::bigint[]) ORDER BY created_ms, order_id;
 SELECT to_jsonb(it)::text AS document FROM history_entry AS it
 WHERE wallet = ANY($1::bigint[]) ORDER BY wallet, height, position, leg;
 
+-- name: wallet_event
+-- What the registry settled about the wallets after their opening.
+SELECT to_jsonb(it)::text AS document FROM wallet_event AS it
+WHERE wallet = ANY($1::bigint[]) ORDER BY wallet, height, position;
+
+-- name: rebind_key
+-- New keys that were asked for.
+SELECT to_jsonb(it)::text AS document FROM rebind_key AS it
+WHERE wallet = ANY($1::bigint[]) ORDER BY wallet;
+
 -- name: wallet_pin
 -- When the wallets' PINs were set and what was tried; never what would help to guess one.
 SELECT to_jsonb(it)::text AS document FROM (

@@ -133,6 +133,8 @@ KEPT: Mapping[str, str] = {
     "signatory": "which wallet is a signatory's; the person is evidence",
     "certify_order": "the registry's blocks say the same",
     "platform_token": "random; the holder takes it back",
+    "wallet_event": "the registry's blocks say the same",
+    "rebind_key": "a public key, gone with the end of its rebind",
     "wallet_pin": "stretched under a secret; good for nothing without the wallet's key",
     "countersignature": "the operator's books",
     "session": "dropped within minutes by itself",
