@@ -3,6 +3,7 @@
 import asyncio
 import inspect
 import json
+import secrets
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,20 @@ async def busy_holder(world: OperatorWorld) -> Holder:
             holder.number,
             bytes(32),
         )
+        order = "SELECT order_id FROM certify_order WHERE wallet = $1"
+        await connection.execute(
+            "INSERT INTO rebind"
+            " (id, registration_id, wallet, suite, public_key, request_id, next_try_ms)"
+            f" VALUES (gen_random_uuid(), gen_random_uuid(), $1, -8, $2, ({order}), 0)",
+            holder.number,
+            bytes(32),
+        )
+        await connection.execute(
+            "INSERT INTO freeze_case (case_id, wallet, order_id, clerk, file_number)"
+            f" VALUES ($2, $1, ({order}), 'C-1', 'file of an office')",
+            holder.number,
+            secrets.token_bytes(16),
+        )
     return holder
 
 
@@ -71,7 +86,8 @@ async def test_an_export_has_every_table_and_opens_what_is_sealed(world: Operato
     shown = {each["kind"]: each["personal"] for each in tables["evidence"]}
     assert shown == {"phone": {"phone": holder.phone}, "document": DOCUMENT}
     assert tables["registration"][0]["personal"] == {"phone": holder.phone}
-    assert "data_key" not in json.dumps(document)
+    for withheld in ("data_key", "file of an office"):
+        assert withheld not in json.dumps(document)
 
 
 async def test_every_table_of_the_database_is_exported_or_about_nobody(

@@ -43,6 +43,8 @@ class _Statements:
     history_entry: str
     wallet_event: str
     rebind_key: str
+    rebind: str
+    freeze_case: str
     wallet_pin: str
     countersignature: str
     session: str
@@ -72,6 +74,8 @@ PLAIN: Mapping[str, str] = {
     "history_entry": _SQL.history_entry,
     "wallet_event": _SQL.wallet_event,
     "rebind_key": _SQL.rebind_key,
+    "rebind": _SQL.rebind,
+    "freeze_case": _SQL.freeze_case,
     "wallet_pin": _SQL.wallet_pin,
     "countersignature": _SQL.countersignature,
     "session": _SQL.session,

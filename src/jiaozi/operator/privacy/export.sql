@@ -94,6 +94,17 @@ WHERE wallet = ANY($1::bigint[]) ORDER BY wallet, height, position;
 SELECT to_jsonb(it)::text AS document FROM rebind_key AS it
 WHERE wallet = ANY($1::bigint[]) ORDER BY wallet;
 
+-- name: rebind
+-- Requests to replace a lost key.
+SELECT to_jsonb(it)::text AS document FROM rebind AS it
+WHERE wallet = ANY($1::bigint[]) ORDER BY created_ms, id;
+
+-- name: freeze_case
+-- Freezes by this operator; the file of the office that asked is the office's to tell.
+SELECT to_jsonb(it)::text AS document FROM (
+    SELECT wallet, case_id, order_id, lift_id FROM freeze_case) AS it
+WHERE wallet = ANY($1::bigint[]) ORDER BY case_id;
+
 -- name: wallet_pin
 -- When the wallets' PINs were set and what was tried; never what would help to guess one.
 SELECT to_jsonb(it)::text AS document FROM (
