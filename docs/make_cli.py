@@ -76,11 +76,12 @@ def _command(words: tuple[str, ...], command: Any) -> Iterator[str]:
 
 def _row(parameter: Any, context: Any) -> str:
     if parameter.param_type_name == "argument":
-        shown = parameter.make_metavar(context)
+        name = parameter.display_name_raw.upper()
+        shown = name if parameter.required else f"[{name}]"
     else:
+        kind = parameter.metavar or parameter.display_type(ctx=context)
         names = ", ".join([*parameter.opts, *parameter.secondary_opts])
-        is_flag = parameter.is_flag or parameter.count
-        shown = names if is_flag else f"{names} {parameter.make_metavar(context)}"
+        shown = names if parameter.is_flag or parameter.count else f"{names} {kind}"
     environment = f"`{parameter.envvar}`" if parameter.envvar else ""
     cells = (f"`{shown}`", _prose(parameter.help or ""), _default(parameter), environment)
     return "| " + " | ".join(each.replace("|", "\\|") for each in cells) + " |\n"
