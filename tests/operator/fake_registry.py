@@ -80,6 +80,8 @@ class FakeRegistry:
     """Before each answer to orders."""
     batches: list[int] = field(default_factory=list)
     """How many orders each request brought."""
+    statements: list[bytes] = field(default_factory=list)
+    """Daily statements, given to whoever asks."""
     is_down: bool = False
     """Connections are dropped at once."""
 
@@ -124,6 +126,12 @@ class FakeRegistry:
                 return _json(self._account(int(number)))
             case ["feed"]:
                 return await self._feed(self._caller(request), query)
+            case ["headers"]:
+                start, limit = int(query["from"]), int(query["limit"])
+                page = self.ledger.headers[start : start + limit]
+                return _Answer(b"".join(cbor.encode(each.encoded) for each in page))
+            case ["statements"]:
+                return _Answer(b"".join(map(cbor.encode, self.statements)))
             case ["receipts", account, order_id]:
                 self._own(request, query["reader"])
                 return _Answer(

@@ -28,6 +28,7 @@ CENTRAL_BANK_PUBLIC = {
 }  # fmt: skip
 OPERATOR_PUBLIC = {
     ("get", "/healthz"), ("get", "/metrics"), ("get", "/v1/network"),
+    ("get", "/v1/headers"), ("get", "/v1/equivocations"),
     ("post", "/v1/registrations"), ("post", "/v1/demo/deposits"),
     ("post", "/v1/orders"),  # each order is signed itself
     ("post", "/v1/wallets"),  # by a key of its own, with a code

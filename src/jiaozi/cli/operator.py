@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from jiaozi.cli import central_bank_approval, new_key, operator_privacy
+from jiaozi.cli import central_bank_approval, new_key, operator_privacy, operator_reconcile
 from jiaozi.cli.configuration import Config, configured
 from jiaozi.cli.failures import PassphraseFile, failures_told, passphrase
 from jiaozi.cli.new_key import OwnKeyStore
@@ -27,6 +27,8 @@ app.command("show")(central_bank_approval.show_command)
 app.command("approve")(central_bank_approval.approve_command)
 app.command("new-key")(new_key.new_key_command)
 app.command("demo-deposit")(demo_deposit_command)
+app.command("reconcile")(operator_reconcile.reconcile_command)
+app.command("judge-equivocations")(operator_reconcile.judge_command)
 app.command("rotate-wrapping-key")(operator_privacy.rotate_command)
 app.command("drop-wrapping-key")(operator_privacy.drop_command)
 app.command("apply-terms")(operator_privacy.terms_command)
@@ -97,6 +99,10 @@ def serve(
         bool | None,
         typer.Option("--demo", help="Tell codes in the answer; give deposits to whoever asks."),
     ] = None,
+    peer: Annotated[
+        list[str] | None,
+        typer.Option(help="Address of another operator, to compare headers with; repeat it."),
+    ] = None,
     passphrase_file: PassphraseFile = None,
 ) -> None:
     """Serve an operator until SIGTERM or Ctrl-C; all settings also come by file or environment."""
@@ -111,6 +117,7 @@ def serve(
         "network_id": network_id,
         "sms_url": sms_url,
         "demo": demo,
+        "peers": None if peer is None else frozenset(peer),
         "passphrase_file": passphrase_file,
     }
     asked = configured(OperatorConfiguration, config, given)
@@ -149,6 +156,7 @@ def _settings(asked: OperatorConfiguration) -> OperatorSettings:
         sms=None if asked.sms_url is None else HttpSms(asked.sms_url),
         demo=asked.demo,
         wallet_origin=asked.wallet_origin,
+        peers=tuple(sorted(asked.peers)),
         batch_limits=asked.batch_limits,
         rates=asked.rates,
         database_connections_max=asked.database_connections_max,

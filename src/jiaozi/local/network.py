@@ -118,9 +118,12 @@ async def _describe(
             (_CENTRAL_BANK, central_bank, "serve"), (_WORKER, worker, "worker")
         )
     ]  # fmt: skip
-    for code, port in zip(OPERATORS, operators, strict=True):
+    ports_of = dict(zip(OPERATORS, operators, strict=True))
+    for code, port in ports_of.items():
         dsn = await postgres.create_database(f"operator_{code:04d}")
         options = _operator_options(directory, code, dsn, registry_url)
+        for peer in OPERATORS:
+            options += ["--peer", _url(ports_of[peer])] if peer != code else []
         programs.append(_program(directory, f"operator-{code:04d}", port, options))
     first, second, *others = (PartyProcess(each, tell) for each in programs)
     return LocalNetwork(

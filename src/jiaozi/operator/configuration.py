@@ -39,6 +39,9 @@ class OperatorConfiguration:
         default=None,
     )
     sms_url: str | None = setting("Takes codes as a POST of {phone, code} in JSON.", default=None)
+    peers: frozenset[str] = setting(
+        "Addresses of other operators, with whose headers ours are compared.", default=frozenset()
+    )
     demo: bool = setting("Tell codes in the answer; give deposits to whoever asks.", default=False)
     wallet_origin: str = setting(
         "Where browsers show the wallet, as https://HOST; sessions are for its pages alone.",

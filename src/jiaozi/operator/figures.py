@@ -12,6 +12,7 @@ import structlog
 from prometheus_client import CollectorRegistry, Gauge
 
 from jiaozi.operator.gateway.batch import Batcher
+from jiaozi.operator.headers.doubt import Doubt
 from jiaozi.operator.history.store import read_position
 from jiaozi.operator.registry.client import RegistryClient
 from jiaozi.storage.database import Database
@@ -43,6 +44,7 @@ class OperatorFigures:
         database: Database,
         batcher: Batcher,
         registry_client: RegistryClient,
+        doubt: Doubt,
         all_work: Callable[[], bool],
     ) -> None:
         def gauge(name: str, meaning: str, *labels: str) -> Gauge:
@@ -60,6 +62,9 @@ class OperatorFigures:
         )
         gauge("background_works", "1 while every background task runs.").set_function(
             lambda: float(all_work())
+        )
+        gauge("equivocations", "Proofs against the registry, not judged yet.").set_function(
+            lambda: doubt.proofs
         )
         self._feed_height = gauge("feed_height", "Block up to which the feed was read.")
         self._feed_time = gauge("feed_time_seconds", "Unix time of that block.")

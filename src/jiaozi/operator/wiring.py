@@ -54,6 +54,7 @@ from jiaozi.operator.statements.catch_up import CatchUp
 from jiaozi.operator.statements.issue import IssueStatement
 from jiaozi.operator.wallets.attest import AttestWallet
 from jiaozi.operator.wallets.open import OpenWallet
+from jiaozi.operator.watch import RegistryWatch
 from jiaozi.protocol.domains import NetworkId
 from jiaozi.protocol.refusals import Code, refuse
 from jiaozi.service.keys import KdfCost
@@ -73,6 +74,7 @@ class OperatorSettings:
         network_id: Of the network it belongs to; without it the registry is trusted once.
         sms: Sends codes; needed unless ``demo``.
         demo: Codes stand in the answers, and deposits can be funded by anyone.
+        peers: Addresses of other operators, with whose headers ours are compared.
         core: A bank's core; by default the built-in one.
         verifier: Vouches for documents; by default nobody does.
         rates: How much one wallet and one address may ask.
@@ -90,6 +92,7 @@ class OperatorSettings:
     network_id: NetworkId | None = None
     sms: Sms | None = None
     demo: bool = False
+    peers: tuple[str, ...] = ()
     core: CoreBanking | None = None
     verifier: DocumentVerifier = field(default_factory=NoVerification)
     batch_limits: BatchLimits = field(default_factory=BatchLimits)
@@ -118,6 +121,7 @@ class Operator:
     rotate_keys: RotateKeys
     batcher: Batcher
     carriage: Carriage
+    watch: RegistryWatch
     limits: OperatorLimits
     deposit_phone: DepositPhone
     request_code: RequestCode
@@ -188,11 +192,27 @@ async def open_operator(settings: OperatorSettings) -> AsyncIterator[Operator]:
             now_ms=settings.now_ms,
             timeout_s=settings.registry_timeout_s,
         ) as registry:
+            watch = await RegistryWatch.begin(
+                database,
+                registry,
+                operator=settings.code,
+                network=joined.network.id,
+                peers=settings.peers,
+                now_ms=settings.now_ms,
+            )
             batcher = Batcher(registry.submit, settings.batch_limits)
             stretching = PinStretching(settings.keys.pepper, settings.pin_cost)
             try:
                 yield _put_together(
-                    settings, joined, database, wrapping, registry, batcher, carriage, stretching
+                    settings,
+                    joined,
+                    database,
+                    wrapping,
+                    registry,
+                    batcher,
+                    carriage,
+                    stretching,
+                    watch,
                 )
             finally:
                 stretching.close()
@@ -230,6 +250,7 @@ def _put_together(
     batcher: Batcher,
     carriage: Carriage,
     stretching: PinStretching,
+    watch: RegistryWatch,
 ) -> Operator:
     keys, now_ms, network = settings.keys, settings.now_ms, joined.network
     privacy = Privacy(wrapping=wrapping, lookup_key=keys.lookup, now_ms=now_ms)
@@ -300,6 +321,7 @@ def _put_together(
         ),
         batcher=batcher,
         carriage=carriage,
+        watch=watch,
         limits=OperatorLimits(settings.rates, demo=settings.demo),
         deposit_phone=deposit_phone,
         request_code=RequestCode(

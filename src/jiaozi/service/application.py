@@ -40,7 +40,7 @@ class ProblemDocument(BaseModel):
 class Health(BaseModel):
     """Whether the party can do its work."""
 
-    status: str = "ok"
+    status: str = Field(default="ok", description="ok, or what stands in the way of a part of it")
 
 
 def new_application(
@@ -49,7 +49,7 @@ def new_application(
     summary: str,
     version: str,
     registry: CollectorRegistry,
-    check_health: Callable[[], Awaitable[None]],
+    check_health: Callable[[], Awaitable[str | None]],
     hot_operations: Mapping[tuple[str, str], Mapping[str, Any]],
 ) -> FastAPI:
     """Make an application with /healthz, /metrics and /openapi.json.
@@ -59,7 +59,8 @@ def new_application(
         summary: One sentence about it.
         version: Of Jiaozi.
         registry: The figures of this process.
-        check_health: Returns when the party can do its work, raises why it cannot.
+        check_health: Returns when the party can do its work, with a word for what it cannot do;
+            raises why it cannot work at all.
         hot_operations: OpenAPI operation objects of the hot routes, by method and path.
     """
     app = _Application(
@@ -80,8 +81,7 @@ def new_application(
     @app.get("/healthz", response_model=Health, tags=["process"])
     async def healthz() -> Health:
         """Say whether this party can do its work."""
-        await check_health()
-        return Health()
+        return Health(status=await check_health() or "ok")
 
     figures = raw_answer(METRICS_MEDIA_TYPE, "The figures", METRICS_EXAMPLE)
 

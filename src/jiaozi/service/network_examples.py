@@ -81,6 +81,18 @@ def _header() -> blocks.SignedHeader:
     return blocks.sign_header(header, _signer("block"), _NETWORK.id)
 
 
+def _next_header() -> blocks.Header:
+    return blocks.Header(
+        height=_HEIGHT + 1,
+        time_ms=_MADE_MS + 50,
+        previous=sha256(b"another").digest(),
+        orders_root=merkle.root([]),
+        count=0,
+        body_hash=blocks.body_hash(b""),
+        feeds_root=merkle.root([]),
+    )
+
+
 GENESIS = _genesis()
 _NETWORK = read_genesis(GENESIS)
 PAYMENT = _payment()
@@ -117,3 +129,7 @@ STATEMENTS = cbor.encode(
     )
 )  # fmt: skip
 """A page of one daily statement."""
+EQUIVOCATIONS = cbor.encode(
+    [HEADER, blocks.sign_header(_next_header(), _signer("block"), _NETWORK.id).encoded]
+)
+"""A proof: the second header says that another block came before it."""

@@ -17,12 +17,15 @@ from jiaozi.operator.history.store import FeedPosition
 from jiaozi.operator.life import store as life
 from jiaozi.operator.life.carriage import Carriage
 from jiaozi.operator.notices.store import tell_history
+from jiaozi.operator.reconcile.movements import Movement, movements_of
+from jiaozi.operator.reconcile.store import add_movements
 from jiaozi.operator.registry.client import RegistryClient
 from jiaozi.operator.registry.model import Decided
 from jiaozi.operator.sessions.end import end_sessions
 from jiaozi.operator.sessions.model import ENDS_SESSIONS
 from jiaozi.operator.wallets import store as wallets
 from jiaozi.operator.wallets.model import state_after
+from jiaozi.protocol.blocks import SignedHeader
 from jiaozi.protocol.feed import FeedBlock, Head, read_block
 from jiaozi.protocol.genesis import Network
 from jiaozi.protocol.refusals import Code, Refusal
@@ -44,6 +47,8 @@ class _Gathered:
 
     position: FeedPosition
     told: Told = field(default_factory=Told)
+    movements: list[Movement] = field(default_factory=list)
+    headers: list[SignedHeader] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +92,7 @@ class FollowFeed:
         gathered = await self._check(before, page.blocks)
         if gathered.position != before:
             await self._store(before, gathered)
+            self.registry.headers_seen.extend(gathered.headers)
         return len(page.blocks)
 
     async def _check(self, before: FeedPosition, encoded: Iterable[bytes]) -> _Gathered:
@@ -95,6 +101,8 @@ class FollowFeed:
             block = await self._read(data, gathered.position.head)
             header = block.header.header
             gathered.told.take(block, self.carriage)
+            gathered.movements += movements_of(block, self.carriage.operator)
+            gathered.headers.append(block.header)
             gathered.position = FeedPosition(header.height, header.time_ms, block.head)
             # Between two blocks others get their turn: checking is work without waiting.
             await asyncio.sleep(0)
@@ -119,6 +127,7 @@ class FollowFeed:
             await store.add_lines(connection, told.lines)
             if told.lines:
                 await tell_history(connection)
+            await add_movements(connection, gathered.movements)
             for opening in told.openings:
                 state = state_after(Decided(opening.outcome))
                 await wallets.finish_opening(

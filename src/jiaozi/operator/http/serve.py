@@ -15,6 +15,7 @@ from jiaozi.operator.figures import OperatorFigures
 from jiaozi.operator.http.access import Access
 from jiaozi.operator.http.customers import customer_routes
 from jiaozi.operator.http.deposits import demo_routes, deposit_routes
+from jiaozi.operator.http.headers import header_routes
 from jiaozi.operator.http.history import history_routes
 from jiaozi.operator.http.identity import identity_routes
 from jiaozi.operator.http.life import life_routes
@@ -73,6 +74,7 @@ async def at_work(operator: Operator) -> AsyncIterator[AsgiApp]:
         operator.keep_privacy.keep_terms(),
         operator.notices.run(),
         _forget(operator, access),
+        *operator.watch.tasks(),
     )
     await operator.rotate_keys.look()
     registry = new_registry()
@@ -82,6 +84,7 @@ async def at_work(operator: Operator) -> AsyncIterator[AsgiApp]:
             database=operator.database,
             batcher=operator.batcher,
             registry_client=operator.registry,
+            doubt=operator.watch.doubt,
             all_work=all_work,
         )
         async with working(figures.run()):
@@ -107,10 +110,11 @@ def _application(
     all_work: Callable[[], bool],
     figures: CollectorRegistry,
 ) -> Dispatcher:
-    async def check_health() -> None:
+    async def check_health() -> str:
         if not all_work():
             raise refuse(Code.UNAVAILABLE)
         await operator.check_reachable()
+        return "registry_contradicts_itself" if operator.watch.doubt.proofs else "ok"
 
     origin = WalletOrigin(operator.wallet_origin)
     readers = Readers(
@@ -129,6 +133,7 @@ def _application(
         hot_operations={("POST", "/v1/orders"): ORDERS_OPERATION},
     )
     app.include_router(network_routes(operator))
+    app.include_router(header_routes(operator.database))
     app.include_router(customer_routes(operator, access))
     app.include_router(wallet_routes(operator, readers))
     app.include_router(identity_routes(operator, access))

@@ -8,6 +8,7 @@ import base64
 import binascii
 import json
 import secrets
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
@@ -18,7 +19,8 @@ from jiaozi.operator.registry.answers import RawAnswer, read_answers, refusal_wi
 from jiaozi.operator.registry.block_keys import RegistryKeys
 from jiaozi.operator.registry.model import Decided
 from jiaozi.protocol import blocks, cbor
-from jiaozi.protocol.blocks import Header
+from jiaozi.protocol.blocks import HEADER_BYTES_MAX, Header, SignedHeader
+from jiaozi.protocol.daily_statement import STATEMENT_BYTES_MAX
 from jiaozi.protocol.feed import FEED_BLOCK_BYTES_MAX
 from jiaozi.protocol.genesis import Network
 from jiaozi.protocol.http_signatures import NETWORK_HEADER, sign_request
@@ -30,6 +32,8 @@ from jiaozi.service.traces import call_span, trace_headers
 ANSWER_TIMEOUT_S = 10.0
 _CONNECTIONS_MAX = 16
 _FEED_BLOCKS_MAX = 1000
+_HEADERS_SEEN_MAX = 1000
+_STATEMENTS_MAX = 1000
 
 _NOT_REACHED = (Code.UNAVAILABLE, Code.UNKNOWN)
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
@@ -66,6 +70,8 @@ class RegistryClient:
     Attributes:
         is_reachable: Whether it answered when it was last asked.
         block_keys: Whose signature makes a header the registry's.
+        in_doubt: Asked before an order is sent or its outcome believed.
+        headers_seen: Headers that came with other answers, until they are compared.
     """
 
     def __init__(
@@ -83,6 +89,8 @@ class RegistryClient:
         self._timeout_s = timeout_s
         self._http = new_http_client(url, timeout_s)
         self.block_keys = RegistryKeys(network, self.certificates)
+        self.in_doubt: Callable[[], bool] = lambda: False
+        self.headers_seen: deque[SignedHeader] = deque(maxlen=_HEADERS_SEEN_MAX)
         self.is_reachable = True
 
     async def __aenter__(self) -> Self:
@@ -102,6 +110,7 @@ class RegistryClient:
             Refusal: For all of them: ``busy``, ``unavailable``, ``unknown``, or why the registry
                 does not take orders from this operator.
         """
+        self._check_doubt()
         body = b"".join(submissions)
         answer = await self._ask("POST", "/v1/orders", body, content_type="application/cbor-seq")
         return read_answers(answer.content, len(submissions))
@@ -112,6 +121,7 @@ class RegistryClient:
         Raises:
             Refusal: As `submit`; also when the header is not the registry's.
         """
+        self._check_doubt()
         path = f"/v1/outcomes/{format_number(account)}/{order_id.hex()}"
         answer = await self._ask("GET", path)
         return await self._read_found(answer.content)
@@ -142,6 +152,24 @@ class RegistryClient:
         """
         return (await self._ask("GET", "/v1/certificates")).content
 
+    async def headers(self, start: int, *, limit: int) -> list[bytes]:
+        """Return signed headers from a height on; they are not checked here.
+
+        Raises:
+            Refusal: As `submit`.
+        """
+        answer = await self._ask("GET", f"/v1/headers?from={start}&limit={limit}")
+        return _byte_strings(answer.content, limit, HEADER_BYTES_MAX)
+
+    async def statements(self, from_date: str) -> list[bytes]:
+        """Return this operator's daily statements from a day on; they are not checked here.
+
+        Raises:
+            Refusal: As `submit`.
+        """
+        answer = await self._ask("GET", f"/v1/statements?from={from_date}")
+        return _byte_strings(answer.content, _STATEMENTS_MAX, STATEMENT_BYTES_MAX)
+
     async def feed(self, after: int, *, limit: int, wait_ms: int) -> FeedPage:
         """Return the feed after a height, waiting for something to come.
 
@@ -158,6 +186,11 @@ class RegistryClient:
             return FeedPage(encoded, int(answer.headers["jiaozi-height"]))
         except (cbor.NotCanonical, KeyError, ValueError):
             raise refuse(Code.UNKNOWN) from None
+
+    def _check_doubt(self) -> None:
+        """Refuse while there is proof against the registry (`jiaozi.operator.headers.doubt`)."""
+        if self.in_doubt():
+            raise refuse(Code.UNAVAILABLE)
 
     async def _ask(
         self,
@@ -200,6 +233,7 @@ class RegistryClient:
             signed = await self.block_keys.checked(
                 lambda keys: blocks.read_header(encoded, block_keys=keys, network=self._network.id)
             )
+            self.headers_seen.append(signed)
             header = signed.header
             if document["state"] == "absent":
                 return Found(standing=None, identity=None, header=header, document=document)
@@ -256,6 +290,17 @@ def _read_problem(answer: httpx.Response) -> Refusal:
         return refusal_with(code, [fields[name] for name in CATALOGUE[Code(code)].fields])
     except (KeyError, TypeError, ValueError):
         return refuse(Code.UNKNOWN)
+
+
+def _byte_strings(data: bytes, items_max: int, size_max: int) -> list[bytes]:
+    try:
+        items = cbor.decode_sequence(data, items_max=items_max, item_size_max=size_max + 9)
+        found = [value for value, _ in items]
+    except cbor.NotCanonical:
+        raise refuse(Code.UNKNOWN) from None
+    if any(type(each) is not bytes for each in found):
+        raise refuse(Code.UNKNOWN)
+    return [each for each in found if isinstance(each, bytes)]
 
 
 def _read_json(body: bytes) -> dict[str, Any]:
