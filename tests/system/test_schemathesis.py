@@ -87,6 +87,9 @@ def try_route(network: ApiNetwork, service: str, method: str, path: str, example
     operation = SCHEMAS[service][path][method]
     described = DESCRIBED[service]["paths"][path][method]
     declared = set(described[REFUSALS])
+    callers = dict(network.callers[service])
+    if any(STREAM in each.get("content", {}) for each in described["responses"].values()):
+        del callers["wallet"]  # whoever may listen is answered without an end
     session = requests.Session()
     session.trust_env = False
     takes = bool({"parameters", "requestBody"} & described.keys())
@@ -107,7 +110,7 @@ def try_route(network: ApiNetwork, service: str, method: str, path: str, example
         case.path_parameters = made_real(data.draw, case.path_parameters, network.known)
         case.query = made_real(data.draw, case.query, network.known)
         case.body = made_real(data.draw, case.body, network.known)
-        auth = data.draw(st.sampled_from(list(network.callers[service].values())))
+        auth = data.draw(st.sampled_from(list(callers.values())))
         response = case.call(
             base_url=network.urls[service], session=session, auth=auth, timeout=TIMEOUT_S
         )
