@@ -20,9 +20,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from jiaozi.protocol import blocks, cbor, merkle, numbers
+from jiaozi.protocol import blocks, cbor, cose, merkle, numbers
 from jiaozi.protocol.blocks import BlockItem, Header, SignedHeader
 from jiaozi.protocol.certificates import Certified, Use
+from jiaozi.protocol.domains import Domain, external_aad
 from jiaozi.protocol.genesis import Genesis, read_genesis, sign_genesis
 from jiaozi.protocol.http_signatures import claimed_key_id, verify_request
 from jiaozi.protocol.orders import Order, parse_item
@@ -117,6 +118,8 @@ class FakeOperator:
     opened: dict[tuple[str, str], str] = field(default_factory=dict)
     posts: Counter[str] = field(default_factory=Counter)
     demo: bool = True
+    pin: str | None = None
+    countersigned: Counter[bytes] = field(default_factory=Counter)
     block_keys: list[dict[str, Any]] = field(default_factory=list)
     errors: list[BaseException | None] = field(default_factory=list)
 
@@ -234,12 +237,22 @@ class FakeOperator:
                 return 200, self._receipt(bytes.fromhex(order_id))
             case "GET", ["v1", "wallets", _, "history"]:
                 return 200, self._history(query)
-            case "POST", ["v1", "wallets", _, "exchanges"]:
-                return 200, self._exchange(json.loads(body))
-            case "POST", ["v1", "wallets", _, "redemptions"]:
-                return 200, self._redeem(json.loads(body))
+            case "POST", ["v1", "wallets", _, name]:
+                return 200, self._asked_of(name)(json.loads(body))
             case _:
                 raise refuse(Code.NOT_FOUND)
+
+    def _asked_of(self, name: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
+        """What a wallet asks for about itself, by the last word of the path."""
+        uses = {
+            "exchanges": self._exchange,
+            "redemptions": self._redeem,
+            "pin": self._set_pin,
+            "countersignatures": self._countersign,
+        }
+        if name not in uses:
+            raise refuse(Code.NOT_FOUND)
+        return uses[name]
 
     def _open(self, body: dict[str, Any]) -> str:
         opening = (body["registration_id"], body["public_key"])
@@ -287,6 +300,21 @@ class FakeOperator:
             "entries": entries[start : start + limit],
             "next": str(start + limit) if more else None,
         }
+
+    def _set_pin(self, body: dict[str, Any]) -> dict[str, Any]:
+        if self.pin is not None and body.get("old_pin") != self.pin:
+            raise refuse(Code.PIN_WRONG, 4) if "old_pin" in body else refuse(Code.PIN_EXISTS)
+        self.pin = body["pin"]
+        return {"is_set": True}
+
+    def _countersign(self, body: dict[str, Any]) -> dict[str, Any]:
+        if body["pin"] != self.pin:
+            raise refuse(Code.PIN_WRONG, 4)
+        payload = base64.b64decode(body["payload"])
+        self.countersigned[payload] += 1
+        aad = external_aad(Domain.ORDER, self.network.id)
+        signed = cose.sign(payload, [key("certify")], aad)
+        return {"countersignature": base64.b64encode(signed).decode()}
 
     def _exchange(self, body: dict[str, Any]) -> dict[str, Any]:
         if body["deposit_id"] != DEPOSIT:

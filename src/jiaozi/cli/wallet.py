@@ -10,10 +10,12 @@ from jiaozi.cli import (
     wallet_keys,
     wallet_open,
     wallet_payroll,
+    wallet_pin,
     wallet_reading,
     wallet_receipt,
     wallet_request,
     wallet_statement,
+    wallet_watch,
 )
 from jiaozi.cli.output import (
     AsJson,
@@ -38,6 +40,7 @@ from jiaozi.wallet.model import Exchange, JournaledOrder
 from jiaozi.wallet.pay import Payee, pay
 from jiaozi.wallet.redeem import redeem
 from jiaozi.wallet.resume import resume
+from jiaozi.wallet.second_factor import needs_pin, pay_with_pin
 from jiaozi.wallet.transport import Patience
 
 app = typer.Typer(no_args_is_help=True, help="Hold, pay, exchange and redeem digital yuan.")
@@ -54,6 +57,8 @@ app.command("return")(wallet_request.return_command)
 app.command("export-keys")(wallet_keys.export_command)
 app.command("import-keys")(wallet_keys.import_command)
 app.command("pay-file")(wallet_payroll.pay_file_command)
+app.command("watch")(wallet_watch.watch_command)
+app.add_typer(wallet_pin.app, name="pin")
 app.add_typer(wallet_receipt.app, name="receipt")
 
 _Amount = Annotated[str, typer.Argument(metavar="YUAN", help="An amount, such as 12.50.")]
@@ -109,9 +114,13 @@ def pay_command(
     accept_unproven: Annotated[
         bool, typer.Option("--accept-unproven", help="Pay a request that nobody attests.")
     ] = False,
+    pin_file: wallet_pin.PinFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Pay one or several wallets by one order, all or nothing; or what a request asks for."""
+    """Pay one or several wallets by one order, all or nothing; or what a request asks for.
+
+    Above the amount that you set for it, your operator signs too: after your PIN.
+    """
     if request is not None:
         if payees or note is not None:
             raise typer.BadParameter("a request names payee and note itself")
@@ -128,7 +137,9 @@ def pay_command(
     async def order() -> JournaledOrder:
         async with setup_of(context).unlocked() as wallet:
             remind_of_open(wallet, as_json=as_json)
-            return await pay(wallet, legs, note=note)
+            paid = await pay(wallet, legs, note=note)
+            pin = wallet_pin.pin_if_any(pin_file) if needs_pin(paid) else None
+            return paid if pin is None else await pay_with_pin(wallet, legs, pin=pin, note=note)
 
     with failures_told(as_json=as_json):
         paid = asyncio.run(order())

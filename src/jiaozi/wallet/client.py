@@ -6,7 +6,7 @@ its kin when nothing definite is known. "Unknown" is never told as "refused".
 
 import base64
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, BinaryIO, TypeGuard
@@ -24,8 +24,9 @@ from jiaozi.wallet.answers import (
     read_outcome_by_id,
     read_problem,
     read_saga,
+    take,
 )
-from jiaozi.wallet.errors import NoAnswer
+from jiaozi.wallet.errors import AnswerMalformed, NoAnswer
 from jiaozi.wallet.transport import Answer, Attempts, Credentials, Request, Transport
 
 ORDERS_MAX = 500
@@ -218,6 +219,39 @@ class WalletClient(OperatorClient):
             "deposit_id": deposit_id,
         }
         return await self._saga(_post(f"{self._path}/redemptions", document, self._credentials))
+
+    async def set_pin(self, change_id: bytes, *, new: str, old: str | None) -> None:
+        """Set the wallet's PIN; repeating one change, by its id, sets it once."""
+        document = {"change_id": change_id.hex(), "pin": new}
+        if old is not None:
+            document["old_pin"] = old
+        await self._json(_post(f"{self._path}/pin", document, self._credentials))
+
+    async def countersign(self, payload: bytes, legs: Sequence[bytes], *, pin: str) -> bytes:
+        """Return a COSE_Sign of a payload with the operator's signature, unchecked."""
+        document = {
+            "payload": base64.b64encode(payload).decode(),
+            "legs": [base64.b64encode(leg).decode() for leg in legs],
+            "pin": pin,
+        }
+        request = _post(f"{self._path}/countersignatures", document, self._credentials)
+        try:
+            encoded = take(await self._json(request), "countersignature", str)
+            return base64.b64decode(encoded, validate=True)
+        except ValueError as error:
+            raise AnswerMalformed(detail="The countersignature is not base64") from error
+
+    async def events(self, *, after: str) -> AsyncIterator[str]:
+        """Yield the lines of the stream of notices that come after a cursor, until it ends.
+
+        Raises:
+            Refusal: The operator opens none.
+            httpx.HTTPError: It breaks.
+        """
+        async for line in self._transport.lines(self._get("/events"), {"Last-Event-ID": after}):
+            if isinstance(line, Answer):
+                raise read_problem(line)
+            yield line
 
     async def _saga(self, request: Request) -> OrderReply:
         answer: OrderAnswer

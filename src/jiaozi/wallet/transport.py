@@ -7,7 +7,7 @@ When the deadline passes nothing is known: `NoAnswer`, never a refusal.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import BinaryIO, Final
@@ -22,6 +22,9 @@ from jiaozi.wallet.errors import AnswerMalformed, NoAnswer
 
 ANSWER_BYTES_MAX = 4 << 20
 """Longest answer that is read: 2,000 outcomes or a page of history fit many times."""
+
+QUIET_S = 60.0
+"""A stream that shows no sign of life for so long is broken."""
 
 _TRY_AGAIN: Final = frozenset((429, 500, 502, 503, 504))
 _NONCE_LENGTH = 16
@@ -182,6 +185,27 @@ class Transport:
         finally:
             await response.aclose()
         return Answer(status=response.status_code, body=bytes(body), attempts=attempts.made)
+
+    async def lines(
+        self, request: Request, headers: Mapping[str, str]
+    ) -> AsyncIterator[str | Answer]:
+        """Yield the lines of an answer as they come; of another answer than a good one, itself.
+
+        Raises:
+            httpx.HTTPError: No connection, or nothing came for `QUIET_S`.
+        """
+        async with self._http.stream(
+            request.method,
+            self._url + request.path,
+            headers={**self._headers(request), **headers},
+            timeout=httpx.Timeout(self._patience.attempt_s, read=QUIET_S),
+        ) as response:
+            if response.status_code != HTTPStatus.OK:
+                body = await response.aread()
+                yield Answer(status=response.status_code, body=body, attempts=1)
+                return
+            async for line in response.aiter_lines():
+                yield line
 
     async def _attempt(self, request: Request, attempts: Attempts) -> tuple[Answer, float]:
         """Send once; return the answer and the seconds it asks to wait before the next attempt."""

@@ -1,0 +1,111 @@
+"""The second factor: a PIN at the operator, which then signs one order too (rules.md §E.6).
+
+::
+
+    sign       as for any order; that signature is never stored or sent
+    ask        payload and legs go to the operator with the PIN, without any signature of ours
+    join       our signature beside the operator's, over the same payload
+    store, send, note the answer: as for any order
+
+Nobody else has the order with our signature before it stands in the journal. So whatever is lost
+until then, a countersignature too, moves nothing and never can; afterwards `resume` sends the very
+bytes that both signed.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from jiaozi.protocol import cose, orders
+from jiaozi.protocol.cose import Signature
+from jiaozi.protocol.domains import Domain, external_aad
+from jiaozi.protocol.orders import ORDER_BYTES_MAX, Order
+from jiaozi.protocol.refusals import Code, Refusal
+from jiaozi.wallet.errors import AnswerMalformed, WalletError
+from jiaozi.wallet.model import JournaledOrder, SignedOrder, State
+from jiaozi.wallet.pay import Payee, sign_payment
+from jiaozi.wallet.submit import submit
+from jiaozi.wallet.wallet import Wallet
+
+CHANGE_ID_LENGTH = 16
+
+
+class PinNotGiven(WalletError):
+    """The PIN cannot be read, or nobody is there to type it."""
+
+    code = "pin_not_given"
+    advice = "Nothing was sent. Name a file with --pin-file, or use a terminal"
+
+
+async def set_pin(wallet: Wallet, new: str, *, old: str | None = None) -> None:
+    """Set the wallet's PIN at its operator; another one takes the present one.
+
+    Raises:
+        Refusal: ``pin_unfit``, ``pin_exists``, ``pin_missing``, ``pin_wrong`` or ``pin_locked``.
+        NoAnswer: It may have been set.
+    """
+    await wallet.client.set_pin(wallet.edge.random(CHANGE_ID_LENGTH), new=new, old=old)
+
+
+async def pay_with_pin(
+    wallet: Wallet, payees: Sequence[Payee], *, pin: str, note: str | None = None
+) -> JournaledOrder:
+    """Pay as `pay` does, by an order that the operator signs too.
+
+    Raises:
+        Refusal: As `pay` and `countersigned`; nothing was stored or sent.
+        NoAnswer: The operator did not sign in time; nothing was stored or sent.
+        JournalUnavailable: As `pay`.
+        AnswerMalformed: As `pay` and `countersigned`; what was stored stays open.
+    """
+    order = await countersigned(wallet, sign_payment(wallet, payees, note=note), pin)
+    wallet.journal.store([order])
+    standings = await submit(wallet, [order])
+    return JournaledOrder(order=order, standing=standings[order.order_id])
+
+
+async def countersigned(wallet: Wallet, order: SignedOrder, pin: str) -> SignedOrder:
+    """Return an order with the operator's signature beside the wallet's, to be stored and sent.
+
+    Args:
+        wallet: Whose.
+        order: Signed, and neither stored nor sent before.
+        pin: For this very order.
+
+    Raises:
+        Refusal: The order could never be taken; ``pin_wrong`` and its kin.
+        NoAnswer: Nothing was signed that anybody could send.
+        AnswerMalformed: What came back is no signature under this order.
+    """
+    draft = orders.parse(order.submission)
+    payload, aad = draft.message.payload, external_aad(Domain.ORDER, wallet.network)
+    answer = await wallet.client.countersign(
+        payload, [leg.encoded() for leg in draft.legs], pin=pin
+    )
+    theirs = _read(answer, draft, aad)
+    ours = cose.signature_by(payload, wallet.signer, aad)
+    submission = orders.submission(cose.join(payload, [ours, theirs]), draft.legs)
+    orders.parse(submission)
+    return replace(order, submission=submission)
+
+
+def needs_pin(journaled: JournaledOrder) -> bool:
+    """Say whether an order was refused, for good, because the operator had to sign too."""
+    standing = journaled.standing
+    return (
+        standing.state is State.REFUSED
+        and standing.refusal is not None
+        and standing.refusal.code is Code.SECOND_FACTOR_REQUIRED
+    )
+
+
+def _read(answer: bytes, draft: Order, aad: bytes) -> Signature:
+    """Read the operator's signature and check that it is one under this payload."""
+    try:
+        message = cose.decode(answer, size_max=ORDER_BYTES_MAX)
+    except Refusal as refusal:
+        raise AnswerMalformed(detail=f"The countersignature is none: {refusal}") from refusal
+    [*signatures] = message.signatures
+    is_theirs = len(signatures) == 1 and signatures[0].key not in draft.keys
+    if message.payload != draft.message.payload or not is_theirs or not cose.verify(message, aad):
+        raise AnswerMalformed(detail="The countersignature is not under this order")
+    return signatures[0]
