@@ -16,6 +16,7 @@ from jiaozi.central_bank.rulebook.load import RulebookInvalid, load_directory, s
 from jiaozi.cli import (
     central_bank_approval,
     central_bank_ceremony,
+    central_bank_emergency,
     central_bank_orders,
     central_bank_root,
     central_bank_worker,
@@ -33,7 +34,7 @@ app = typer.Typer(no_args_is_help=True, help="Hold the ceremony, serve the regis
 app.command("ceremony")(central_bank_ceremony.ceremony_command)
 app.command("certificate")(central_bank_root.certificate_command)
 app.command("new-key")(new_key.new_key_command)
-for _name, _command in central_bank_orders.COMMANDS.items():
+for _name, _command in {**central_bank_orders.COMMANDS, **central_bank_emergency.COMMANDS}.items():
     app.command(_name)(_command)
 app.command("show")(central_bank_approval.show_command)
 app.command("approve")(central_bank_approval.approve_command)

@@ -22,39 +22,39 @@ from jiaozi.cli.output import AsJson
 from jiaozi.protocol.money import parse_yuan
 from jiaozi.service.files import write_whole
 
-_Operator = Annotated[int, typer.Argument(metavar="OPERATOR", min=1, max=9999, help="Its code.")]
+Operator = Annotated[int, typer.Argument(metavar="OPERATOR", min=1, max=9999, help="Its code.")]
 _Yuan = Annotated[str, typer.Argument(metavar="YUAN", help="An amount, such as 1000000.00.")]
-_Out = Annotated[Path, typer.Option("--out", help="The file to write; must be new.")]
+Out = Annotated[Path, typer.Option("--out", help="The file to write; must be new.")]
 
 
 def fund_command(
-    operator: _Operator,
+    operator: Operator,
     amount: _Yuan,
-    out: _Out,
+    out: Out,
     rtgs_reference: Annotated[
         str, typer.Option(help="Of the payment by which the operator paid in.")
     ],
     as_json: AsJson = False,
 ) -> None:
     """Draw up: credit an operator's reserve for what it paid in."""
-    _draw_up(
+    draw_up(
         lambda desk: desk.fund_reserve(operator, parse_yuan(amount), rtgs_reference), out, as_json
     )
 
 
-def issue_command(operator: _Operator, amount: _Yuan, out: _Out, as_json: AsJson = False) -> None:
+def issue_command(operator: Operator, amount: _Yuan, out: Out, as_json: AsJson = False) -> None:
     """Draw up: issue money into an operator's vault against its reserve."""
-    _draw_up(lambda desk: desk.issue(operator, parse_yuan(amount)), out, as_json)
+    draw_up(lambda desk: desk.issue(operator, parse_yuan(amount)), out, as_json)
 
 
-def destroy_command(operator: _Operator, amount: _Yuan, out: _Out, as_json: AsJson = False) -> None:
+def destroy_command(operator: Operator, amount: _Yuan, out: Out, as_json: AsJson = False) -> None:
     """Draw up: destroy money of an operator's vault and credit its reserve."""
-    _draw_up(lambda desk: desk.destroy(operator, parse_yuan(amount)), out, as_json)
+    draw_up(lambda desk: desk.destroy(operator, parse_yuan(amount)), out, as_json)
 
 
-def quota_command(operator: _Operator, amount: _Yuan, out: _Out, as_json: AsJson = False) -> None:
+def quota_command(operator: Operator, amount: _Yuan, out: Out, as_json: AsJson = False) -> None:
     """Draw up: bound what an operator's vault may hold."""
-    _draw_up(lambda desk: desk.set_quota(operator, parse_yuan(amount)), out, as_json)
+    draw_up(lambda desk: desk.set_quota(operator, parse_yuan(amount)), out, as_json)
 
 
 def rulebook_command(
@@ -62,30 +62,30 @@ def rulebook_command(
     starts_at: Annotated[
         datetime, typer.Option("--from", help="When it begins to bind, in local time.")
     ],
-    out: _Out,
+    out: Out,
     as_json: AsJson = False,
 ) -> None:
     """Draw up: put a rulebook in force."""
     starts_at_ms = int(starts_at.timestamp() * 1000)
-    _draw_up(lambda desk: desk.put_in_force(rulebook_hash(name), starts_at_ms), out, as_json)
+    draw_up(lambda desk: desk.put_in_force(rulebook_hash(name), starts_at_ms), out, as_json)
 
 
 def certify_command(
     certificate: Annotated[Path, typer.Argument(help="A certificate that the root signed.")],
-    out: _Out,
+    out: Out,
     as_json: AsJson = False,
 ) -> None:
     """Draw up: make a certificate known to the registry."""
-    _draw_up(lambda desk: desk.certify(certificate.read_bytes()), out, as_json)
+    draw_up(lambda desk: desk.certify(certificate.read_bytes()), out, as_json)
 
 
 def revoke_command(
     key: Annotated[str, typer.Argument(metavar="KEY", help="A public key in hexadecimal.")],
-    out: _Out,
+    out: Out,
     as_json: AsJson = False,
 ) -> None:
     """Draw up: end what a certified key may do."""
-    _draw_up(lambda desk: desk.revoke(bytes.fromhex(key)), out, as_json)
+    draw_up(lambda desk: desk.revoke(bytes.fromhex(key)), out, as_json)
 
 
 COMMANDS: Mapping[str, Callable[..., Any]] = {
@@ -115,7 +115,8 @@ def rulebook_hash(name: str) -> bytes:
         raise typer.BadParameter(str(error)) from None
 
 
-def _draw_up(propose: Callable[[Desk], Approval], out: Path, as_json: bool) -> None:
+def draw_up(propose: Callable[[Desk], Approval], out: Path, as_json: bool) -> None:
+    """Draw an order up into a new file and show it."""
     with failures_told(as_json=as_json):
         try:
             approval = propose(Desk(time.time_ns() // 1_000_000, secrets.token_bytes))

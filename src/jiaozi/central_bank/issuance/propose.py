@@ -12,11 +12,12 @@ from jiaozi.central_bank.certification.approve import Approval, propose
 from jiaozi.protocol import numbers
 from jiaozi.protocol.ids import new_order_id
 from jiaozi.protocol.numbers import AccountNumber
-from jiaozi.protocol.order_types import OrderType
+from jiaozi.protocol.order_types import FreezeScope, HaltScope, OrderType
 from jiaozi.protocol.orders import APPROVAL_LIFETIME_MAX_MS, Leg, OrderHead, payload
 
 _ID_RANDOM_LENGTH = 10
 _SALT_LENGTH = 16
+_CASE_LENGTH = 16
 _RTGS_DOMAIN = b"jiaozi/rtgs/1"
 
 
@@ -70,6 +71,40 @@ class Desk:
         """End what a certified key may do, from the next order on."""
         return self._decision(OrderType.REVOKE, key=key)
 
+    def halt(
+        self, scope: HaltScope, until_ms: int, *, subject: int = 0, orders_per_s: int | None = None
+    ) -> Approval:
+        """Stop or slow down what a scope names; a time that has passed ends a halt."""
+        return self._decision(
+            OrderType.HALT,
+            scope=int(scope),
+            subject=subject or None,
+            until_ms=until_ms,
+            orders_per_s=orders_per_s,
+        )
+
+    def reassign(self, failed: int, carrier: int) -> Approval:
+        """Have another operator carry on the wallets of a failed one."""
+        return self._decision(OrderType.REASSIGN, operator=failed, carrier=carrier)
+
+    def freeze(
+        self, wallet: int, scope: FreezeScope, amount_fen: int | None = None
+    ) -> tuple[bytes, Approval]:
+        """Freeze a wallet as the central bank; returns the new case number too."""
+        case = self.random(_CASE_LENGTH)
+        approval = self._decision(
+            OrderType.AUTHORITY_FREEZE,
+            number=wallet,
+            case=case,
+            scope=int(scope),
+            amount_fen=amount_fen,
+        )
+        return case, approval
+
+    def unfreeze(self, wallet: int, case: bytes) -> Approval:
+        """Lift any freeze of a wallet."""
+        return self._decision(OrderType.AUTHORITY_UNFREEZE, number=wallet, case=case)
+
     def _movement(
         self,
         order_type: OrderType,
@@ -81,7 +116,7 @@ class Desk:
         leg = Leg(debit, credit, amount_fen, self.random(_SALT_LENGTH))
         return propose(payload(self._head(order_type, reference), [leg]), [leg])
 
-    def _decision(self, order_type: OrderType, **body: int | bytes) -> Approval:
+    def _decision(self, order_type: OrderType, **body: int | bytes | None) -> Approval:
         return propose(payload(self._head(order_type), (), **body))
 
     def _head(self, order_type: OrderType, reference: bytes | None = None) -> OrderHead:

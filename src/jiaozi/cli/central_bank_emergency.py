@@ -1,0 +1,157 @@
+"""`jiaozi central-bank halt`, `reassign`, `freeze`, `unfreeze`: orders for when something is wrong.
+
+Drawn up, approved by two officers and sent like all their orders (`central_bank_orders`). A halt
+ends by itself; `halts` shows those in force.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any
+
+import httpx
+import typer
+
+from jiaozi.cli.central_bank_orders import Operator, Out, draw_up
+from jiaozi.cli.failures import failures_told
+from jiaozi.cli.output import AsJson, local_time, print_facts, print_json
+from jiaozi.protocol.money import parse_yuan
+from jiaozi.protocol.numbers import parse_number
+from jiaozi.protocol.order_types import FreezeScope, HaltScope, OrderType
+
+_TIMEOUT_S = 10.0
+_Wallet = Annotated[str, typer.Argument(metavar="WALLET", help="Its number.")]
+
+
+def halt_command(
+    out: Out,
+    minutes: Annotated[
+        float, typer.Option(min=0, help="How long from now; 0 ends a halt of the same kind.")
+    ],
+    operator: Annotated[
+        int | None, typer.Option(min=1, max=9999, help="Only what this operator brings.")
+    ] = None,
+    order_type: Annotated[
+        str | None, typer.Option(help="Only orders of this type, such as payment.")
+    ] = None,
+    orders_per_s: Annotated[
+        int | None, typer.Option(min=1, help="Slow down to so many a second, do not stop.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Draw up: stop all orders, one operator's or one type's; it ends by itself.
+
+    What protects holders goes on: their own freezes, their operator's, an old key's objection.
+    """
+    if operator is not None and order_type is not None:
+        raise typer.BadParameter("name an operator or an order type, not both")
+    scope, subject = HaltScope.ALL, 0
+    if operator is not None:
+        scope, subject = HaltScope.OPERATOR, operator
+    elif order_type is not None:
+        scope, subject = HaltScope.ORDER_TYPE, int(_order_type(order_type))
+    until_ms = time.time_ns() // 1_000_000 + int(minutes * 60_000)
+    draw_up(
+        lambda desk: desk.halt(scope, until_ms, subject=subject, orders_per_s=orders_per_s),
+        out,
+        as_json,
+    )
+
+
+def reassign_command(
+    operator: Operator,
+    carrier: Annotated[
+        int, typer.Argument(metavar="CARRIER", min=1, max=9999, help="Who carries them on.")
+    ],
+    out: Out,
+    as_json: AsJson = False,
+) -> None:
+    """Draw up: have another operator carry on the wallets of a failed one."""
+    draw_up(lambda desk: desk.reassign(operator, carrier), out, as_json)
+
+
+def freeze_command(
+    wallet: _Wallet,
+    out: Out,
+    amount: Annotated[
+        str | None, typer.Option(metavar="YUAN", help="Freeze this much, not the wallet.")
+    ] = None,
+    *,
+    everything: Annotated[
+        bool, typer.Option("--everything", help="Stop credits too, not debits alone.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Draw up: freeze a wallet; the order shows the case number that lifts it."""
+    if amount is not None and everything:
+        raise typer.BadParameter("freeze an amount or everything, not both")
+    scope = FreezeScope.ALL if everything else FreezeScope.DEBITS
+    if amount is not None:
+        scope = FreezeScope.AMOUNT
+    draw_up(
+        lambda desk: desk.freeze(
+            parse_number(wallet), scope, None if amount is None else parse_yuan(amount)
+        )[1],
+        out,
+        as_json,
+    )
+
+
+def unfreeze_command(
+    wallet: _Wallet,
+    case: Annotated[str, typer.Argument(metavar="CASE", help="Its number, in hexadecimal.")],
+    out: Out,
+    as_json: AsJson = False,
+) -> None:
+    """Draw up: lift any freeze of a wallet, whoever made it."""
+    draw_up(lambda desk: desk.unfreeze(parse_number(wallet), bytes.fromhex(case)), out, as_json)
+
+
+def halts_command(
+    registry: Annotated[str, typer.Option(help="The central bank's address.")],
+    as_json: AsJson = False,
+) -> None:
+    """Show what is halted now, and until when."""
+    with failures_told(as_json=as_json):
+        answer = httpx.get(f"{registry}/v1/halts", timeout=_TIMEOUT_S, trust_env=False)
+        answer.raise_for_status()
+        halts = answer.json()["halts"]
+    if as_json:
+        print_json({"halts": halts})
+        return
+    if not halts:
+        print_facts({"Halted": "nothing"})
+    for each in halts:
+        print_facts(_facts(each))
+
+
+COMMANDS: Mapping[str, Callable[..., Any]] = {
+    "halt": halt_command,
+    "halts": halts_command,
+    "reassign": reassign_command,
+    "freeze": freeze_command,
+    "unfreeze": unfreeze_command,
+}
+
+
+def _order_type(name: str) -> OrderType:
+    try:
+        return OrderType[name.upper().replace("-", "_")]
+    except KeyError:
+        raise typer.BadParameter(f"there are no {name} orders") from None
+
+
+def _facts(halt: Mapping[str, Any]) -> dict[str, str]:
+    match halt["scope"]:
+        case HaltScope.OPERATOR:
+            what = f"operator {halt['subject']:04d}"
+        case HaltScope.ORDER_TYPE:
+            what = f"{OrderType(halt['subject']).name.lower().replace('_', ' ')} orders"
+        case HaltScope.OFFLINE_LOADS:
+            what = "offline loads"
+        case _:
+            what = "all orders"
+    rate = halt["orders_per_s"]
+    facts = {"Halted" if rate is None else "Slowed down": what}
+    if rate is not None:
+        facts["Orders a second"] = str(rate)
+    return {**facts, "Until": local_time(halt["until_ms"])}
