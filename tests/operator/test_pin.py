@@ -25,7 +25,7 @@ from jiaozi.protocol.domains import Domain, external_aad
 from jiaozi.protocol.legs import Leg
 from jiaozi.protocol.numbers import AccountNumber
 from jiaozi.protocol.order_types import OrderType
-from jiaozi.protocol.orders import OrderHead, payload, submission
+from jiaozi.protocol.orders import OrderHead, parse, payload, submission
 from jiaozi.protocol.refusals import Code, Refusal
 from jiaozi.protocol.suites import Ed25519Signer
 from jiaozi.service.keys import KdfCost
@@ -145,6 +145,17 @@ async def test_what_is_signed_is_that_very_payload_by_the_certify_key(
         "SELECT identity FROM countersignature WHERE wallet = $1", holder.number
     )
     assert identity == half.identity
+
+
+async def test_a_redemption_that_both_signed_is_credited_once(
+    world: OperatorWorld, holder: Holder
+) -> None:
+    order = parse(holder.redeem_order(4_000))
+    signed, legs = order.message.payload, list(order.legs)
+    both = joined(holder, signed, legs, await countersign(holder, signed, legs))
+    for _ in range(2):
+        assert (await holder.redeem(both))["state"] == "settled"
+    assert await world.deposit_fen(holder) == (4_000, 0)
 
 
 async def test_the_operators_signature_alone_spends_nothing(

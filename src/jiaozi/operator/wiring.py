@@ -293,6 +293,7 @@ def _put_together(
         store=store,
         core=core,
         settle=settle,
+        certify=keys.certify,
         now_ms=now_ms,
     )
     certifier = identity.open_wallet.certifier

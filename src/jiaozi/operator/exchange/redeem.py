@@ -19,17 +19,23 @@ from jiaozi.protocol.domains import Domain, NetworkId, external_aad
 from jiaozi.protocol.order_types import OrderType
 from jiaozi.protocol.orders import Order, check_window, parse
 from jiaozi.protocol.refusals import Code, refuse
+from jiaozi.protocol.suites import Signer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RedeemToDeposit:
-    """The use case; its dependencies."""
+    """The use case; its dependencies.
+
+    Attributes:
+        certify: May have signed too: the second factor (second_factor/countersign.py).
+    """
 
     operator: int
     network: NetworkId
     store: ExchangeStore
     core: CoreBanking
     settle: SettleOrder
+    certify: Signer
     now_ms: Callable[[], int]
 
     async def __call__(self, wallet: Wallet, submission: bytes, deposit_id: str) -> Redemption:
@@ -78,7 +84,7 @@ class RedeemToDeposit:
         ends = [(leg.debit, leg.credit) for leg in order.legs]
         if order.type is not OrderType.REDEEM or ends != [(wallet.number, vault)]:
             raise refuse(Code.LEGS_NOT_ALLOWED, 0)
-        if order.keys != (wallet.public_key,):
+        if {*order.keys} - {self.certify.public_key} != {wallet.public_key}:
             raise refuse(Code.SIGNER_FOREIGN)
         if not cose.verify(order.message, external_aad(Domain.ORDER, self.network)):
             raise refuse(Code.SIGNATURE_INVALID)
