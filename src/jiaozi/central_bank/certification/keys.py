@@ -6,31 +6,16 @@
       genesis.cbor                 what every party begins with
       network-id                   its hash in hexadecimal: what genesis is compared with
       certificates/*.cbor          one per key, signed by the root
-      root/root.key
+      root/LABEL.share             of each custodian; or root.key, to try a network
       registry/block.key
       auditor/auditor.key
       officers/LABEL/officer.key   and person: the random id, in hexadecimal
       operators/CODE/certify.key, vault.key, transport.key
 
-==========  ==================  =====================  ==============  ===========================
-key         holder              place                  rotation        when lost or stolen
-==========  ==================  =====================  ==============  ===========================
-root        central bank        offline, in a safe     never           a new network
-officer     one person          the person's own       `certify`,      `revoke` by two others;
-                                device                 before its end  two must always remain
-block       registry's service  beside the service     a new network   stop the registry
-                                                       for now
-auditor     auditor             the auditor's own      `certify`       `revoke`
-certify     operator            operator's service     `certify`       `revoke`; wallets opened
-                                                                       with it are looked through
-vault       operator            operator's service     `certify`       `revoke` at once: it spends
-                                                                       the operator's own stock
-transport   operator            operator's service     `certify`       `revoke`: it reads what the
-                                                                       operator may read
-==========  ==================  =====================  ==============  ===========================
-
 Each holder's directory is a key store of its own with a passphrase of its own, to be handed over
-as a whole. What the files look like is `jiaozi.service.keys`.
+as a whole; what the files look like is `jiaozi.service.keys`. A holder with a token has none, and
+the key is in the token under the same name. Who holds which key, how it is changed and what to do
+when it is lost or stolen is told by docs/keys.md.
 """
 
 from dataclasses import dataclass
