@@ -23,7 +23,7 @@ from jiaozi.protocol.refusals import Code, refuse
 from jiaozi.protocol.statement_code import read_code
 from jiaozi.service.openapi import may_refuse, raw_answer, raw_content
 
-_FORMS: Mapping[str, type[Form]] = {"csv": CsvForm, "camt053": Camt053Form, "pdf": PdfForm}
+FORMS: Mapping[str, type[Form]] = {"csv": CsvForm, "camt053": Camt053Form, "pdf": PdfForm}
 _STATEMENT: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The statement, in pieces as it is read. One that breaks off before its "
@@ -61,7 +61,7 @@ def statement_routes(operator: Operator, access: Access) -> APIRouter:
         period = period_of(first, last, operator.now_ms())
         name = await operator.holder_name(own) if holder else None
         head = await operator.issue_statement.head(own.number, period, name)
-        form = _FORMS[form_name]
+        form = FORMS[form_name]
         check_size(head, form)
         file_name = f"statement-{number}-{first}.{form.suffix}"
         return StreamingResponse(

@@ -31,6 +31,7 @@ _CHINESE, _PLAIN, _ROWS = "STSong-Light", "Helvetica", "Courier"
 _RUN = re.compile("([\x20-\x7e–…]+)|[^\x20-\x7e–…]+")
 _HOLDER_WIDTH = 220.0
 _MARGIN, _RIGHT, _TOP = 40.0, A4[0] - 40.0, A4[1] - 40.0
+_TIME_CHARACTERS = len("2026-11-01 00:00:00")
 _ROW_SIZE, _ROW_HEIGHT = 7.0, 10.4
 _FIRST_PAGE_ROWS, _PAGE_ROWS, _CODE_ROWS = 56, 64, 18
 _TITLES = (
@@ -186,8 +187,9 @@ def _row(entry: StatementEntry) -> str:
     line = entry.line
     amount = format_yuan(line.amount_fen)
     incoming, outgoing = (amount, "") if line.incoming else ("", amount)
+    time = moment(line.time_ms).isoformat(" ", "seconds")[:_TIME_CHARACTERS]
     return (
-        f"{moment(line.time_ms):%Y-%m-%d %H:%M:%S} {type_of(line)[:12]:<12} "
+        f"{time} {type_of(line)[:12]:<12} "
         f"{format_number(line.counterparty)} {incoming:>15} {outgoing:>15} "
         f"{format_yuan(entry.balance_fen):>17}    {line.height}.{line.position}"
     )
