@@ -5,7 +5,13 @@ from typing import Annotated
 
 import typer
 
-from jiaozi.cli import central_bank_approval, new_key, operator_privacy, operator_reconcile
+from jiaozi.cli import (
+    central_bank_approval,
+    new_key,
+    operator_privacy,
+    operator_reconcile,
+    operator_screening,
+)
 from jiaozi.cli.configuration import Config, configured
 from jiaozi.cli.failures import PassphraseFile, failures_told, passphrase
 from jiaozi.cli.new_key import OwnKeyStore
@@ -16,6 +22,8 @@ from jiaozi.operator.customers.sms import HttpSms
 from jiaozi.operator.http.serve import serve_operator
 from jiaozi.operator.keys import KEY_NAMES, create_keys, load_keys
 from jiaozi.operator.registry.join import OtherNetwork
+from jiaozi.operator.screening.list_file import ListBroken, ListFile
+from jiaozi.operator.screening.model import NoScreening, Screening
 from jiaozi.operator.wiring import OperatorSettings
 from jiaozi.protocol.domains import NetworkId
 from jiaozi.service.key_locations import open_store
@@ -33,6 +41,7 @@ app.command("rotate-wrapping-key")(operator_privacy.rotate_command)
 app.command("drop-wrapping-key")(operator_privacy.drop_command)
 app.command("apply-terms")(operator_privacy.terms_command)
 app.command("export-person")(operator_privacy.export_command)
+app.add_typer(operator_screening.app, name="screening")
 
 _NETWORK_ID_LENGTH = 32
 
@@ -142,6 +151,15 @@ def serve(
             fail("other_network", what, advice, exit_code=ExitCode.USAGE, as_json=False)
 
 
+def _screening(file: Path | None) -> Screening:
+    try:
+        return NoScreening() if file is None else ListFile(file)
+    except ListBroken as broken:
+        advice = "Nothing was started: `jiaozi operator screening check` tells more"
+        what = str(broken).rstrip(".")
+        fail("list_broken", what, advice, exit_code=ExitCode.USAGE, as_json=False)
+
+
 def _settings(asked: OperatorConfiguration) -> OperatorSettings:
     """Open what the settings name."""
     store = open_store(
@@ -159,6 +177,8 @@ def _settings(asked: OperatorConfiguration) -> OperatorSettings:
         peers=tuple(sorted(asked.peers)),
         batch_limits=asked.batch_limits,
         rates=asked.rates,
+        screening=_screening(asked.screening_list),
+        source_codes_max=asked.address_codes_per_hour,
         database_connections_max=asked.database_connections_max,
         statement_timeout_ms=asked.statement_timeout_ms,
         registry_timeout_s=asked.registry_timeout_s,

@@ -52,7 +52,7 @@ def rotate_command(dsn: Dsn, keys: Keys, as_json: AsJson = False) -> None:
             database=database,
             wrapping=WrappingKeys(files),
             create=files.create,
-            now_ms=_now_ms,
+            now_ms=now_ms,
         )
         rotated = await rotate_key()
         return {"wrapping_key": str(rotated.number), "records": str(rotated.records)}
@@ -91,7 +91,7 @@ def terms_command(dsn: Dsn, as_json: AsJson = False) -> None:
     """
 
     async def destroy(database: Database) -> dict[str, str]:
-        destroyed = await DestroyAtTerm(database=database, now_ms=_now_ms)()
+        destroyed = await DestroyAtTerm(database=database, now_ms=now_ms)()
         return {table: str(count) for table, count in destroyed.items()}
 
     _run(destroy, dsn, as_json=as_json)
@@ -104,7 +104,8 @@ def _number(text: str) -> AccountNumber:
         raise typer.BadParameter("a wallet's number has 16 digits") from None
 
 
-def _clerk(text: str) -> Actor:
+def read_clerk(text: str) -> Actor:
+    """Read a staff number."""
     try:
         return clerk(text)
     except ValueError as error:
@@ -115,7 +116,7 @@ def export_command(
     wallet: Annotated[AccountNumber, typer.Argument(parser=_number, metavar="NUMBER")],
     output: Annotated[Path, typer.Option(help="A new file, for its owner alone.")],
     who: Annotated[
-        Actor, typer.Option("--clerk", parser=_clerk, metavar="ID", help="Your staff number.")
+        Actor, typer.Option("--clerk", parser=read_clerk, metavar="ID", help="Your staff number.")
     ],
     case: Annotated[str, typer.Option(help="The reference of the office that may ask.")],
     dsn: Dsn,
@@ -132,8 +133,8 @@ def export_command(
 
     async def export(database: Database) -> dict[str, str]:
         wrapping = WrappingKeys(WrappingFiles(keys))
-        privacy = Privacy(wrapping=wrapping, lookup_key=load_lookup(keys), now_ms=_now_ms)
-        export_person = ExportPerson(database=database, privacy=privacy, now_ms=_now_ms)
+        privacy = Privacy(wrapping=wrapping, lookup_key=load_lookup(keys), now_ms=now_ms)
+        export_person = ExportPerson(database=database, privacy=privacy, now_ms=now_ms)
         pieces = await export_person.of_holder(wallet, access)
         if pieces is None:
             raise LookupError("This operator carries no wallet of that number")
@@ -160,7 +161,8 @@ def _new_file(path: Path) -> Iterator[TextIO]:
         raise
 
 
-def _now_ms() -> int:
+def now_ms() -> int:
+    """Return the time in Unix milliseconds."""
     return time.time_ns() // 1_000_000
 
 
@@ -168,7 +170,7 @@ def _run(work: Callable[[Database], Awaitable[dict[str, str]]], dsn: str, *, as_
     """Do something with the operator's database and print what came of it."""
 
     async def main() -> dict[str, str]:
-        async with _opened(dsn) as database:
+        async with opened(dsn) as database:
             return await work(database)
 
     with failures_told(as_json=as_json):
@@ -180,7 +182,8 @@ def _run(work: Callable[[Database], Awaitable[dict[str, str]]], dsn: str, *, as_
 
 
 @asynccontextmanager
-async def _opened(dsn: str) -> AsyncIterator[Database]:
+async def opened(dsn: str) -> AsyncIterator[Database]:
+    """Open the operator's database."""
     async with await Database.open(dsn, name="operator-privacy", pool_size=2) as database:
         await migrate(database, resources.files("jiaozi.operator") / "migrations")
         yield database

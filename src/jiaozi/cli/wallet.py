@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from jiaozi.cli import (
+    wallet_class,
     wallet_keys,
     wallet_open,
     wallet_payroll,
@@ -14,7 +15,9 @@ from jiaozi.cli import (
     wallet_reading,
     wallet_receipt,
     wallet_request,
+    wallet_signatory,
     wallet_statement,
+    wallet_sub,
     wallet_watch,
 )
 from jiaozi.cli.output import (
@@ -57,6 +60,10 @@ app.command("return")(wallet_request.return_command)
 app.command("export-keys")(wallet_keys.export_command)
 app.command("import-keys")(wallet_keys.import_command)
 app.command("pay-file")(wallet_payroll.pay_file_command)
+app.command("upgrade")(wallet_class.upgrade_command)
+app.command("downgrade")(wallet_class.downgrade_command)
+app.add_typer(wallet_sub.app, name="sub-wallet")
+app.add_typer(wallet_signatory.app, name="signatory")
 app.command("watch")(wallet_watch.watch_command)
 app.add_typer(wallet_pin.app, name="pin")
 app.add_typer(wallet_receipt.app, name="receipt")

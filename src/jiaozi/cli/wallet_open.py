@@ -3,12 +3,24 @@
 import asyncio
 import sys
 from dataclasses import dataclass, replace
-from typing import Annotated, Any
+from typing import Annotated
 
 import httpx
 import typer
 
 from jiaozi.cli.output import AsJson, print_facts, print_json, stderr, stdout
+from jiaozi.cli.wallet_evidence import (
+    DEFAULT_DOCUMENT,
+    Branch,
+    Clerk,
+    DepositId,
+    DocumentCountry,
+    DocumentNumber,
+    DocumentType,
+    Name,
+    Shown,
+    evidence_for,
+)
 from jiaozi.cli.wallet_setup import Setup, failures_told, setup_of
 from jiaozi.protocol.domains import NetworkId
 from jiaozi.protocol.genesis import Network
@@ -32,7 +44,6 @@ from jiaozi.wallet.transport import Transport
 from jiaozi.wallet.wallet import journal_path, keystore_path
 
 _Option = typer.Option
-_COUNTER_CLASS, _DEPOSIT_CLASS, _DOCUMENT_CLASS = 1, 2, 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,16 +68,13 @@ def open_command(
         int, _Option("--class", min=1, max=4, help="4 takes a phone alone; lower ones take more.")
     ] = 4,
     is_corporate: Annotated[bool, _Option("--corporate", help="A company's wallet.")] = False,
-    document_type: Annotated[
-        str, _Option(help="Kind of identity document.")
-    ] = "resident-identity-card",
-    document_number: Annotated[str | None, _Option(help="Asked for when needed.")] = None,
-    name: Annotated[str | None, _Option(help="As in the document; asked for when needed.")] = None,
-    deposit_id: Annotated[
-        str | None, _Option("--deposit", help="Your deposit account, for classes 1 and 2.")
-    ] = None,
-    branch: Annotated[str | None, _Option(help="Where a clerk saw you, for class 1.")] = None,
-    clerk: Annotated[str | None, _Option(help="Which clerk, for class 1.")] = None,
+    document_type: DocumentType = DEFAULT_DOCUMENT,
+    document_number: DocumentNumber = None,
+    document_country: DocumentCountry = None,
+    name: Name = None,
+    deposit_id: DepositId = None,
+    branch: Branch = None,
+    clerk: Clerk = None,
     registration_id: Annotated[
         str | None, _Option("--registration", help="Whose code you have already.")
     ] = None,
@@ -77,20 +85,16 @@ def open_command(
     as_json: AsJson = False,
 ) -> None:
     """Open a wallet at an operator; after a crash, run it again to go on."""
-    evidence: dict[str, Any] = {}
-    if wallet_class <= _DOCUMENT_CLASS or is_corporate:
-        evidence["identity_document"] = {
-            "type": document_type,
-            "number": document_number or _asked("Document number", "--document-number"),
-            "name": name or _asked("Name in the document", "--name"),
-        }
-    if wallet_class <= _DEPOSIT_CLASS:
-        evidence["deposit_id"] = deposit_id or _asked("Deposit account", "--deposit")
-    if wallet_class <= _COUNTER_CLASS:
-        evidence["counter_attestation"] = {
-            "branch": branch or _asked("Branch", "--branch"),
-            "clerk": clerk or _asked("Clerk", "--clerk"),
-        }
+    shown = Shown(
+        document_type=document_type,
+        document_number=document_number,
+        document_country=document_country,
+        name=name,
+        deposit_id=deposit_id,
+        branch=branch,
+        clerk=clerk,
+    )
+    evidence = evidence_for(wallet_class, shown, needs_document=is_corporate)
     holder = Holder.CORPORATE if is_corporate else Holder.PERSONAL
     request = _Request(
         operator_url=_operator_url(operator_url),
@@ -151,12 +155,6 @@ async def _registration(client: OperatorClient, request: _Request) -> tuple[Regi
             detail=f"A code went to {request.phone}, registration {registration.registration_id}"
         )
     return registration, str(typer.prompt(f"Code sent to {request.phone}", err=True))
-
-
-def _asked(question: str, option: str) -> str:
-    if not sys.stdin.isatty():
-        raise typer.BadParameter("this wallet class needs it", param_hint=option)
-    return str(typer.prompt(question, err=True))
 
 
 def _operator_url(text: str) -> str:

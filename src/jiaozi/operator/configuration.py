@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from jiaozi.operator.customers.model import SOURCE_CODES_PER_HOUR_MAX
 from jiaozi.operator.gateway.batch import BatchLimits
 from jiaozi.operator.rates import OperatorRates
 from jiaozi.operator.registry.client import ANSWER_TIMEOUT_S
@@ -39,6 +40,15 @@ class OperatorConfiguration:
         default=None,
     )
     sms_url: str | None = setting("Takes codes as a POST of {phone, code} in JSON.", default=None)
+    screening_list: Path | None = setting(
+        "A CSV of whom not to serve, read again when it changes; see `operator screening`.",
+        default=None,
+    )
+    address_codes_per_hour: int = setting(
+        "Codes to phones asked for from one address within an hour; not in demo mode.",
+        default=SOURCE_CODES_PER_HOUR_MAX,
+        at_least=1,
+    )
     peers: frozenset[str] = setting(
         "Addresses of other operators, with whose headers ours are compared.", default=frozenset()
     )

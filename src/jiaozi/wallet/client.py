@@ -220,6 +220,25 @@ class WalletClient(OperatorClient):
         }
         return await self._saga(_post(f"{self._path}/redemptions", document, self._credentials))
 
+    async def ask(
+        self, method: str, path: str, document: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Ask something of a route below this wallet's own, with a JSON document or without.
+
+        Raises:
+            Refusal: The operator or the registry says no.
+            NoAnswer: Nothing definite before the deadline.
+            AnswerMalformed: Neither an answer nor a refusal that is known here.
+        """
+        request = Request(
+            method=method,
+            path=self._path + path,
+            body=b"" if document is None else json.dumps(document, ensure_ascii=False).encode(),
+            content_type=None if document is None else _JSON,
+            credentials=self._credentials,
+        )
+        return await self._json(request)
+
     async def set_pin(self, change_id: bytes, *, new: str, old: str | None) -> None:
         """Set the wallet's PIN; repeating one change, by its id, sets it once."""
         document = {"change_id": change_id.hex(), "pin": new}
