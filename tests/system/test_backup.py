@@ -6,6 +6,7 @@ database's goes into an empty database (`test_restore`). What is there is never 
 
 import asyncio
 import json
+import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +23,7 @@ from jiaozi.storage.programs import without_password
 from tests.registry.builders import Keys, Wallet
 from tests.registry.served import Served, genesis_for, served_registry
 from tests.registry.waiting import until
+from tests.storage.conftest import DEBIAN_15
 from tests.system.parties import SMALL
 
 JIAOZI = (sys.executable, "-m", "jiaozi.cli")
@@ -117,6 +119,33 @@ async def test_nothing_that_is_there_is_written_over(database_dsn: str, tmp_path
     assert "backup of a database" in told["error"]["detail"]
     code, told = await jiaozi("restore", tmp_path, "--data", tmp_path / "new")
     assert "no finished backup" in told["error"]["detail"]
+
+
+@pytest.mark.skipif(not DEBIAN_15.exists(), reason="no PostgreSQL 15 on this machine")
+async def test_database_of_the_oldest_version_is_restored_there(tmp_path: Path) -> None:
+    home = tmp_path / "postgres"
+    async with EmbeddedPostgres(home, settings=SMALL, binaries=DEBIAN_15) as server:
+        old, new = [await server.create_database(each) for each in ("old", "new")]
+        async with served_registry(old, genesis_for(Keys())) as served:
+            await served.provide(OPERATOR, 1_000)
+        assert (await jiaozi("backup", tmp_path / "backup", "--dsn", old))[0] == 0
+        assert await jiaozi("restore", tmp_path / "backup", "--dsn", new) == (
+            0,
+            await state_of(old),
+        )
+
+
+async def test_half_a_dump_leaves_nothing_behind(database_dsn: str, tmp_path: Path) -> None:
+    connection = await asyncpg.connect(database_dsn)
+    await connection.execute("CREATE TABLE kept AS SELECT generate_series(1, 200000) AS number")
+    assert (await jiaozi("backup", tmp_path / "backup", "--dsn", database_dsn))[0] == 0
+    await connection.execute("DROP TABLE kept")
+    dump = tmp_path / "backup" / "database.dump"
+    os.truncate(dump, dump.stat().st_size // 2)
+    code, told = await jiaozi("restore", tmp_path / "backup", "--dsn", database_dsn)
+    assert (code, told["error"]["name"]) == (2, "program_failed")
+    assert await connection.fetchval("SELECT to_regclass('kept')") is None
+    await connection.close()
 
 
 @pytest.mark.parametrize(

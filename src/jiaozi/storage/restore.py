@@ -19,7 +19,7 @@ from jiaozi.storage.database import address_of, unavailable
 from jiaozi.storage.embedded import EmbeddedPostgres
 from jiaozi.storage.errors import BackupUnusable
 from jiaozi.storage.privilege import Account, server_account
-from jiaozi.storage.programs import run_program
+from jiaozi.storage.programs import replay_dump, run_program
 from jiaozi.storage.server_files import ServerFiles, sync_directory
 
 _POLL_S = 0.05
@@ -90,8 +90,7 @@ async def restore_database(backup: Path, dsn: str) -> None:
             happened=f"The database {address_of(dsn)} has tables already.",
             remedy="Restore into an empty database, and switch over to it afterwards.",
         )
-    options = ("--no-owner", "--single-transaction", "--exit-on-error")
-    await run_program("pg_restore", *options, str(backup / DUMP), dsn=dsn)
+    await replay_dump(backup / DUMP, dsn)
 
 
 def _expect(backup: Path, kind: Kind) -> None:
