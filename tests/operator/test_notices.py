@@ -181,7 +181,7 @@ async def test_streams_are_bounded_for_a_wallet_and_in_all(world: OperatorWorld)
         url = f"{holder.path}/events"
         answer = await world.http.get(url, headers=signed(holder, url))
         assert (refused(answer), answer.json()["fields"]) == (
-            (429, Code.TOO_MANY_STREAMS),
+            (409, Code.TOO_MANY_STREAMS),
             {"limit": 2},
         )
         async with listening_to(second):

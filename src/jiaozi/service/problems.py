@@ -118,7 +118,7 @@ STATUS: Mapping[Code, int] = {
     Code.LOGIN_INVALID: 403,
     Code.ORIGIN_FOREIGN: 403,
     Code.SESSION_ENDED: 401,
-    Code.TOO_MANY_STREAMS: 429,
+    Code.TOO_MANY_STREAMS: 409,
 }
 
 
