@@ -45,12 +45,12 @@ def background(script: str, place: Path, environment: dict[str, str]) -> Iterato
 
 
 def free_ports() -> list[int]:
-    """Three ports in a row that nobody listens on."""
+    """Four ports in a row that nobody listens on."""
     for _ in range(100):
         with ExitStack() as stack:
             first = stack.enter_context(socket.socket())
             first.bind(("127.0.0.1", 0))
-            ports = [first.getsockname()[1] + offset for offset in range(3)]
+            ports = [first.getsockname()[1] + offset for offset in range(4)]
             try:
                 for port in ports[1:]:
                     stack.enter_context(socket.socket()).bind(("127.0.0.1", port))
