@@ -211,7 +211,11 @@ CATALOGUE: Mapping[Code, Entry] = {
     Code.NOT_FOUND: Entry(_N, "There is nothing at this address."),
     Code.METHOD_NOT_ALLOWED: Entry(_N, "This address takes another method."),
     Code.REQUEST_REPLAYED: Entry(_A, "This very request was taken before; sign a new one."),
-    Code.BUSY: Entry(_S, "The queue is full; nothing was taken.", ("retry_after_ms",)),
+    Code.BUSY: Entry(
+        _S,
+        "Too much at once, of all callers or of this one; nothing was taken.",
+        ("retry_after_ms",),
+    ),
     Code.UNAVAILABLE: Entry(
         _S, "The service cannot write now; nothing that was acknowledged is lost."
     ),
