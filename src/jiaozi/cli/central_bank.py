@@ -40,6 +40,7 @@ app.command("show")(central_bank_approval.show_command)
 app.command("approve")(central_bank_approval.approve_command)
 app.command("submit")(central_bank_approval.submit_command)
 app.command("worker")(central_bank_worker.worker_command)
+app.command("day")(central_bank_worker.day_command)
 app.command("check-statements")(central_bank_worker.check_statements_command)
 
 

@@ -1,6 +1,7 @@
 """`jiaozi central-bank worker` and `check-statements`: the days, stated and checked."""
 
 import asyncio
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -10,10 +11,12 @@ from jiaozi.central_bank.certification.keys import BLOCK_KEY, KeyPlaces
 from jiaozi.central_bank.registry.block_signers import BlockSigners
 from jiaozi.central_bank.registry.store import read_control
 from jiaozi.central_bank.statements.check import Checked, check_statements
+from jiaozi.central_bank.statements.make import state_so_far
 from jiaozi.cli.failures import PassphraseFile, failures_told, passphrase
 from jiaozi.cli.new_key import OwnKeyStore
-from jiaozi.cli.output import AsJson, ExitCode, print_json, print_table, stdout
+from jiaozi.cli.output import AsJson, ExitCode, print_json, print_table, stdout, yuan
 from jiaozi.protocol.block_keys import BlockKeys
+from jiaozi.protocol.daily_statement import DailyStatement
 from jiaozi.protocol.genesis import read_genesis
 from jiaozi.service.key_locations import open_store
 from jiaozi.service.logs import configure_logs
@@ -84,3 +87,48 @@ def check_statements_command(dsn: Dsn, network: NetworkDirectory, as_json: AsJso
             rows = [(f"{op:04d}", day, detail) for op, day, detail in checked.findings]
             print_table(("Operator", "Day", "What differs"), rows)
     raise typer.Exit(ExitCode.REFUSED if checked.findings else ExitCode.DONE)
+
+
+def day_command(dsn: Dsn, as_json: AsJson = False) -> None:
+    """Show every operator's day so far, as its daily statement would state it now.
+
+    Ends with 1 if anything is not explained.
+    """
+
+    async def state() -> list[DailyStatement]:
+        async with await Database.open(dsn, name="day", pool_size=1) as database:
+            return await state_so_far(database)
+
+    with failures_told(as_json=as_json):
+        stated = asyncio.run(state())
+    if as_json:
+        print_json({"statements": [_document(each) for each in stated]})
+    else:
+        rows = [
+            (
+                f"{each.operator:04d}", each.date, yuan(each.opening_fen), yuan(each.issued_fen),
+                yuan(each.destroyed_fen), yuan(each.exchanged_fen), yuan(each.redeemed_fen),
+                yuan(each.vault_fen), yuan(each.reserve_fen), yuan(each.difference_fen),
+            )
+            for each in stated
+        ]  # fmt: skip
+        print_table(_DAY_COLUMNS, rows)
+    unexplained = any(each.difference_fen for each in stated)
+    raise typer.Exit(ExitCode.REFUSED if unexplained else ExitCode.DONE)
+
+
+_DAY_COLUMNS = (
+    "Operator", "Day", "Opening", "Issued", "Destroyed", "Exchanged", "Redeemed", "Vault",
+    "Reserve", "Difference",
+)  # fmt: skip
+
+
+def _document(statement: DailyStatement) -> dict[str, int | str]:
+    fields = {name: value for name, value in asdict(statement).items() if name.endswith("_fen")}
+    return {
+        "operator": f"{statement.operator:04d}",
+        "day": statement.date,
+        "height": statement.height,
+        **fields,
+        "difference_fen": statement.difference_fen,
+    }

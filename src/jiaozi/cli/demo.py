@@ -24,7 +24,7 @@ from jiaozi.demo.story import Story, Told
 from jiaozi.local.directory import DataDirectory
 from jiaozi.local.errors import DirectoryForeign
 from jiaozi.local.network import PORT_BASE, LocalSettings, local_network
-from jiaozi.local.setup import DEFAULT_RULEBOOK, OPERATORS
+from jiaozi.local.setup import OPERATORS
 from jiaozi.protocol.order_types import Holder
 from jiaozi.service.logs import configure_logs
 
@@ -32,6 +32,8 @@ app = typer.Typer()
 
 SEED = 1024
 PAYMENTS_EACH = 4
+DEMO_RULEBOOK = "demo"
+"""Today's caps, and waits of seconds."""
 _INTERRUPTED = 130
 
 
@@ -90,14 +92,17 @@ def demo(
             people=people,
             payments=payments or PAYMENTS_EACH * people,
             operators=OPERATORS,
-            limits=_limits(DEFAULT_RULEBOOK),
+            limits=_limits(DEMO_RULEBOOK),
             seed=seed,
         )
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--payments") from None
     directory = (data or Path(tempfile.mkdtemp(prefix="jiaozi-demo-"))).absolute()
     settings = LocalSettings(
-        directory=DataDirectory(directory), port_base=0 if once else port_base, network_name="demo"
+        directory=DataDirectory(directory),
+        port_base=0 if once else port_base,
+        network_name="demo",
+        rulebook=DEMO_RULEBOOK,
     )
     play = _Play(settings=settings, plan=plan, once=once, as_json=as_json, started_s=started_s)
     ended = None

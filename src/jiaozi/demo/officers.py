@@ -29,7 +29,7 @@ from jiaozi.local.directory import DataDirectory
 from jiaozi.local.setup import OFFICERS
 from jiaozi.protocol.domains import NetworkId
 from jiaozi.protocol.numbers import OperatorCode, operator_of
-from jiaozi.protocol.order_types import ORDER_TYPES, OrderType, Role
+from jiaozi.protocol.order_types import ORDER_TYPES, HaltScope, OrderType, Role
 from jiaozi.protocol.refusals import SETTLED
 from jiaozi.protocol.suites import Signer
 from jiaozi.service.keys import FileKeyStore
@@ -55,6 +55,11 @@ class Officers:
     async def destroy(self, operator: int, amount_fen: int) -> None:
         """Destroy money of an operator's vault."""
         await self._decide(lambda desk: desk.destroy(operator, amount_fen))
+
+    async def halt_payments(self, until_ms: int) -> None:
+        """Stop all payments until a time; the halt ends by itself."""
+        subject = int(OrderType.PAYMENT)
+        await self._decide(lambda desk: desk.halt(HaltScope.ORDER_TYPE, until_ms, subject=subject))
 
     async def _decide(self, propose: Callable[[Desk], Approval]) -> None:
         """Draw up an order, have it approved, send it.

@@ -23,6 +23,7 @@ from jiaozi.wallet.answers import NotTaken
 from jiaozi.wallet.client import OperatorClient
 from jiaozi.wallet.edge import SYSTEM_EDGE
 from jiaozi.wallet.exchange import exchange
+from jiaozi.wallet.keystore import Keystore
 from jiaozi.wallet.model import Standing, State
 from jiaozi.wallet.open import Terms, learn_network, new_keystore, opening_body, request_code
 from jiaozi.wallet.pay import Payee, sign_payment
@@ -81,6 +82,15 @@ class People:
         lanes = self._branches[operator]
         return lanes[lane % len(lanes)]
 
+    def hold(self, person: Person, wallet: Wallet) -> None:
+        """Let a person go on with another key to their wallet."""
+        self.customers[person.index] = replace(self.customers[person.index], wallet=wallet)
+
+    def wallet_with(self, person: Person, keystore: Keystore) -> Wallet:
+        """Return a person's wallet under a keystore's key."""
+        branch = self.branch(person.operator, person.index)
+        return wallet_of(keystore, self._journal, branch.http, patience=_PATIENCE)
+
     async def open_wallet(self, person: Person) -> None:
         """Open a deposit account and a wallet.
 
@@ -96,7 +106,7 @@ class People:
         terms = Terms(
             wallet_class=person.wallet_class,
             holder=Holder.PERSONAL,
-            evidence=_evidence(person, deposit_id),
+            evidence=evidence_of(person, deposit_id),
         )
         answer = await branch.client.open_wallet(
             opening_body(keystore, registration, registration.demo_code, terms),
@@ -108,7 +118,7 @@ class People:
         )
         number = parse_number(answer["number"])
         opened = replace(keystore, public=replace(keystore.public, number=number))
-        wallet = wallet_of(opened, self._journal, branch.http, patience=_PATIENCE)
+        wallet = self.wallet_with(person, opened)
         self.customers[person.index] = Customer(person=person, deposit_id=deposit_id, wallet=wallet)
 
     async def exchange(self, person: Person) -> None:
@@ -136,7 +146,7 @@ class People:
             signing = replace(payer, signer=self.customers[planned.signer].wallet.signer)
         order = sign_payment(signing, [Payee(payee.number, planned.amount_fen)])
         [reply] = await payer.client.send_orders([order.submission])
-        refusal = _refusal_of(reply.answer)
+        refusal = refusal_of(reply.answer)
         code = None if refusal is None else refusal.code
         if code is not planned.refusal:
             wanted = (
@@ -217,7 +227,8 @@ async def all_at_once(
         await asyncio.gather(*running, return_exceptions=True)
 
 
-def _evidence(person: Person, deposit_id: str) -> dict[str, Any]:
+def evidence_of(person: Person, deposit_id: str) -> dict[str, Any]:
+    """Return what a person shows of themselves."""
     evidence: dict[str, Any] = {}
     if person.wallet_class <= _DOCUMENT_CLASS:
         evidence["identity_document"] = {
@@ -232,7 +243,7 @@ def _evidence(person: Person, deposit_id: str) -> dict[str, Any]:
     return evidence
 
 
-def _refusal_of(answer: object) -> Refusal | None:
+def refusal_of(answer: object) -> Refusal | None:
     """Return why an order did not settle.
 
     Raises:

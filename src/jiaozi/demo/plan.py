@@ -32,6 +32,7 @@ _PAYMENT_FEN = (1 * YUAN, 300 * YUAN)
 _OUT_OF_REACH_FEN = 10_000_000 * YUAN
 _COMPANY_SPARE_FEN = 50_000 * YUAN
 _REFUSALS_SHARE = 50
+_SPARE_FEN = 10 * YUAN
 _TRIES_MAX = 1_000
 
 
@@ -115,6 +116,12 @@ class Plan:
     def redeemers(self) -> list[Person]:
         """Those who redeem."""
         return [each for each in self.people if each.redeem_fen]
+
+    @property
+    def calm(self) -> list[Person]:
+        """Those with money who spend least: whom a few more payments bring near no limit."""
+        with_money = [each for each in self.people if each.final_fen >= _SPARE_FEN]
+        return sorted(with_money, key=lambda each: (each.out_fen, each.index))
 
     def exchanged_fen(self, operator: int) -> int:
         """Return what goes from a vault to the public."""

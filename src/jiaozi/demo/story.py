@@ -11,7 +11,9 @@
     payments   people pay each other
     refusals   some try what no party may let through
     redeem     some turn digital yuan into deposits again
+    emergency  a lost phone gets a new key, a false claim is objected to, payments are halted
     destroy    what came back to the vaults is destroyed, under two officers
+    day        every operator's day so far, as its daily statement states it
     audit      both ledgers are rebuilt from the blocks, by the auditor's key
 
 At the end the figures are compared with what the plan adds up to.
@@ -28,6 +30,7 @@ import httpx
 from jiaozi.demo.books import Books, differences, expected_books
 from jiaozi.demo.commands import run_command
 from jiaozi.demo.company import PHONE, Company, Payroll
+from jiaozi.demo.emergencies import Emergencies
 from jiaozi.demo.errors import DemoFailed
 from jiaozi.demo.officers import officers_at_desk
 from jiaozi.demo.people import People, all_at_once, people_at_operators
@@ -61,6 +64,10 @@ class Account:
     wallets: int = 0
     payments: int = 0
     refused: int = 0
+    rebinds: int = 0
+    objections: int = 0
+    halts: int = 0
+    statements: int = 0
     payroll: Payroll = field(default_factory=lambda: Payroll(settled=0, settled_fen=0, refused=0))
     first_payment_s: float = 0.0
 
@@ -137,6 +144,7 @@ class Story:
             self._account.refused = len(plan.refused)
             redeemed_fen = sum(each.redeem_fen for each in plan.redeemers)
             await self._for_all("redemptions", plan.redeemers, people.redeem, redeemed_fen)
+            await self._go_through_emergencies(people)
             await self._destroy()
             await self._compare_balances(people)
         return await self._tell()
@@ -200,6 +208,22 @@ class Story:
         if (payroll.settled, payroll.settled_fen) != (len(plan.employees), plan.payroll_fen):
             raise DemoFailed(detail=f"Not all salaries were paid: {payroll}")
 
+    async def _go_through_emergencies(self, people: People) -> None:
+        loser, claimed, friend = self._plan.calm[:3]
+        url = self._network.central_bank_url
+        async with officers_at_desk(self._network.directory, url) as officers:
+            emergencies = Emergencies(people, officers)
+            with self._step("lost phone: a new key", 1, None) as advance:
+                await emergencies.lose_a_phone(loser, friend)
+                advance()
+            with self._step("false claim: objection", 1, None) as advance:
+                await emergencies.object_to_a_claim(claimed)
+                advance()
+            with self._step("payments halted for a moment", 1, None) as advance:
+                await emergencies.halt_payments(friend, loser)
+                advance()
+        self._account.rebinds, self._account.objections, self._account.halts = 1, 1, 1
+
     async def _destroy(self) -> None:
         amounts = {code: self._plan.destroyed_fen(code) for code in self._network.operators}
         due = {code: amount for code, amount in amounts.items() if amount}
@@ -222,12 +246,27 @@ class Story:
         async with httpx.AsyncClient(trust_env=False) as http:
             answer = await http.get(f"{self._network.central_bank_url}/v1/supply")
         problems = differences(expected, answer.json())
+        with self._step("the day so far, stated", len(codes), None) as advance:
+            problems += await self._state_day()
+            advance()
         with self._step("audit from genesis", 1, None) as advance:
             audit = await self._audit()
             advance()
         if (audit.issued_fen, audit.destroyed_fen) != (expected.issued_fen, expected.destroyed_fen):
             problems.append("the audit found other sums issued or destroyed")
         return Told(account=self._account, books=expected, audit=audit, problems=tuple(problems))
+
+    async def _state_day(self) -> list[str]:
+        """State every operator's day so far, and say where a fen is not explained."""
+        told = await run_command(
+            "central-bank", "day", "--dsn", self._network.central_bank_dsn, may_refuse=True
+        )
+        self._account.statements = len(told["statements"])
+        return [
+            f"{each['difference_fen']} fen of operator {each['operator']}'s day are not explained"
+            for each in told["statements"]
+            if each["difference_fen"]
+        ]
 
     async def _audit(self) -> Audit:
         directory = self._network.directory

@@ -56,6 +56,7 @@ class LocalNetwork:
     """The parties at work."""
 
     directory: DataDirectory
+    central_bank_dsn: str
     central_bank: PartyProcess
     worker: PartyProcess
     operators: dict[int, PartyProcess]
@@ -111,9 +112,9 @@ async def _describe(
 ) -> LocalNetwork:
     central_bank, *operators, worker = ports
     registry_url = _url(central_bank)
-    dsn = await postgres.create_database("central_bank")
+    central_bank_dsn = await postgres.create_database("central_bank")
     programs = [
-        _program(directory, name, port, _central_bank_options(directory, dsn, command))
+        _program(directory, name, port, _central_bank_options(directory, central_bank_dsn, command))
         for name, port, command in (
             (_CENTRAL_BANK, central_bank, "serve"), (_WORKER, worker, "worker")
         )
@@ -128,6 +129,7 @@ async def _describe(
     first, second, *others = (PartyProcess(each, tell) for each in programs)
     return LocalNetwork(
         directory=directory,
+        central_bank_dsn=central_bank_dsn,
         central_bank=first,
         worker=second,
         operators=dict(zip(OPERATORS, others, strict=True)),

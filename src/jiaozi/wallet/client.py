@@ -112,6 +112,10 @@ class OperatorClient:
             return [NotTaken(refusal=refusal)] * len(submissions)
         return read_order_answers(answer.body, len(submissions))
 
+    async def ask(self, request: Request) -> dict[str, Any]:
+        """Send any request that is answered in JSON."""
+        return await self._json(request)
+
     async def _json(self, request: Request) -> dict[str, Any]:
         return read_json((await self._asked(request)).body)
 

@@ -61,6 +61,16 @@ class MakeStatements:
         return tip is not None and day_of(tip[1]) >= day_of(time_ms)
 
 
+async def state_so_far(database: Database) -> list[DailyStatement]:
+    """State the day of the last block up to that block; unsigned, and nothing is kept.
+
+    Raises:
+        StorageUnavailable: The database is gone.
+    """
+    async with database.transaction(isolation="repeatable_read", readonly=True) as connection:
+        return await _due(connection, so_far=True)
+
+
 def _tell(statement: DailyStatement) -> None:
     told = {"operator": f"{statement.operator:04d}", "day": statement.date}
     if statement.difference_fen:
@@ -69,25 +79,28 @@ def _tell(statement: DailyStatement) -> None:
         _log.info("statement_made", **told)
 
 
-async def _due(connection: Connection) -> list[DailyStatement]:
+async def _due(connection: Connection, *, so_far: bool = False) -> list[DailyStatement]:
+    """Return the days that have ended and are not stated; or the day that has not, up to now."""
     tip = await store.read_tip(connection)
     if tip is None:
         return []
     _, tip_ms = tip
     stated = await store.read_stated(connection)
-    if stated is not None and stated.day + 1 >= day_of(tip_ms):
+    until = day_of(tip_ms) + so_far
+    if stated is not None and stated.day + 1 >= until:
         return []
     after = -1 if stated is None else stated.end.height
     operators = await store.read_operators(connection)
     gathered = await gather(store.read_blocks(connection, after), operators)
     first = min(gathered.ends) if stated is None else stated.day + 1
-    days = range(first, day_of(tip_ms))
+    days = range(first, until)
     held = await store.read_held(connection, operators)
-    return [
+    made = [
         statement
         for operator in operators
         for statement in _of_operator(operator, days, gathered, held[operator], stated, tip_ms)
     ]
+    return [each for each in made if not so_far or each.day == days[-1]]
 
 
 def _of_operator(
