@@ -7,6 +7,7 @@ spans, bodies of errors and both databases are searched for what was put in.
 
 import copy
 import json
+import logging
 import re
 import secrets
 import time
@@ -36,6 +37,7 @@ WORD, NAME, NUMBER = "Kanarienvogel-4711-zq", "欧阳金丝雀", "51010419900707
 CLERK, BRANCH, PHONE = "Clerk-Canary-9317", "Chunxi-Road-Canary", "+8613987654321"
 CANARIES = (WORD, NAME, NUMBER, CLERK, BRANCH, PHONE, PHONE[3:])
 """What is put into requests, and stays with whoever put it there."""
+PIN, WRONG_PIN = "730592", "184206"
 SEED = b"Seed-of-a-wallet-that-is-secret!"
 HEADERS = {
     "User-Agent": WORD,
@@ -190,7 +192,7 @@ async def walk(service: Service) -> None:
 
 
 async def tell_everything(world: OperatorWorld) -> tuple[Ed25519Signer, str, list[str]]:
-    """A customer shows all that there is to show, and moves money; returns its codes too."""
+    """A customer shows and does all that there is; returns its codes and PINs too."""
     await world.fund(PHONE, 1)
     deposit_id = await world.fund(PHONE, 100_00)
     caller = world.new_caller()
@@ -217,7 +219,13 @@ async def tell_everything(world: OperatorWorld) -> tuple[Ed25519Signer, str, lis
     payee = await world.open_wallet()
     await holder.pay(payee.number, 1_00)
     assert PHONE in (await holder.ask("GET", f"{holder.path}/export")).text
-    return holder.signer, holder.key_id, [str(body["code"]), wrong["code"]]
+    pin = {"change_id": "4b" * 16, "pin": PIN}
+    assert (await holder.ask("POST", f"{holder.path}/pin", pin)).status_code == 200
+    for tried, status in ((WRONG_PIN, 403), (PIN, 200)):
+        countersigning = holder.countersigning(holder.redeem_order(1), tried)
+        answer = await holder.ask("POST", f"{holder.path}/countersignatures", countersigning)
+        assert answer.status_code == status, answer.text
+    return holder.signer, holder.key_id, [str(body["code"]), wrong["code"], PIN, WRONG_PIN]
 
 
 @pytest.fixture
@@ -247,6 +255,8 @@ async def site(
     spans: InMemorySpanExporter,
     capsys: pytest.CaptureFixture[str],  # what is logged goes where it points to by now
 ) -> AsyncIterator[Site]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
     configure_logs("both", level="DEBUG")
     async with AsyncExitStack() as stack:
         names = [f"canaries_{name}" for name in ("registry", "operator")]
@@ -297,6 +307,8 @@ async def site(
                 for text in (key.hex(), key.decode())
             ],
         )  # fmt: skip
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
 async def test_no_word_of_a_person_and_no_secret_is_repeated_anywhere(
@@ -320,7 +332,7 @@ async def test_no_word_of_a_person_and_no_secret_is_repeated_anywhere(
     for where, text in shown.items():
         assert not any(each in text for each in site.secrets), where
         codes = [each for each in site.codes if re.search(rf"(?<![\w.]){each}(?!\w)", text)]
-        assert codes == [], f"{where} tells a code"
+        assert codes == [], f"{where} tells a code or a PIN"
     for dsn in (site.registry_dsn, site.operator_dsn):
         assert found_in(await tables(dsn), CANARIES) == [], dsn
 
