@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 PIN = "a PIN for tests"
-TOKENS = 24
+TOKENS = 20
 
 _UNPACKED = Path(__file__).parents[1] / ".softhsm" / "usr"
 _PLACES = (Path("/usr"), Path("/usr/local"), _UNPACKED)

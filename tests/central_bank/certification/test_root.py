@@ -85,7 +85,7 @@ def test_any_m_custodians_make_the_root(tmp_path: Path) -> None:
 def test_fewer_than_m_custodians_make_nothing(tmp_path: Path) -> None:
     root = split_in(tmp_path)
     for chosen in combinations(shares_in(tmp_path), 2):
-        with pytest.raises(SharesUnfit, match="2 shares are here, the root takes 3"):
+        with pytest.raises(SharesUnfit, match="here: 2; the root takes 3"):
             assemble_root(chosen, root.public_key)
 
 
@@ -182,7 +182,7 @@ def test_one_share_certifies_nothing(tmp_path: Path) -> None:
         env={"JIAOZI_PASSPHRASE": PIN},
     )  # fmt: skip
     assert result.exit_code != 0
-    assert "1 shares are here, the root takes 2" in result.stderr
+    assert "Shares here: 1; the root takes 2" in result.stderr
     assert not out.exists()
 
 

@@ -131,7 +131,7 @@ def assemble_root(shares: Sequence[Share], root_key: bytes) -> Signer:
         raise SharesUnfit(detail="Two of these shares are the same one.")
     needed = max((each.needed for each in shares), default=2)
     if len(points) < needed:
-        raise SharesUnfit(detail=f"{len(points)} shares are here, the root takes {needed}.")
+        raise SharesUnfit(detail=f"Shares here: {len(points)}; the root takes {needed}.")
     try:
         root = Ed25519Signer(combine(points))
     except ValueError:
