@@ -23,6 +23,7 @@ from jiaozi.operator.http.serve import serve_operator
 from jiaozi.operator.registry.client import RegistryClient
 from jiaozi.operator.wallets import store as wallets
 from jiaozi.operator.wallets.open import OpenWallet
+from jiaozi.operator.wallets.set_class import SetClass
 from jiaozi.operator.wiring import OperatorSettings
 from jiaozi.service.logs import configure_logs
 from jiaozi.service.server import run_party
@@ -30,6 +31,7 @@ from tests.operator.builders import OPERATOR, operator_keys
 from tests.registry.builders import Keys
 
 OPENING_STEPS = ("OpenWallet._store", "RegistryClient.submit", "store.finish_opening")
+CLASS_STEPS = ("SetClass._store", "RegistryClient.submit", "store.finish_certify_order")
 EXCHANGE_STEPS = (
     "ExchangeStore.add_exchange",
     "LedgerCore.hold",
@@ -52,13 +54,14 @@ _PLACES: dict[str, Any] = {
     "ExchangeStore": ExchangeStore,
     "RegistryClient": RegistryClient,
     "OpenWallet": OpenWallet,
+    "SetClass": SetClass,
     "store": wallets,
 }
 
 
 def main(dsn: str, registry_url: str, death: Path) -> None:
     """Serve until killed."""
-    for name in {*OPENING_STEPS, *EXCHANGE_STEPS, *GIVING_BACK_STEPS, *REDEEM_STEPS}:
+    for name in {*OPENING_STEPS, *CLASS_STEPS, *EXCHANGE_STEPS, *GIVING_BACK_STEPS, *REDEEM_STEPS}:
         place, _, step = name.partition(".")
         setattr(_PLACES[place], step, _deadly(getattr(_PLACES[place], step), name, death))
     settings = OperatorSettings(

@@ -136,6 +136,20 @@ async def test_killed_at_every_step_of_an_opening(mortal: Mortal) -> None:
     assert mortal.registry.ledger.wallets() == len(run_operator.OPENING_STEPS)
 
 
+async def test_killed_at_every_step_of_a_change_of_class(mortal: Mortal) -> None:
+    for number, step in enumerate(run_operator.CLASS_STEPS):
+        holder = await mortal.world().open_wallet(phone=f"+861450000000{number}")
+        document = {"type": "resident-identity-card", "number": f"1{number}", "name": "王小明"}
+        body = {"wallet_class": 3, "evidence": {"identity_document": document}}
+        await mortal.dies_after(step, holder.ask("PUT", f"{holder.path}/class", body))
+        holder.http = _running(mortal)
+        answer = await holder.ask("PUT", f"{holder.path}/class", body)
+        assert answer.json()["state"] == "settled", answer.text
+        assert mortal.registry.ledger.accounts[holder.number].body["wallet_class"] == 3
+    assert await mortal.value("SELECT count(*) FROM certify_order") == len(run_operator.CLASS_STEPS)
+    assert await mortal.value("SELECT count(*) FROM wallet WHERE wallet_class = 3") == 3
+
+
 async def test_killed_at_every_step_of_an_exchange(mortal: Mortal) -> None:
     for step in run_operator.EXCHANGE_STEPS:
         holder = await mortal.world().open_wallet(deposit_fen=FUNDED_FEN)

@@ -24,13 +24,16 @@ DIRECTOR = {"type": "resident-identity-card", "number": "440301198001011234", "n
 CLERK = {"type": "passport", "number": "K1234567E", "name": "Bea Example", "country": "SGP"}
 
 
-async def open_company(world: OperatorWorld, phone: str | None = None) -> Holder:
-    evidence = {
+async def open_company(
+    world: OperatorWorld, phone: str | None = None, wallet_class: int = 3, **more: object
+) -> Holder:
+    evidence: dict[str, Any] = {
+        **more,
         "identity_document": LICENCE,
         "signatory": {"identity_document": DIRECTOR, "role": "legal representative"},
     }
     return await world.open_wallet(
-        phone=phone, holder="corporate", wallet_class=3, evidence=evidence
+        phone=phone, holder="corporate", wallet_class=wallet_class, evidence=evidence
     )
 
 
