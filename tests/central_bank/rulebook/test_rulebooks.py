@@ -32,7 +32,12 @@ SINCE_2021 = {
     3: (20_000, 5_000, 10_000, None),
     4: (10_000, 2_000, 5_000, 50_000),
 }
-FIGURES = {"2020-10-pilot": PILOT_2020, "2021-06": SINCE_2021, "2026-01": SINCE_2021}
+FIGURES = {
+    "2020-10-pilot": PILOT_2020,
+    "2021-06": SINCE_2021,
+    "2026-01": SINCE_2021,
+    "demo": SINCE_2021,
+}
 GOOD = b'name = "x"\n[personal.1]\nsingle_fen = 5\n[corporate]\n'
 
 
@@ -40,7 +45,7 @@ def shipped_by_name() -> dict[str, Rulebook]:
     return {each.name: each for each in shipped().values()}
 
 
-def test_three_dated_rulebooks_are_shipped() -> None:
+def test_the_dated_rulebooks_and_the_demos_are_shipped() -> None:
     assert shipped_by_name().keys() == FIGURES.keys()
     assert all(each.hash == key for key, each in shipped().items())
 
