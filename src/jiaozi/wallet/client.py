@@ -224,7 +224,7 @@ class WalletClient(OperatorClient):
         }
         return await self._saga(_post(f"{self._path}/redemptions", document, self._credentials))
 
-    async def ask(
+    async def ask_own(
         self, method: str, path: str, document: Mapping[str, Any] | None = None
     ) -> dict[str, Any]:
         """Ask something of a route below this wallet's own, with a JSON document or without.

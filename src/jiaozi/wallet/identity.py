@@ -68,7 +68,7 @@ async def set_class(wallet: Wallet, wallet_class: int, evidence: Mapping[str, An
         AnswerMalformed: Likewise.
     """
     document = {"wallet_class": wallet_class, "evidence": evidence}
-    answer = await wallet.client.ask("PUT", "/class", document)
+    answer = await wallet.client.ask_own("PUT", "/class", document)
     refused = answer.get("refusal")
     try:
         return ClassChange(
@@ -109,7 +109,7 @@ async def open_sub_wallet(
         write_keystore(path, keystore, passphrase, random=wallet.edge.random)
     Journal(journal_path(directory)).close()
     assert keystore.opening is not None, "a keystore without a number has what opens it"
-    answer = await wallet.client.ask("POST", "/sub-wallets", json.loads(keystore.opening))
+    answer = await wallet.client.ask_own("POST", "/sub-wallets", json.loads(keystore.opening))
     opened = replace(
         keystore, public=replace(keystore.public, number=_number(answer)), opening=None
     )
@@ -125,7 +125,7 @@ async def list_sub_wallets(wallet: Wallet) -> list[dict[str, Any]]:
         NoAnswer: Nothing is known.
         AnswerMalformed: Likewise.
     """
-    return take(await wallet.client.ask("GET", "/sub-wallets"), "sub_wallets", list)
+    return take(await wallet.client.ask_own("GET", "/sub-wallets"), "sub_wallets", list)
 
 
 async def push_sub_wallet(
@@ -139,7 +139,7 @@ async def push_sub_wallet(
         AnswerMalformed: Likewise.
     """
     path = f"/sub-wallets/{format_number(sub_wallet)}/platforms/{format_number(platform)}"
-    return take(await wallet.client.ask("PUT", path), "token", str)
+    return take(await wallet.client.ask_own("PUT", path), "token", str)
 
 
 async def add_signatory(
@@ -158,7 +158,7 @@ async def add_signatory(
         "identity_document": document,
         "role": role,
     }
-    return _number(await wallet.client.ask("POST", "/signatories", body))
+    return _number(await wallet.client.ask_own("POST", "/signatories", body))
 
 
 async def list_signatories(wallet: Wallet) -> list[dict[str, Any]]:
@@ -169,7 +169,7 @@ async def list_signatories(wallet: Wallet) -> list[dict[str, Any]]:
         NoAnswer: Nothing is known.
         AnswerMalformed: Likewise.
     """
-    return take(await wallet.client.ask("GET", "/signatories"), "signatories", list)
+    return take(await wallet.client.ask_own("GET", "/signatories"), "signatories", list)
 
 
 async def remove_signatory(wallet: Wallet, number: AccountNumber) -> bool:
@@ -180,7 +180,7 @@ async def remove_signatory(wallet: Wallet, number: AccountNumber) -> bool:
         NoAnswer: It may have been done; ask again.
         AnswerMalformed: Likewise.
     """
-    answer = await wallet.client.ask("DELETE", f"/signatories/{format_number(number)}")
+    answer = await wallet.client.ask_own("DELETE", f"/signatories/{format_number(number)}")
     return take(answer, "frozen", bool)
 
 
