@@ -173,6 +173,17 @@ async def test_nothing_is_opened_that_is_not_written_down_first(world: OperatorW
     assert not any(holder.phone in each.text for each in answers)
 
 
+def test_data_keys_are_unwrapped_where_accesses_are_written_down_and_nowhere_else() -> None:
+    source = Path(inspect.getfile(Privacy)).parents[2]
+    unwrapping = [
+        str(each.relative_to(source))
+        for each in source.rglob("*.py")
+        if ".unwrap(" in each.read_text("utf-8")
+    ]
+    # The second one wraps anew, and gives no data key away.
+    assert sorted(unwrapping) == ["operator/customers/privacy.py", "operator/privacy/wrapping.py"]
+
+
 async def test_what_was_opened_stays_written_down_when_the_export_is_cut_short(
     world: OperatorWorld,
 ) -> None:
