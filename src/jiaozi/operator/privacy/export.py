@@ -88,13 +88,18 @@ PLAIN: Mapping[str, str] = {
 
 WITHHELD: Mapping[str, str] = {
     "screening_case": "whoever is told of a case is warned; an office asks the compliance officer",
+    "vault_movement": "the vault's side of what history_entry tells of the wallet",
 }
-"""Tables about holders of which holders are told nothing, and why."""
+"""Tables about holders that are not in their export, and why."""
 
 ABOUT_NOBODY: Mapping[str, str] = {
     "carried_operator": "codes of failed operators",
     "code_source": "digests of addresses that asked for codes, for an hour",
+    "daily_statement": "the operator's days, in sums",
+    "equivocation": "the registry's headers that contradict each other",
     "feed_cursor": "how far the feed was read",
+    "header": "the registry's headers",
+    "header_cursor": "how far the headers were read",
     "login_used": "hashes of challenges, for a minute",
     "network": "the genesis",
     "request_nonce": "hashes of requests, for minutes",
