@@ -100,7 +100,7 @@ async def test_an_officer_that_nobody_certified_is_found(told: Database) -> None
 
 
 async def test_a_revocation_that_was_undone_is_found(told: Database) -> None:
-    [found] = await differences(told, "UPDATE certified_key SET revoked = false")
+    [found] = await differences(told, "UPDATE certified_key SET revoked_ms = NULL")
     assert "key" in found.detail
 
 

@@ -162,6 +162,14 @@ async def test_key_that_is_certified_for_another_use_is_not_taken(rotation: Rota
     assert vault.public_key == rotation.keys.vault(CODE).public_key
 
 
+async def test_revoked_successor_is_given_up_for_the_key_before(rotation: Rotation) -> None:
+    rotate, keys = rotation.operator.operator.rotate_keys, rotation.operator.settings.keys
+    stolen = await rotation.succeed(Use.OPERATOR_TRANSPORT)
+    await rotation.settle(rotation.orders.revoke(stolen.public_key))
+    await rotate.step()
+    assert keys.transport.public_key == rotation.keys.transport(CODE).public_key
+
+
 async def test_stolen_transport_key_reads_and_brings_nothing_once_it_is_revoked(
     rotation: Rotation,
 ) -> None:
