@@ -162,9 +162,8 @@ class Transport:
             try:
                 answer = await self._download(request, sink, attempts)
             except (httpx.RequestError, TimeoutError) as error:
-                raise NoAnswer(
-                    detail=f"The answer of {self._url} broke off ({str(error) or type(error).__name__})"
-                ) from error
+                reason = str(error) or type(error).__name__
+                raise NoAnswer(detail=f"The answer of {self._url} broke off ({reason})") from error
             if answer.status not in _TRY_AGAIN or not await attempts.pause():
                 return answer
 
