@@ -9,10 +9,12 @@ import typer
 from jiaozi.cli import (
     wallet_class,
     wallet_keys,
+    wallet_life,
     wallet_open,
     wallet_payroll,
     wallet_pin,
     wallet_reading,
+    wallet_rebind,
     wallet_receipt,
     wallet_request,
     wallet_signatory,
@@ -63,6 +65,13 @@ app.command("pay-file")(wallet_payroll.pay_file_command)
 app.command("upgrade")(wallet_class.upgrade_command)
 app.command("downgrade")(wallet_class.downgrade_command)
 app.add_typer(wallet_sub.app, name="sub-wallet")
+app.add_typer(wallet_life.limits_app, name="limits")
+app.add_typer(wallet_life.mandate_app, name="mandate")
+app.command("freeze")(wallet_life.freeze_command)
+app.command("unfreeze")(wallet_life.unfreeze_command)
+app.command("close")(wallet_life.close_command)
+app.command("view")(wallet_life.view_command)
+app.add_typer(wallet_rebind.app, name="rebind")
 app.add_typer(wallet_signatory.app, name="signatory")
 app.command("watch")(wallet_watch.watch_command)
 app.add_typer(wallet_pin.app, name="pin")

@@ -97,7 +97,7 @@ def open_command(
     evidence = evidence_for(wallet_class, shown, needs_document=is_corporate)
     holder = Holder.CORPORATE if is_corporate else Holder.PERSONAL
     request = _Request(
-        operator_url=_operator_url(operator_url),
+        operator_url=operator_url_of(operator_url),
         network=_network_id(network_id),
         phone=phone,
         terms=Terms(wallet_class=wallet_class, holder=holder, evidence=evidence),
@@ -146,18 +146,28 @@ async def _registration(client: OperatorClient, request: _Request) -> tuple[Regi
     """Return a registration with its code: the given ones, or new ones."""
     if request.registration_id is not None and request.code is not None:
         return Registration(registration_id=request.registration_id, demo_code=None), request.code
-    registration = await request_code(client, request.phone)
+    return await registration_for(client, request.phone)
+
+
+async def registration_for(client: OperatorClient, phone: str) -> tuple[Registration, str]:
+    """Have a code sent to a phone, and ask whoever sits at the terminal for it.
+
+    Raises:
+        CodeMissing: Nobody does.
+    """
+    registration = await request_code(client, phone)
     if registration.demo_code is not None:
         stderr.print("This operator is in demo mode: it told the code itself.")
         return registration, registration.demo_code
     if not sys.stdin.isatty():
         raise CodeMissing(
-            detail=f"A code went to {request.phone}, registration {registration.registration_id}"
+            detail=f"A code went to {phone}, registration {registration.registration_id}"
         )
-    return registration, str(typer.prompt(f"Code sent to {request.phone}", err=True))
+    return registration, str(typer.prompt(f"Code sent to {phone}", err=True))
 
 
-def _operator_url(text: str) -> str:
+def operator_url_of(text: str) -> str:
+    """Read an operator's address from an option."""
     try:
         url = httpx.URL(text)
     except httpx.InvalidURL as error:

@@ -28,6 +28,7 @@ class Purpose(StrEnum):
     PAYMENT = "payment"
     REDEEM = "redeem"
     PAYROLL = "payroll"
+    LIFE = "life"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

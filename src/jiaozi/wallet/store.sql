@@ -4,7 +4,7 @@ PRAGMA user_version = 2;
 
 CREATE TABLE IF NOT EXISTS orders (
     order_id   BLOB    PRIMARY KEY CHECK (length(order_id) = 16),
-    purpose    TEXT    NOT NULL CHECK (purpose IN ('payment', 'redeem', 'payroll')),
+    purpose    TEXT    NOT NULL CHECK (purpose IN ('payment', 'redeem', 'payroll', 'life')),
     submission BLOB    NOT NULL,
     -- Where a redeem is credited.
     deposit_id TEXT    CHECK ((deposit_id IS NOT NULL) = (purpose = 'redeem')),
