@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -73,7 +73,7 @@ def lower_command(
 ) -> None:
     """Set lower limits of your own, at once; without any, drop a raise that waits."""
     body = _limits(balance, single, day, year, pin_above)
-    order_command(context, OrderType.LOWER_LIMITS, {}, as_json=as_json, **body)
+    order_command(context, OrderType.LOWER_LIMITS, body, {}, as_json=as_json)
 
 
 @limits_app.command("raise")
@@ -89,7 +89,7 @@ def raise_command(
 ) -> None:
     """Set all limits of your own anew: those left out do not bind. It takes a PIN and a day."""
     body = _limits(balance, single, day, year, pin_above)
-    order_command(context, OrderType.RAISE_LIMITS, {}, pin_file=pin_file, as_json=as_json, **body)
+    order_command(context, OrderType.RAISE_LIMITS, body, {}, pin_file=pin_file, as_json=as_json)
 
 
 def freeze_command(
@@ -115,7 +115,7 @@ def unfreeze_command(
     body = {"case": _bytes16(case, "CASE")}
     facts = {"case": case}
     order_command(
-        context, OrderType.HOLDER_UNFREEZE, facts, pin_file=pin_file, as_json=as_json, **body
+        context, OrderType.HOLDER_UNFREEZE, body, facts, pin_file=pin_file, as_json=as_json
     )
 
 
@@ -127,7 +127,7 @@ def close_command(
     """Close the empty wallet for good; its number is never used again."""
     if not yes:
         typer.confirm("Close this wallet for good?", abort=True, err=True)
-    order_command(context, OrderType.CLOSE, {}, as_json=as_json)
+    order_command(context, OrderType.CLOSE, {}, {}, as_json=as_json)
 
 
 @mandate_app.command("give")
@@ -184,7 +184,7 @@ def cancel_command(
 ) -> None:
     """Take a mandate back, at once."""
     body = {"mandate": _bytes16(mandate, "MANDATE")}
-    order_command(context, OrderType.CANCEL_MANDATE, {"mandate": mandate}, as_json=as_json, **body)
+    order_command(context, OrderType.CANCEL_MANDATE, body, {"mandate": mandate}, as_json=as_json)
 
 
 def view_command(context: typer.Context, registry: _Registry, as_json: AsJson = False) -> None:
@@ -219,13 +219,13 @@ def _limits(*given: str | None) -> dict[str, int]:
 def order_command(
     context: typer.Context,
     order_type: OrderType,
-    facts: dict[str, Any],
+    body: Mapping[str, int | bytes],
+    facts: Mapping[str, Any],
     *,
     as_json: bool,
     pin_file: Path | None = None,
-    **body: Any,  # noqa: ANN401 - integers and bytes, beside a path
 ) -> None:
-    """Send an order about the wallet and tell what became of it."""
+    """Send an order about the wallet and tell what became of it, and further facts."""
 
     async def act() -> JournaledOrder:
         async with setup_of(context).unlocked() as wallet:

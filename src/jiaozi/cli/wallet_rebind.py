@@ -101,7 +101,7 @@ def finish_command(context: typer.Context, number: _Number, as_json: AsJson = Fa
 @app.command("object")
 def object_command(context: typer.Context, as_json: AsJson = False) -> None:
     """Object, with the old key, to a new one that somebody asked for."""
-    order_command(context, OrderType.REBIND_OBJECT, {}, as_json=as_json)
+    order_command(context, OrderType.REBIND_OBJECT, {}, {}, as_json=as_json)
 
 
 async def _start(

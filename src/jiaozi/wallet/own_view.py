@@ -42,7 +42,7 @@ async def own_view(wallet: Wallet, registry_url: str) -> dict[str, Any]:
     except httpx.HTTPError as error:
         raise NoAnswer(detail=f"The registry did not answer: {error}") from error
     if answer.status_code != httpx.codes.OK:
-        raise read_problem(Answer(answer.status_code, answer.content, attempts=1))
+        raise read_problem(Answer(status=answer.status_code, body=answer.content, attempts=1))
     document = json.loads(answer.content)
     if type(document) is not dict:
         raise AnswerMalformed(detail="The registry's answer is no record")
