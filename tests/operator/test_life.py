@@ -1,5 +1,6 @@
 """rules.md §A at two operators and the real registry: lost keys, freezes, a failed operator."""
 
+import secrets
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
@@ -11,6 +12,9 @@ from jiaozi.central_bank.http.serve import CentralBankSettings, open_central_ban
 from jiaozi.central_bank.registry.block_signers import BlockSigners
 from jiaozi.central_bank.rulebook.model import Delays
 from jiaozi.operator.registry.client import RegistryClient
+from jiaozi.operator.sessions import store as sessions
+from jiaozi.operator.sessions.model import Session
+from jiaozi.protocol import cbor
 from jiaozi.protocol.genesis import read_genesis
 from jiaozi.protocol.order_types import FreezeScope, OrderType
 from jiaozi.protocol.orders import OrderHead, sign_order
@@ -185,3 +189,63 @@ async def test_the_holders_of_a_failed_operator_pay_through_its_carrier(worlds: 
     await until(is_carried)
     assert (await holder.pay(payee.number, 1))[:2] == [0, Code.OTHER_OPERATOR]
     assert (await send_order(there.http, holder.payment(payee.number, 7)))[:2] == [1, [0]]
+
+
+async def test_a_wallet_does_not_close_while_its_money_is_on_its_way(worlds: Worlds) -> None:
+    here = worlds.here
+    holder, other = await here.open_wallet(deposit_fen=100_00), await here.open_wallet()
+    await holder.exchange(50_00)
+    async with here.database.transaction() as connection:
+        await connection.execute(
+            "INSERT INTO redemption SELECT wallet, $1, deposit_id, 1, 'stored', submission,"
+            " identity, expires_ms, NULL, NULL, NULL, created_ms, $2 FROM exchange",
+            holder.new_id(),
+            2**62,
+        )
+    closings = [by_holder(each, OrderType.CLOSE) for each in (holder, other)]
+    assert (await send_order(here.http, closings[0]))[:2] == [0, Code.EXCHANGE_UNDER_WAY]
+    answer = await here.http.post(
+        "/v1/orders",
+        content=b"".join([*closings, closings[0]]),
+        headers={"Content-Type": "application/cbor-seq"},
+    )
+    told = cbor.decode(answer.content, size_max=1 << 16)
+    under_way = [0, Code.EXCHANGE_UNDER_WAY]
+    assert [each[:2] for each in told] == [under_way, [1, [0]], under_way]  # type: ignore[union-attr]
+    await here.database_value("UPDATE redemption SET state = 'dead'")
+    assert (await send_order(here.http, closings[0]))[:2] == [1, [Code.BALANCE_NOT_ZERO, 50_00]]
+
+
+@pytest.mark.parametrize("how", ["freeze", "rebind", "close"])
+async def test_nobody_stays_signed_in_after(worlds: Worlds, how: str) -> None:
+    here = worlds.here
+    holder, other = await here.open_wallet(), await here.open_wallet()
+    for each in (holder, other):
+        await add_session(here, each)
+    match how:
+        case "freeze":
+            await here.operator.freeze.freeze(
+                holder.number, FreezeScope.ALL, clerk="wu-7", file_number="2026/18"
+            )
+        case "rebind":
+            assert (await ask_for_new_key(here, holder, holder.phone)).status_code == 202
+        case _:
+            closing = by_holder(holder, OrderType.CLOSE)
+            assert (await send_order(here.http, closing))[:2] == [1, [0]]
+
+    async def is_signed_out() -> bool:
+        signed_in = await here.database_value("SELECT array_agg(wallet) FROM session")
+        return signed_in == [other.number]
+
+    await until(is_signed_out)
+
+
+async def add_session(world: OperatorWorld, holder: Customer) -> None:
+    session = Session(
+        digest=secrets.token_bytes(32),
+        wallet=holder.number,
+        public_key=holder.signer.public_key,
+        expires_ms=world.clock() + 60_000,
+    )
+    async with world.database.connection() as connection:
+        await sessions.add_session(connection, session)

@@ -117,6 +117,7 @@ class Code(IntEnum):
     SIGNATORY_NEEDED = 208
 
     REBIND_NOT_PROVEN = 230
+    EXCHANGE_UNDER_WAY = 231
 
     PIN_WRONG = 210
     PIN_LOCKED = 211
@@ -301,6 +302,9 @@ CATALOGUE: Mapping[Code, Entry] = {
     ),
     Code.REBIND_NOT_PROVEN: Entry(
         _A, "What was shown does not prove that this wallet is yours: come to a counter."
+    ),
+    Code.EXCHANGE_UNDER_WAY: Entry(
+        _A, "An exchange or redemption of this wallet is not finished; wait for it, then close."
     ),
     Code.PIN_WRONG: Entry(_A, "The PIN is wrong.", ("tries_left",)),
     Code.PIN_LOCKED: Entry(

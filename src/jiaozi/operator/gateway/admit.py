@@ -27,12 +27,19 @@ class Admitted:
     """The orders of a request: those to send, and the answers that are known already.
 
     Attributes:
-        submissions: To be sent, in their order.
+        submissions: To be sent, by their places, in their order.
         answers: One place per order of the request; None where the registry will answer.
+        closings: The wallets that some of them close, by their places: asked after before sending.
     """
 
-    submissions: list[bytes] = field(default_factory=list)
+    submissions: dict[int, bytes] = field(default_factory=dict)
     answers: list[RawAnswer | None] = field(default_factory=list)
+    closings: dict[int, int] = field(default_factory=dict)
+
+    def refuse(self, place: int, refusal: Refusal) -> None:
+        """Answer an order with a refusal instead of sending it."""
+        del self.submissions[place]
+        self.answers[place] = not_taken(refusal)
 
     def filled(self, answered: list[RawAnswer]) -> list[RawAnswer]:
         """Return all answers in the order of the request, with those of the registry put in."""
@@ -40,8 +47,8 @@ class Admitted:
         return [next(rest) if each is None else each for each in self.answers]
 
 
-def admit_one(body: bytes, carriage: Carriage, count: Count) -> bytes:
-    """Return an order that may be sent, encoded.
+def admit_one(body: bytes, carriage: Carriage, count: Count) -> Order:
+    """Return an order that may be sent.
 
     Raises:
         Refusal: A shape code, ``other_operator`` or ``not_allowed``, or what `count` says.
@@ -49,7 +56,7 @@ def admit_one(body: bytes, carriage: Carriage, count: Count) -> bytes:
     order = parse(body)
     _check(order, carriage)
     count(order.scope)
-    return order.encoded
+    return order
 
 
 def admit_sequence(body: bytes, carriage: Carriage, count: Count) -> Admitted:
@@ -69,8 +76,11 @@ def admit_sequence(body: bytes, carriage: Carriage, count: Count) -> Admitted:
             except Refusal as refusal:
                 admitted.answers.append(not_taken(refusal))
             else:
-                admitted.submissions.append(item[1])
+                place = len(admitted.answers)
+                admitted.submissions[place] = item[1]
                 admitted.answers.append(None)
+                if order.type is OrderType.CLOSE:
+                    admitted.closings[place] = order.scope
     except cbor.NotCanonical:
         raise refuse(Code.NOT_CANONICAL, "body") from None
     return admitted

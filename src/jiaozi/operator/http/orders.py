@@ -13,7 +13,8 @@ nothing, malformed or signed falsely, counts for the address once more.
 """
 
 import json
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeAlias
 
 from jiaozi.operator.gateway.admit import Count, admit_one, admit_sequence
 from jiaozi.operator.gateway.batch import Batcher
@@ -27,12 +28,17 @@ from jiaozi.operator.registry.answers import (
     read_answer,
 )
 from jiaozi.protocol import cbor
+from jiaozi.protocol.order_types import OrderType
 from jiaozi.protocol.refusals import CATALOGUE, FINAL_CODES, Code, Refusal, Retry, refusal_of
 from jiaozi.service.dispatch import HotRequest, HotResponse
 from jiaozi.service.network_examples import ANSWER, PAYMENT
 from jiaozi.service.openapi import may_refuse, raw_content
 
 ORDERS_BYTES_MAX = 4 << 20
+
+CheckMayClose: TypeAlias = Callable[[int], Awaitable[None]]
+"""Refuses to close a wallet whose money is on its way."""
+
 _SAME_AGAIN = frozenset(
     code for code, entry in CATALOGUE.items() if entry.retry is Retry.SAME_ORDER
 )
@@ -47,7 +53,10 @@ _SETTLED = {
     },
 }
 _SETTLED_EXAMPLE = {"state": "settled", "height": 7, "position": 0}
-_TOLD = [code for code in Code if code < Code.REQUEST_UNSIGNED or int(code) in FINAL_CODES]
+_TOLD = [
+    *(code for code in Code if code < Code.REQUEST_UNSIGNED or int(code) in FINAL_CODES),
+    Code.EXCHANGE_UNDER_WAY,
+]
 
 ORDERS_OPERATION: dict[str, Any] = {
     "summary": "Pay: take signed orders",
@@ -80,7 +89,14 @@ ORDERS_OPERATION: dict[str, Any] = {
 class TakeOrders:
     """The handler."""
 
-    def __init__(self, batcher: Batcher, carriage: Carriage, limits: OperatorLimits) -> None:
+    def __init__(
+        self,
+        batcher: Batcher,
+        carriage: Carriage,
+        limits: OperatorLimits,
+        check_may_close: CheckMayClose,
+    ) -> None:
+        self._check_may_close = check_may_close
         self._batcher = batcher
         self._carriage = carriage
         self._limits = limits
@@ -102,23 +118,30 @@ class TakeOrders:
 
     async def _take_one(self, request: HotRequest, *, wants_json: bool) -> RawAnswer:
         try:
-            submission = admit_one(request.body, self._carriage, self._counting(request.source))
+            order = admit_one(request.body, self._carriage, self._counting(request.source))
+            if order.type is OrderType.CLOSE:
+                await self._check_may_close(order.scope)
         except Refusal as refusal:
             answer = not_taken(refusal)
             self._charge_for([answer], request.source)
             if wants_json:
                 raise
             return answer
-        answers = await self._batcher.put((submission,))
+        answers = await self._batcher.put((order.encoded,))
         self._charge_for(answers, request.source)
         return answers[0]
 
     async def _take_sequence(self, request: HotRequest) -> HotResponse:
         counting = self._counting(request.source)
         admitted = admit_sequence(request.body, self._carriage, counting)
+        for place, wallet in admitted.closings.items():
+            try:
+                await self._check_may_close(wallet)
+            except Refusal as refusal:
+                admitted.refuse(place, refusal)
         answered = []
         if admitted.submissions:
-            answered = await self._batcher.put(admitted.submissions)
+            answered = await self._batcher.put(tuple(admitted.submissions.values()))
         answers = admitted.filled(answered)
         self._charge_for(answers, request.source)
         return HotResponse(cbor.encode(answers))

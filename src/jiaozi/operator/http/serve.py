@@ -28,6 +28,7 @@ from jiaozi.operator.http.second_factor import second_factor_routes
 from jiaozi.operator.http.sessions import session_routes
 from jiaozi.operator.http.statements import statement_routes
 from jiaozi.operator.http.wallets import wallet_routes
+from jiaozi.operator.life.close import CheckMayClose
 from jiaozi.operator.sessions import store as sessions
 from jiaozi.operator.wiring import Operator, OperatorSettings, open_operator, working
 from jiaozi.protocol.refusals import Code, refuse
@@ -147,7 +148,12 @@ def _application(
     app.include_router(privacy_routes(operator, access))
     if operator.demo and isinstance(operator.core, LedgerCore):
         app.include_router(demo_routes(operator.core))
-    take_orders = TakeOrders(operator.batcher, operator.carriage, operator.limits)
+    take_orders = TakeOrders(
+        operator.batcher,
+        operator.carriage,
+        operator.limits,
+        CheckMayClose(database=operator.database),
+    )
     hot = {("POST", "/v1/orders"): HotRoute(take_orders, ORDERS_BYTES_MAX)}
     return Dispatcher(
         app,

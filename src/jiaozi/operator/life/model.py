@@ -18,14 +18,6 @@ LIFE_TYPES = frozenset(
     and any(field.name == "number" for field in rule.body)
 )
 """The orders about one wallet that move no money."""
-ENDS_SESSIONS = frozenset(
-    {
-        OrderType.HOLDER_FREEZE, OrderType.OPERATOR_FREEZE, OrderType.AUTHORITY_FREEZE,
-        OrderType.REBIND_REQUEST, OrderType.REBIND_COMPLETE, OrderType.REBIND_OVERRULE,
-        OrderType.CLOSE,
-    }
-)  # fmt: skip
-"""After these nobody stays signed in (rules.md §F.3)."""
 
 
 class Event(NamedTuple):

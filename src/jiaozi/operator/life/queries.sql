@@ -103,3 +103,11 @@ VALUES ($1, $2, $3, $4, $5);
 -- name: lift_freeze
 -- The order that lifts a freeze of this operator's, if it was one.
 UPDATE freeze_case SET lift_id = $2 WHERE case_id = $1;
+
+-- name: has_open_exchange
+-- Whether money of a wallet is on its way between registry and deposit.
+SELECT EXISTS (
+        SELECT FROM exchange WHERE wallet = $1 AND state NOT IN ('captured', 'released'))
+    OR EXISTS (
+        SELECT FROM redemption
+        WHERE wallet = $1 AND state NOT IN ('credited', 'refused', 'dead'));

@@ -37,6 +37,7 @@ class _Statements:
     event_of_order: str
     add_freeze: str
     lift_freeze: str
+    has_open_exchange: str
 
 
 _SQL = load_statements(_Statements, resources.files(__package__) / "queries.sql")
@@ -179,3 +180,9 @@ async def add_freeze(
 async def lift_freeze(connection: Connection, case: bytes, order_id: bytes) -> None:
     """Keep which order lifts a freeze."""
     await connection.execute(_SQL.lift_freeze, case, order_id)
+
+
+async def has_open_exchange(connection: Connection, wallet: int) -> bool:
+    """Say whether an exchange or redemption of a wallet is not finished."""
+    found: bool = await connection.fetchval(_SQL.has_open_exchange, wallet)
+    return found

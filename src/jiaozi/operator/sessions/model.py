@@ -29,6 +29,7 @@ ENDS_SESSIONS = frozenset(
         OrderType.REBIND_REQUEST,
         OrderType.REBIND_COMPLETE,
         OrderType.REBIND_OVERRULE,
+        OrderType.CLOSE,
     )
 )
 """Settled orders that end all sessions of the wallet that they are about."""
