@@ -46,22 +46,22 @@ class Officers:
 
     async def fund_reserve(self, operator: int, amount_fen: int) -> None:
         """Credit an operator's reserve."""
-        await self._decide(lambda desk: desk.fund_reserve(operator, amount_fen, f"demo-{operator}"))
+        await self.decide(lambda desk: desk.fund_reserve(operator, amount_fen, f"demo-{operator}"))
 
     async def issue(self, operator: int, amount_fen: int) -> None:
         """Issue into an operator's vault."""
-        await self._decide(lambda desk: desk.issue(operator, amount_fen))
+        await self.decide(lambda desk: desk.issue(operator, amount_fen))
 
     async def destroy(self, operator: int, amount_fen: int) -> None:
         """Destroy money of an operator's vault."""
-        await self._decide(lambda desk: desk.destroy(operator, amount_fen))
+        await self.decide(lambda desk: desk.destroy(operator, amount_fen))
 
     async def halt_payments(self, until_ms: int) -> None:
         """Stop all payments until a time; the halt ends by itself."""
         subject = int(OrderType.PAYMENT)
-        await self._decide(lambda desk: desk.halt(HaltScope.ORDER_TYPE, until_ms, subject=subject))
+        await self.decide(lambda desk: desk.halt(HaltScope.ORDER_TYPE, until_ms, subject=subject))
 
-    async def _decide(self, propose: Callable[[Desk], Approval]) -> None:
+    async def decide(self, propose: Callable[[Desk], Approval]) -> None:
         """Draw up an order, have it approved, send it.
 
         Raises:
