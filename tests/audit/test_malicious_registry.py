@@ -30,7 +30,7 @@ from tests.audit.story import (
     Story,
     vault,
 )
-from tests.registry.builders import QUOTA_FEN, certified, key, new_wallet, person
+from tests.registry.builders import QUOTA_FEN, UNLIMITED, certified, key, new_wallet, person
 
 THIEF = key("thief")
 
@@ -366,3 +366,43 @@ async def test_control_changes_by_the_rules_alone(forger: Forger, story: Story) 
     assert [(each.rule, each.position) for each in differences] == [
         (Rule.EFFECT, at + index) for index in range(len(forged))
     ], differences
+
+
+@pytest.mark.parametrize(
+    ("freeze", "moves"),
+    [
+        ({"scope": 1}, "pays"),
+        ({"scope": 2}, "is paid"),
+        ({"scope": 3, "amount_fen": 10**15}, "pays"),
+    ],
+)
+async def test_it_cannot_move_what_is_frozen(
+    forger: Forger, story: Story, freeze: dict[str, int], moves: str
+) -> None:
+    orders, frozen, other = story.orders, story.payer, story.payee
+    stop = orders.by_operator(OrderType.OPERATOR_FREEZE, frozen, case=bytes(16), **freeze)
+    ends = (frozen, other) if moves == "pays" else (other, frozen)
+    at = forger.add(LAST, stop, orders.payment(*ends, 1))
+    rule = Rule.BALANCE if "amount_fen" in freeze else Rule.EFFECT
+    await forger.expect(rule, LAST, at + 1)
+
+
+async def test_it_cannot_take_a_mandate_of_a_frozen_wallet(forger: Forger, story: Story) -> None:
+    orders, holder = story.orders, story.payer
+    stop = orders.by_holder(OrderType.HOLDER_FREEZE, holder, case=bytes(16), scope=1)
+    mandate = orders.by_holder(
+        OrderType.MANDATE, holder, countersigned_by=1001, mandate=bytes(16),
+        suite=THIEF.suite, key=THIEF.public_key, payee=story.payee.number, single_limit_fen=1,
+        day_limit_fen=1, expires_at_ms=orders.now_ms() + DAY_MS,
+    )  # fmt: skip
+    at = forger.add(LAST, stop, mandate)
+    await forger.expect(Rule.EFFECT, LAST, at + 1)
+
+
+async def test_it_cannot_halt_for_longer_than_the_rulebook_allows(
+    forger: Forger, story: Story
+) -> None:
+    halt = story.orders.by_officers(OrderType.HALT, scope=1, until_ms=2**60)
+    at = forger.add(LAST, halt)
+    first = await forger.first_difference(library={UNLIMITED.hash: UNLIMITED})
+    assert (first.rule, first.position) == (Rule.EFFECT, at)

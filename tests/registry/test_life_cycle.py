@@ -10,7 +10,15 @@ from jiaozi.central_bank.rulebook.model import Delays
 from jiaozi.protocol.certificates import Use
 from jiaozi.protocol.order_types import OrderType
 from jiaozi.protocol.refusals import Code
-from tests.registry.builders import OPERATORS, RegistryWorld, Wallet, certified, key, person
+from tests.registry.builders import (
+    OPERATORS,
+    RegistryWorld,
+    Wallet,
+    certified,
+    key,
+    new_wallet,
+    person,
+)
 from tests.registry.effects import refused
 from tests.registry.limited import LIMITED
 
@@ -250,3 +258,17 @@ async def test_carrier_brings_the_orders_of_a_failed_operators_wallets(
         ),
         operator=TWO,
     )
+
+
+async def test_a_carrier_opens_sub_wallets_for_those_whom_it_carries(
+    own_world: RegistryWorld,
+) -> None:
+    world = own_world
+    parent = await world.open_wallet(ONE)
+    late, sub = new_wallet(ONE, 901), new_wallet(TWO, 902)
+    await world.settle(
+        world.orders.open_account(late),
+        world.orders.by_officers(OrderType.REASSIGN, operator=ONE, carrier=TWO),
+    )
+    opening = world.orders.open_account(sub, parent=parent.number, group=parent.group)
+    await world.settle(opening, operator=TWO)

@@ -23,6 +23,7 @@ from jiaozi.protocol.refusals import Refusal
 from jiaozi.protocol.state import AccountKind
 
 Leg = tuple[int, int, int]
+_FROZEN_ALL = 2  # the bit in a wallet's freezes that stops credits too
 
 
 def apply(order: CheckedOrder, state: State, network: Network, time_ms: int) -> None:
@@ -102,7 +103,8 @@ def _open_account(order: CheckedOrder, state: State, network: Network, time_ms: 
     state.open(number, Account(terms, body["key"], body["group"], parent))
     if parent is not None:
         above = state.accounts.get(parent)
-        if above is None or (above.group_id, above.terms.operator) != (body["group"], operator):
+        holder = (body["group"], operator)
+        if above is None or (above.group_id, state.operator_of(above)) != holder:
             raise _effect(f"opened {format_number(number)} under a parent of another holder")
 
 
@@ -138,8 +140,6 @@ def _certify(order: CheckedOrder, state: State, network: Network, time_ms: int) 
         state.quotas_fen.setdefault(operator, 0)
     if certified.use is not Use.OPERATOR_VAULT:
         return
-    if not certified.not_before_ms <= time_ms < certified.not_after_ms:
-        raise _effect("gave a vault a key that is not valid at block time")
     if vault_of(operator) in state.accounts:
         state.give_vault_key(certified)
     else:
@@ -173,7 +173,13 @@ def _move(legs: tuple[Leg, ...] | list[Leg], state: State) -> None:
     below = state.move(legs)
     if below:
         named = ", ".join(map(format_number, below))
-        raise Differs(rule=Rule.BALANCE, detail=f"debited below zero: {named}")
+        raise Differs(rule=Rule.BALANCE, detail=f"debited below what had to stay: {named}")
+    for debit, credit, _ in legs:
+        payer, payee = state.accounts[debit].terms, state.accounts[credit].terms
+        if payer.closed or payer.freezes:
+            raise _effect(f"debited {format_number(debit)}, which is closed or frozen")
+        if payee.closed or payee.freezes & _FROZEN_ALL:
+            raise _effect(f"credited {format_number(credit)}, which is closed or frozen")
 
 
 def _check_known(legs: tuple[Leg, ...] | list[Leg], state: State) -> None:
@@ -201,6 +207,8 @@ def _halt(order: CheckedOrder, state: State, network: Network, time_ms: int) -> 
     body = order.body
     halt = Halt(body["until_ms"], body.get("orders_per_s"))
     state.halts[body["scope"], body.get("subject", 0)] = halt
+    if halt.until_ms > time_ms + state.delays_at(time_ms).halt_max_s * 1000:
+        raise _effect("halted for longer than the rulebook allows")
 
 
 EFFECTS: Mapping[OrderType, Callable[[CheckedOrder, State, Network, int], None]] = {

@@ -176,6 +176,7 @@ def _give_mandate(order: CheckedOrder, state: State, network: Network, time_ms: 
     after = _copy(state, number)
     live = {key: each for key, each in after.mandates.items() if each.expires_ms > time_ms}
     is_right = body["mandate"] not in after.mandates and len(live) < MANDATES_MAX
+    is_right = is_right and not state.accounts[number].terms.freezes
     after.mandates = live | {
         body["mandate"]: Mandate(
             body["mandate"], body["suite"], body["key"], body["payee"], body["single_limit_fen"],
@@ -184,7 +185,9 @@ def _give_mandate(order: CheckedOrder, state: State, network: Network, time_ms: 
     }  # fmt: skip
     state.guard(number, after)
     if not is_right or body["expires_at_ms"] <= time_ms or body["payee"] == number:
-        raise _effect(number, "took a mandate that is there, has ended or pays the payer")
+        raise _effect(
+            number, "took a mandate while frozen, or one that is there, has ended or pays the payer"
+        )
 
 
 def _cancel_mandate(order: CheckedOrder, state: State, network: Network, time_ms: int) -> None:

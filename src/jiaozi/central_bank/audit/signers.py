@@ -171,8 +171,6 @@ def _roles_fault(
             return f"the key {_short(key)} is of operator {certified.operator:04d}"
         if certified.use is Use.OPERATOR_VAULT and (vault is None or vault.key != key):
             return f"the key {_short(key)} is not that of the vault's account"
-        if certified.use is Use.OPERATOR_VAULT and key != _vault_key(state, operator):
-            return f"the key {_short(key)} is not the one in the record of the vault"
         signed[certified.use].add(certified.person or key)
     for use, persons in signed.items():
         needed = OFFICERS_NEEDED if use in _PERSONS else 1
@@ -196,11 +194,6 @@ def _operator_of(order: CheckedOrder, state: State) -> int:
             return int(operator_of(number)) if account is None else state.operator_of(account)
         case _:
             return 0
-
-
-def _vault_key(state: State, operator: int) -> bytes | None:
-    vault = state.accounts.get(vault_of(operator))
-    return None if vault is None else vault.key
 
 
 def _short(key: bytes) -> str:

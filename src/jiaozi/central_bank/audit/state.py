@@ -170,17 +170,17 @@ class State:
         """Move money between accounts that exist, debits before credits.
 
         Returns:
-            The debited accounts that were below zero before anything was credited, contra
-            accounts aside.
+            The debited accounts that were below zero, or below what is frozen of them, before
+            anything was credited, contra accounts aside.
         """
         accounts, sums = self.accounts, self.sums_fen
         below = []
         for debit, _, amount in legs:
             account = accounts[debit]
-            kind = account.terms.kind
+            kind, frozen_fen = account.terms.kind, account.terms.frozen_fen
             account.balance_fen -= amount
             sums[kind] -= amount
-            if account.balance_fen < 0 and kind not in CONTRA_KINDS:
+            if account.balance_fen < frozen_fen and kind not in CONTRA_KINDS:
                 below.append(debit)
         for _, credit, amount in legs:
             account = accounts[credit]

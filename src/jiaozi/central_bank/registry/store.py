@@ -19,6 +19,7 @@ from jiaozi.protocol.certificates import Certified, Use
 from jiaozi.protocol.feed import Head
 from jiaozi.protocol.genesis import read_genesis
 from jiaozi.protocol.ids import OrderId, last_expiry_day
+from jiaozi.protocol.numbers import operator_of
 from jiaozi.protocol.orders import Order
 from jiaozi.protocol.safeguards import Safeguards, read_safeguards
 from jiaozi.storage.database import Connection
@@ -142,22 +143,34 @@ async def load_safeguards(connection: Connection, numbers: Iterable[int]) -> dic
     return {row["account"]: read_safeguards(row["record"]) for row in rows}
 
 
-async def write_safeguards(connection: Connection, number: int, safeguards: Safeguards) -> None:
-    """Write the safeguards of one wallet."""
-    if safeguards.is_empty:
-        await connection.execute(SQL.drop_safeguards, number)
-        return
-    await connection.execute(SQL.write_safeguards, number, safeguards.due_ms, safeguards.encoded())
+async def write_safeguards(
+    connection: Connection, changed: Iterable[tuple[int, Safeguards]]
+) -> None:
+    """Write the safeguards of wallets."""
+    dropped, kept = [], []
+    for number, each in changed:
+        if each.is_empty:
+            dropped.append((number,))
+        else:
+            kept.append((number, each.due_ms, each.encoded()))
+    if dropped:
+        await connection.executemany(SQL.drop_safeguards, dropped)
+    if kept:
+        await connection.executemany(SQL.write_safeguards, kept)
 
 
-async def write_terms(connection: Connection, account: Account) -> None:
-    """Write all that orders change of an account beside its balance and sums."""
-    await connection.execute(
-        SQL.write_terms, account.number, account.wallet_class, account.suite, account.key,
-        account.closed, account.freezes, account.frozen_fen, account.balance_cap_fen,
-        account.single_limit_fen, account.day_limit_fen, account.year_limit_fen,
-        account.second_factor_above_fen,
-    )  # fmt: skip
+async def write_terms(connection: Connection, changed: Iterable[Account]) -> None:
+    """Write all that orders change of accounts beside their balances and sums."""
+    rows = [
+        (
+            each.number, each.wallet_class, each.suite, each.key, each.closed, each.freezes,
+            each.frozen_fen, each.balance_cap_fen, each.single_limit_fen, each.day_limit_fen,
+            each.year_limit_fen, each.second_factor_above_fen,
+        )
+        for each in changed
+    ]  # fmt: skip
+    if rows:
+        await connection.executemany(SQL.write_terms, rows)
 
 
 async def due_wallets(connection: Connection, time_ms: int) -> list[int]:
@@ -245,11 +258,13 @@ async def write_accounts(
 ) -> None:
     """Write balances and sums of changed accounts, and insert opened ones.
 
+    An account is kept under the operator that opened it, whoever carries its wallets by then.
+
     Raises:
         AssertionError: An account to change is not there: the registry is broken.
     """
     if opened:
-        rows = [astuple(each) for each in opened]
+        rows = [astuple(replace(each, operator=operator_of(each.number))) for each in opened]
         await connection.copy_records_to_table("account", records=rows, columns=_ACCOUNT_COLUMNS)
     if not changed:
         return

@@ -349,10 +349,10 @@ class Writer:
         opened = {each.number for each in ledger.opened}
         changed = [ledger.accounts[number] for number in sorted(ledger.changed - opened)]
         await store.write_accounts(connection, changed, ledger.opened)
-        for number in sorted(ledger.retermed - opened):
-            await store.write_terms(connection, ledger.accounts[number])
-        for number in sorted(ledger.guarded):
-            await store.write_safeguards(connection, number, ledger.safeguards[number])
+        retermed = [ledger.accounts[number] for number in sorted(ledger.retermed - opened)]
+        await store.write_terms(connection, retermed)
+        guarded = [(number, ledger.safeguards[number]) for number in sorted(ledger.guarded)]
+        await store.write_safeguards(connection, guarded)
         await store.write_used(connection, draft.used)
         if ledger.control is not lead.control:
             await store.write_control(connection, lead.control, ledger.control)
