@@ -2,102 +2,28 @@
 
 import secrets
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from jiaozi.central_bank.http.serve import CentralBankSettings, open_central_bank
-from jiaozi.central_bank.registry.block_signers import BlockSigners
-from jiaozi.central_bank.rulebook.model import Delays
-from jiaozi.operator.registry.client import RegistryClient
 from jiaozi.operator.sessions import store as sessions
 from jiaozi.operator.sessions.model import Session
 from jiaozi.protocol import cbor
-from jiaozi.protocol.genesis import read_genesis
+from jiaozi.protocol.numbers import AccountNumber
 from jiaozi.protocol.order_types import FreezeScope, OrderType
-from jiaozi.protocol.orders import OrderHead, sign_order
 from jiaozi.protocol.refusals import Code
-from jiaozi.protocol.suites import Ed25519Signer
-from jiaozi.service.server import listening
 from jiaozi.storage.embedded import EmbeddedPostgres
-from tests.operator.builders import OperatorWorld, operator_keys, operator_world, until
-from tests.operator.clock import Clock
+from tests.operator.builders import OperatorWorld, until
 from tests.operator.holders import Caller, send_order
 from tests.operator.holders import Holder as Customer
-from tests.operator.test_end_to_end import ISSUED_FEN, RULEBOOK, Registry, _leads
-from tests.registry.builders import OPERATORS, Keys, Orders, make_genesis
-
-QUICK = replace(RULEBOOK, hash=b"quick".ljust(32), delays=Delays(rebind_s=1, unfreeze_s=1))
-NEW = Ed25519Signer(b"new key".ljust(32))
-ONE, TWO = OPERATORS
-
-
-@dataclass
-class Worlds:
-    """Both operators, and officers who act at the registry."""
-
-    here: OperatorWorld
-    there: OperatorWorld
-    orders: Orders
-    officer: RegistryClient
+from tests.operator.life import NEW, ONE, TWO, Worlds, ask_for_new_key, by_holder, life_worlds
 
 
 @pytest.fixture
 async def worlds(postgres: EmbeddedPostgres) -> AsyncIterator[Worlds]:
-    async with AsyncExitStack() as stack:
-        names = [f"life_{name}" for name in ("registry", *OPERATORS)]
-        dsns = [await postgres.create_database(name) for name in names]
-        for name in names:
-            stack.push_async_callback(postgres.drop_database, name)
-        keys, clock = Keys(), Clock()
-        genesis = make_genesis(keys, rulebook=QUICK)
-        network = read_genesis(genesis)
-        settings = CentralBankSettings(
-            dsn=dsns[0], genesis=genesis, block_signers=BlockSigners([keys.block]),
-            library={QUICK.hash: QUICK}, verifier_processes=0, idle_block_s=0.2,
-        )  # fmt: skip
-        app = await stack.enter_async_context(open_central_bank(settings))
-        server = await stack.enter_async_context(listening(app, drain_timeout_s=1))
-        registry: Any = Registry(server.url, keys, genesis, clock)
-        await until(lambda: _leads(server.url))
-        orders = Orders(keys, network.id, clock)
-        officer = await stack.enter_async_context(
-            RegistryClient(server.url, network=network, signer=keys.officers[0], now_ms=clock)
-        )
-        for code in OPERATORS:
-            funding = [orders.fund_reserve(code, ISSUED_FEN), orders.issue(code, ISSUED_FEN)]
-            assert [each[:2] for each in await officer.submit(funding)] == [[1, [0]], [1, [0]]]
-        here, there = [
-            await stack.enter_async_context(
-                operator_world(dsn, registry, code=code, keys=operator_keys(keys, code))
-            )
-            for code, dsn in zip(OPERATORS, dsns[1:], strict=True)
-        ]
-        yield Worlds(here, there, orders, officer)
-
-
-def by_holder(holder: Customer, order_type: OrderType, **body: int | bytes) -> bytes:
-    head = OrderHead(
-        id=holder.new_id(),  # type: ignore[arg-type]
-        type=order_type,
-        expires_ms=holder.clock() + 60_000,
-    )
-    return sign_order(head, [holder.signer], holder.network, number=holder.number, **body)
-
-
-async def ask_for_new_key(world: OperatorWorld, holder: Customer, phone: str) -> Any:  # noqa: ANN401
-    answer = await world.http.post("/v1/registrations", json={"phone": phone})
-    begun = answer.json()
-    caller = Caller(world.http, world.network, world.clock, NEW, NEW.public_key.hex())
-    body = {
-        "registration_id": begun["registration_id"],
-        "code": begun["demo_code"],
-        "suite": int(NEW.suite),
-        "public_key": NEW.public_key.hex(),
-    }
-    return await caller.ask("POST", f"{holder.path}/rebinds", body)
+    async with life_worlds(postgres) as worlds:
+        yield worlds
 
 
 async def state_of(world: OperatorWorld, holder: Customer, rebind_id: str) -> str:
@@ -149,12 +75,37 @@ async def test_the_old_key_objects_and_nothing_completes_by_itself(worlds: World
     assert record["public_key"] == owner.signer.public_key.hex()
 
 
+async def test_an_authoritys_freeze_holds_a_rebind_without_an_order_after_another(
+    worlds: Worlds,
+) -> None:
+    here = worlds.here
+    lost = await here.open_wallet()
+    asked = (await ask_for_new_key(here, lost, lost.phone)).json()
+    case, _ = await here.operator.freeze.freeze(
+        lost.number, FreezeScope.ALL, clerk="wu-7", file_number="2026/19"
+    )
+    here.clock.advance(10_000)
+    for _ in range(3):
+        assert await state_of(here, lost, asked["rebind_id"]) == "waiting"
+    async with here.database.connection() as connection:
+        completing = await connection.fetchval("SELECT completion_id FROM rebind")
+    assert completing is None
+    await here.operator.freeze.lift(lost.number, case)
+
+    async def is_completed() -> bool:
+        return await state_of(here, lost, asked["rebind_id"]) == "completed"
+
+    await until(is_completed)
+
+
 async def test_who_proves_nothing_learns_nothing(worlds: Worlds) -> None:
     here = worlds.here
     owner, other = await here.open_wallet(), await here.open_wallet()
     answers = [
         await ask_for_new_key(here, owner, other.phone),
-        await ask_for_new_key(here, replace(owner, number=owner.number + 10), owner.phone),
+        await ask_for_new_key(
+            here, replace(owner, number=AccountNumber(owner.number + 10)), owner.phone
+        ),
     ]
     assert {each.json()["code"] for each in answers} == {Code.REBIND_NOT_PROVEN}
     assert len({each.status_code for each in answers}) == 1
@@ -173,6 +124,7 @@ async def test_the_operator_freezes_an_amount_under_a_case_and_lifts_it(worlds: 
     assert (await holder.pay(payee.number, 100_01))[:2] == [1, [0]]
     async with here.database.connection() as connection:
         kept = await connection.fetchrow("SELECT clerk, file_number FROM freeze_case")
+    assert kept is not None
     assert tuple(kept) == ("wu-7", "2026/18")
 
 
@@ -209,9 +161,9 @@ async def test_a_wallet_does_not_close_while_its_money_is_on_its_way(worlds: Wor
         content=b"".join([*closings, closings[0]]),
         headers={"Content-Type": "application/cbor-seq"},
     )
-    told = cbor.decode(answer.content, size_max=1 << 16)
+    told: Any = cbor.decode(answer.content, size_max=1 << 16)
     under_way = [0, Code.EXCHANGE_UNDER_WAY]
-    assert [each[:2] for each in told] == [under_way, [1, [0]], under_way]  # type: ignore[union-attr]
+    assert [each[:2] for each in told] == [under_way, [1, [0]], under_way]
     await here.database_value("UPDATE redemption SET state = 'dead'")
     assert (await send_order(here.http, closings[0]))[:2] == [1, [Code.BALANCE_NOT_ZERO, 50_00]]
 

@@ -28,6 +28,7 @@ from jiaozi.operator.history.read import ReadHistory
 from jiaozi.operator.history.verdict import FeedVerdict
 from jiaozi.operator.identity import Identity, IdentityParts, identity_of
 from jiaozi.operator.keys import OperatorKeys
+from jiaozi.operator.life.adopt import AdoptWallet
 from jiaozi.operator.life.carriage import Carriage
 from jiaozi.operator.life.freeze import FreezeWallet
 from jiaozi.operator.life.rebind import RebindWallet
@@ -131,6 +132,7 @@ class Operator:
     redeem: RedeemToDeposit
     rebind: RebindWallet
     freeze: FreezeWallet
+    adopt: AdoptWallet
     resolver: Resolver
     follow_feed: FollowFeed
     read_history: ReadHistory
@@ -255,7 +257,7 @@ def _put_together(
     keys, now_ms, network = settings.keys, settings.now_ms, joined.network
     privacy = Privacy(wrapping=wrapping, lookup_key=keys.lookup, now_ms=now_ms)
     core = settings.core or LedgerCore(database, privacy)
-    store = ExchangeStore(database)
+    store = ExchangeStore(database, settings.code)
     settle = SettleOrder(
         submit=batcher.submit,
         registry=registry,
@@ -279,6 +281,7 @@ def _put_together(
         )
     )
     exchange = ExchangeDeposit(
+        operator=settings.code,
         network=network.id,
         store=store,
         core=core,
@@ -341,6 +344,13 @@ def _put_together(
             database=database,
             certifier=certifier,
             orders=identity.certify_orders,
+            now_ms=now_ms,
+        ),
+        adopt=AdoptWallet(
+            operator=settings.code,
+            database=database,
+            open_wallet=identity.open_wallet,
+            registry=registry,
             now_ms=now_ms,
         ),
         resolver=Resolver(

@@ -36,6 +36,7 @@ _log = structlog.get_logger("jiaozi.exchange")
 class ExchangeDeposit:
     """The use case; its dependencies."""
 
+    operator: int
     network: NetworkId
     store: ExchangeStore
     core: CoreBanking
@@ -125,7 +126,7 @@ class ExchangeDeposit:
 
     def _sign(self, exchange: Exchange) -> StoredOrder:
         now_ms = self.now_ms()
-        vault = numbers.vault_of(numbers.operator_of(exchange.wallet))
+        vault = numbers.vault_of(self.operator)
         head = OrderHead(
             id=new_order_id(now_ms, secrets.token_bytes(10)),
             type=OrderType.EXCHANGE,

@@ -45,8 +45,9 @@ class Due:
 class ExchangeStore:
     """The table of sagas."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, operator: int) -> None:
         self._database = database
+        self._vault = numbers.vault_of(operator)
 
     async def add_exchange(self, exchange: Exchange, *, created_ms: int, next_try_ms: int) -> None:
         """Keep a request; nothing when it is kept already."""
@@ -65,7 +66,7 @@ class ExchangeStore:
         """Return an exchange."""
         async with self._database.connection() as connection:
             row = await connection.fetchrow(_SQL.find_exchange, wallet, exchange_id)
-        return None if row is None else _exchange(row)
+        return None if row is None else _exchange(row, self._vault)
 
     async def keep_exchange_order(self, exchange: Exchange, order: StoredOrder) -> bool:
         """Keep the order of an exchange whose deposit is held; false when it is no longer open."""
@@ -169,14 +170,14 @@ class ExchangeStore:
         return [each for each in found if each is not None]
 
 
-def _exchange(row: asyncpg.Record) -> Exchange:
+def _exchange(row: asyncpg.Record, vault: AccountNumber) -> Exchange:
     return Exchange(
         wallet=AccountNumber(row["wallet"]),
         id=row["id"],
         deposit_id=row["deposit_id"],
         amount_fen=row["amount_fen"],
         state=ExchangeState(row["state"]),
-        order=None if row["order_id"] is None else _order(row, _vault(row["wallet"])),
+        order=None if row["order_id"] is None else _order(row, vault),
         decided=_decided(row),
     )
 
@@ -200,10 +201,6 @@ def _order(row: asyncpg.Record, scope: int) -> StoredOrder:
         expires_ms=row["expires_ms"],
         submission=row["submission"],
     )
-
-
-def _vault(wallet: int) -> int:
-    return numbers.vault_of(numbers.operator_of(wallet))
 
 
 def _decided(row: asyncpg.Record) -> Decided | None:

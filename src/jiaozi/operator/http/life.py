@@ -28,6 +28,15 @@ _REBIND = (
     Code.REBIND_NOT_PROVEN,
 )
 
+_ADOPTION = (
+    Code.WALLET_UNKNOWN,
+    Code.ACCOUNT_CLOSED,
+    Code.EVIDENCE_INSUFFICIENT,
+    Code.CODE_WRONG,
+    Code.NOT_SERVED,
+    Code.SIGNATORY_NEEDED,
+)
+
 Number = Annotated[str, Path(pattern=r"^[0-9]{16}$", examples=[NUMBER])]
 
 
@@ -48,6 +57,21 @@ class RebindView(BaseModel):
     state: Literal["requested", "waiting", "objected", "completed", "ended"]
     completes_ms: int | None
     outcome: list[int] | None = Field(description="why the registry refused it, if it did")
+
+
+class AdoptionBody(BaseModel, extra="forbid"):
+    """Who the holder of a failed operator's wallet is; the request is signed with its key."""
+
+    registration_id: UUID
+    code: Annotated[str, Field(pattern=r"^[0-9]{6}$", examples=["493028"], repr=False)]
+    evidence: EvidenceBody = Field(default_factory=EvidenceBody)
+
+
+class AdoptionView(BaseModel):
+    """A wallet whose holder is known here from now on."""
+
+    number: str = Field(examples=[NUMBER])
+    wallet_class: int = Field(examples=[4])
 
 
 class EventView(BaseModel):
@@ -89,6 +113,15 @@ def life_routes(operator: Operator, access: Access) -> APIRouter:
         """Tell where a rebind stands, to whoever holds the new key."""
         key = await access.of_new_key(request)
         return _view(await operator.rebind.find(rebind_id, key))
+
+    @router.post("/adoptions", status_code=201, openapi_extra=may_refuse(*_ADOPTION))
+    async def adopt(request: Request, number: Number, body: AdoptionBody) -> AdoptionView:
+        """Take over the wallet of a failed operator; the same request again is the same."""
+        key = await access.of_new_key(request)
+        adopted = await operator.adopt(
+            int(number), key, body.registration_id, body.code, body.evidence.evidence()
+        )
+        return AdoptionView(number=number, wallet_class=adopted.wallet_class)
 
     @router.get("/life")
     async def life(

@@ -111,3 +111,10 @@ SELECT EXISTS (
     OR EXISTS (
         SELECT FROM redemption
         WHERE wallet = $1 AND state NOT IN ('credited', 'refused', 'dead'));
+
+-- name: adopt_wallet
+-- A wallet that a failed operator opened: there is no order of ours behind it.
+INSERT INTO wallet (
+    number, holder_id, holder_kind, wallet_class, suite, public_key, state, outcome, created_ms,
+    next_try_ms, adopted_ms, phone_digest)
+VALUES ($1, $2, $3, $4, $5, $6, 'open', $7, $8, $8, $8, $9);

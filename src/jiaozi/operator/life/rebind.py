@@ -12,8 +12,9 @@ What the registry shows decides at every step, so that a step taken twice is tak
 proves nothing learns nothing: an unknown wallet, another phone or document are one refusal.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID, uuid4
 
 from jiaozi.operator.customers.model import Evidence, check_evidence, document_subject
@@ -36,11 +37,13 @@ from jiaozi.protocol.ids import OrderId
 from jiaozi.protocol.numbers import AccountNumber
 from jiaozi.protocol.order_types import OrderType
 from jiaozi.protocol.refusals import Code, refuse
+from jiaozi.protocol.safeguards import FreezeAuthority
 from jiaozi.storage.database import Connection, Database
 
 ASK_AGAIN_MS = 60_000
 """How often the registry is asked about a rebind that waits for somebody."""
 _SOON_MS = 2_000
+_AUTHORITIES = (FreezeAuthority.OPERATOR, FreezeAuthority.CENTRAL_BANK)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,7 +162,11 @@ class RebindWallet:
             await self._move(record, state, self.now_ms())
 
     async def _look(self, record: RebindRecord) -> None:
-        """Follow what the registry shows, and complete what nobody objected to in time."""
+        """Follow what the registry shows, and complete what nobody objected to in time.
+
+        Under an authority's freeze nothing is sent: each try would be refused, in a block of its
+        own, until that is lifted.
+        """
         account = await self.registry.account(record.wallet)
         waiting = account["rebind"]
         key = record.public_key.hex()
@@ -170,9 +177,10 @@ class RebindWallet:
             await self._move(record, RebindState.ENDED, now_ms)
         elif waiting["objected_ms"] is not None:
             await self._move(record, RebindState.OBJECTED, now_ms + ASK_AGAIN_MS)
-        elif now_ms < waiting["completes_ms"]:
-            next_try_ms = min(waiting["completes_ms"], now_ms + ASK_AGAIN_MS)
-            completes_ms = int(waiting["completes_ms"])
+        elif now_ms < waiting["completes_ms"] or _is_stopped(account):
+            completes_ms, next_try_ms = int(waiting["completes_ms"]), now_ms + ASK_AGAIN_MS
+            if not _is_stopped(account):
+                next_try_ms = min(completes_ms, next_try_ms)
             await self._move(record, RebindState.WAITING, next_try_ms, completes_ms)
         else:
             await self._complete(record)
@@ -219,3 +227,8 @@ class RebindWallet:
             record = await store.find_rebind(connection, rebind_id)
         assert record is not None, "a rebind is never removed"
         return record
+
+
+def _is_stopped(account: Mapping[str, Any]) -> bool:
+    """Say whether a freeze stops the completion: one of this operator's or the central bank's."""
+    return any(each["authority"] in _AUTHORITIES for each in account["freeze_list"])

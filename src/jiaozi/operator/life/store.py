@@ -8,6 +8,7 @@ from uuid import UUID
 from jiaozi.operator.life.carriage import Carriage
 from jiaozi.operator.life.model import Event, RebindRecord, RebindState, ToldEvent
 from jiaozi.operator.registry.model import StoredOrder
+from jiaozi.operator.wallets.model import Wallet
 from jiaozi.protocol.ids import OrderId
 from jiaozi.protocol.order_types import OrderType
 from jiaozi.storage.database import Connection
@@ -38,6 +39,7 @@ class _Statements:
     add_freeze: str
     lift_freeze: str
     has_open_exchange: str
+    adopt_wallet: str
 
 
 _SQL = load_statements(_Statements, resources.files(__package__) / "queries.sql")
@@ -186,3 +188,13 @@ async def has_open_exchange(connection: Connection, wallet: int) -> bool:
     """Say whether an exchange or redemption of a wallet is not finished."""
     found: bool = await connection.fetchval(_SQL.has_open_exchange, wallet)
     return found
+
+
+async def adopt_wallet(
+    connection: Connection, wallet: Wallet, holder_id: UUID, phone_digest: bytes
+) -> None:
+    """Store a wallet that a failed operator opened."""
+    await connection.execute(
+        _SQL.adopt_wallet, wallet.number, holder_id, int(wallet.holder), int(wallet.wallet_class),
+        wallet.suite, wallet.public_key, wallet.outcome, wallet.created_ms, phone_digest,
+    )  # fmt: skip

@@ -39,7 +39,11 @@ class WalletState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wallet:
-    """A wallet as its operator records it."""
+    """A wallet as its operator records it.
+
+    Attributes:
+        order: That opens it; None when a failed operator opened it and it is carried on here.
+    """
 
     number: AccountNumber
     wallet_class: WalletClass
@@ -47,7 +51,7 @@ class Wallet:
     suite: int
     public_key: bytes
     state: WalletState
-    order: StoredOrder
+    order: StoredOrder | None
     outcome: Outcome | None
     created_ms: int
     opened_by: AccountNumber | None = None
@@ -148,6 +152,7 @@ def check_opened(wallet: Wallet) -> None:
             assert refusal is not None
             raise refusal
         case WalletState.DEAD:
+            assert wallet.order is not None, "what was adopted is open"
             raise refuse(Code.EXPIRED, wallet.order.expires_ms)
         case WalletState.OPENING:
             raise refuse(Code.UNKNOWN)

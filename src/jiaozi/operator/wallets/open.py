@@ -17,7 +17,13 @@ from uuid import UUID
 import asyncpg
 
 from jiaozi.operator.customers import store as customers
-from jiaozi.operator.customers.identify import Customer, IdentifyHolder, Subject, signatory_fields
+from jiaozi.operator.customers.identify import (
+    Customer,
+    Identified,
+    IdentifyHolder,
+    Subject,
+    signatory_fields,
+)
 from jiaozi.operator.customers.model import Evidence, check_evidence
 from jiaozi.operator.customers.prove_phone import ProvenPhone, ProvePhone
 from jiaozi.operator.customers.verify import DocumentVerifier
@@ -80,6 +86,7 @@ class OpenWallet:
         wallet = await self._find(number)
         if wallet.state is not WalletState.OPENING:
             return wallet
+        assert wallet.order is not None, "an opening has its order"
         verdict = await self.settle(wallet.order)
         if verdict is Undecided.OPEN:
             return wallet
@@ -95,10 +102,7 @@ class OpenWallet:
     ) -> AccountNumber:
         """Open a wallet; of two copies of one request the slower one finds that of the other."""
         try:
-            phone = await self.prove_phone(registration_id, code)
-            await self._check_deposit(phone, request.evidence)
-            await self.screen.evidence(Place.OPENING, request.evidence)
-            return await self._store(await self._customer(phone, request), request)
+            return await self._store(await self.customer(registration_id, code, request), request)
         except Refusal as refusal:
             number = await self._opened_before(registration_id, request.public_key)
             if refusal.code is not Code.CODE_WRONG or number is None:
@@ -112,6 +116,49 @@ class OpenWallet:
             return None
         return AccountNumber(opened[0])
 
+    async def customer(self, registration_id: UUID, code: str, request: WalletRequest) -> Customer:
+        """Spend a code and check what else is shown with it.
+
+        Raises:
+            Refusal: ``code_wrong``; ``evidence_insufficient``; ``not_served``.
+        """
+        phone = await self.prove_phone(registration_id, code)
+        await self._check_deposit(phone, request.evidence)
+        await self.screen.evidence(Place.OPENING, request.evidence)
+        document, kind = request.evidence.document, request.holder
+        is_verified = document is not None and await self.verifier.is_genuine(
+            phone.phone, kind, document
+        )
+        return Customer(phone, kind, request.evidence, is_verified)
+
+    async def holder_of(
+        self, connection: Connection, customer: Customer, wallet: AccountNumber, now_ms: int
+    ) -> Identified:
+        """Find or make the holder of a new wallet within the transaction that stores it.
+
+        Raises:
+            Refusal: ``evidence_insufficient``: the deposit is another holder's.
+        """
+        holder = await self.identify(connection, customer, wallet, now_ms)
+        if customer.evidence.deposit_id is not None and not holder.reaches_deposits:
+            raise refuse(Code.EVIDENCE_INSUFFICIENT, "deposit_id")
+        return holder
+
+    async def finish_storing(
+        self, connection: Connection, wallet: Wallet, holder_id: UUID, customer: Customer
+    ) -> None:
+        """Bind code and signatory to a wallet that was stored in this transaction.
+
+        Raises:
+            Refusal: ``signatory_needed``; ``code_wrong`` when the code was used meanwhile.
+        """
+        if customer.kind is Holder.CORPORATE:
+            await self._add_signatory(connection, wallet, holder_id, customer.evidence)
+        if not await customers.use_registration(
+            connection, customer.phone.registration_id, wallet.number
+        ):
+            raise refuse(Code.CODE_WRONG)
+
     async def _check_deposit(self, phone: ProvenPhone, evidence: Evidence) -> None:
         """A deposit account proves something only if it is of the very same phone."""
         if evidence.deposit_id is None:
@@ -120,13 +167,6 @@ class OpenWallet:
         if evidence.deposit_id not in {each.deposit_id for each in own}:
             raise refuse(Code.EVIDENCE_INSUFFICIENT, "deposit_id")
 
-    async def _customer(self, phone: ProvenPhone, request: WalletRequest) -> Customer:
-        document, kind = request.evidence.document, request.holder
-        is_verified = document is not None and await self.verifier.is_genuine(
-            phone.phone, kind, document
-        )
-        return Customer(phone, kind, request.evidence, is_verified)
-
     async def _store(self, customer: Customer, request: WalletRequest) -> AccountNumber:
         """Keep holder, wallet and order in one transaction; a number that is taken is redrawn."""
         while True:
@@ -134,9 +174,7 @@ class OpenWallet:
                 async with self.database.transaction() as connection:
                     now_ms = self.now_ms()
                     number = self.certifier.new_number()
-                    holder = await self.identify(connection, customer, number, now_ms)
-                    if request.evidence.deposit_id is not None and not holder.reaches_deposits:
-                        raise refuse(Code.EVIDENCE_INSUFFICIENT, "deposit_id")
+                    holder = await self.holder_of(connection, customer, number, now_ms)
                     wallet = self.certifier.opening(number, request, holder.group, now_ms)
                     await store.add_wallet(
                         connection,
@@ -145,26 +183,21 @@ class OpenWallet:
                         phone_digest=customer.phone.digest,
                         next_try_ms=now_ms + RESUME_AFTER_MS,
                     )
-                    if request.holder is Holder.CORPORATE:
-                        await self._add_signatory(connection, wallet, holder.holder_id, request)
-                    if not await customers.use_registration(
-                        connection, customer.phone.registration_id, wallet.number
-                    ):
-                        raise refuse(Code.CODE_WRONG)
+                    await self.finish_storing(connection, wallet, holder.holder_id, customer)
                     return wallet.number
             except asyncpg.UniqueViolationError as error:
                 if error.constraint_name != "wallet_pkey":
                     raise
 
     async def _add_signatory(
-        self, connection: Connection, wallet: Wallet, holder_id: UUID, request: WalletRequest
+        self, connection: Connection, wallet: Wallet, holder_id: UUID, evidence: Evidence
     ) -> None:
         """Make who opens a company's first wallet its first signatory; a code makes no second."""
         if await signatory_store.count_signatories(connection, holder_id):
             raise refuse(Code.SIGNATORY_NEEDED)
         evidence_id, now_ms = None, wallet.created_ms
-        if request.evidence.signatory is not None:
-            fields = signatory_fields(request.evidence.signatory)
+        if evidence.signatory is not None:
+            fields = signatory_fields(evidence.signatory)
             evidence_id = await self.identify.keep(
                 connection, Subject(holder_id, wallet.number), "signatory", fields, now_ms
             )

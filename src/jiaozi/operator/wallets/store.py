@@ -58,6 +58,7 @@ async def add_wallet(
     next_try_ms: int,
 ) -> None:
     """Store a wallet that is opening."""
+    assert wallet.order is not None, "an opening has its order"
     await connection.execute(
         _SQL.add_wallet,
         wallet.number,
@@ -93,13 +94,7 @@ def _wallet(row: asyncpg.Record) -> Wallet:
         suite=row["suite"],
         public_key=row["public_key"],
         state=WalletState(row["state"]),
-        order=StoredOrder(
-            scope=row["number"],
-            id=row["order_id"],
-            identity=row["identity"],
-            expires_ms=row["expires_ms"],
-            submission=row["submission"],
-        ),
+        order=None if row["order_id"] is None else _order(row, row["number"]),
         outcome=None if outcome is None else tuple(outcome),
         created_ms=row["created_ms"],
         opened_by=row["opened_by"],
@@ -206,13 +201,17 @@ def _certify_order(row: asyncpg.Record) -> CertifyOrder:
     return CertifyOrder(
         wallet=AccountNumber(row["wallet"]),
         wallet_class=None if wallet_class is None else WalletClass(wallet_class),
-        order=StoredOrder(
-            scope=row["wallet"],
-            id=row["order_id"],
-            identity=row["identity"],
-            expires_ms=row["expires_ms"],
-            submission=row["submission"],
-        ),
+        order=_order(row, row["wallet"]),
         state=OrderState(row["state"]),
         outcome=None if outcome is None else tuple(outcome),
+    )
+
+
+def _order(row: asyncpg.Record, scope: int) -> StoredOrder:
+    return StoredOrder(
+        scope=scope,
+        id=row["order_id"],
+        identity=row["identity"],
+        expires_ms=row["expires_ms"],
+        submission=row["submission"],
     )
