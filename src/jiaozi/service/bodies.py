@@ -44,11 +44,17 @@ class Budget:
         Raises:
             Refusal: ``busy``: too much is under way; nothing was counted.
         """
+        if not count:
+            return
         held = self._held.get(source, 0) + count
         if count > self._left or held > self._share:
             raise refuse(Code.BUSY, _RETRY_AFTER_MS)
         self._left -= count
         self._held[source] = held
+
+    def __len__(self) -> int:
+        """How many addresses hold something."""
+        return len(self._held)
 
     def release(self, source: str, count: int) -> None:
         """Count bytes no more."""
