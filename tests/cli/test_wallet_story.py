@@ -53,6 +53,7 @@ class Bank:
     """A central bank and its operators, as a holder finds them."""
 
     genesis: bytes
+    registry_url: str = ""
     operator_urls: dict[int, str] = field(default_factory=dict)
     outages: dict[int, AsyncExitStack] = field(default_factory=dict)
     settings: dict[int, OperatorSettings] = field(default_factory=dict)
@@ -134,20 +135,24 @@ async def _provide(registry_url: str, keys: Keys, orders: Orders) -> None:
 
 
 @asynccontextmanager
-async def bank_of(dsns: list[str]) -> AsyncIterator[Bank]:
+async def bank_of(
+    dsns: list[str], rulebook: str = "2020-10-pilot", *, idle_block_s: float = 10.0
+) -> AsyncIterator[Bank]:
     """Run a central bank and its operators."""
     keys = Keys()
     library = shipped()
-    rulebook = next(each for each in library.values() if each.name.startswith("2020"))
-    bank = Bank(make_genesis(keys, operators=OPERATORS, rulebook=rulebook))
+    in_force = next(each for each in library.values() if each.name == rulebook)
+    bank = Bank(make_genesis(keys, operators=OPERATORS, rulebook=in_force))
     settings = CentralBankSettings(
         dsn=dsns[0],
         genesis=bank.genesis,
         block_signers=BlockSigners([keys.block]),
         library=library,
         verifier_processes=0,
+        idle_block_s=idle_block_s,
     )
     async with open_central_bank(settings) as service, listening(service) as registry:
+        bank.registry_url = registry.url
         network = read_genesis(bank.genesis).id
         await _provide(registry.url, keys, Orders(keys, network, now_ms))
         for operator, dsn in zip(OPERATORS, dsns[1:], strict=True):

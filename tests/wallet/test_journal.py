@@ -3,14 +3,16 @@
 import sqlite3
 import stat
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
 
 from jiaozi.protocol.ids import DAY_MS, OrderId, new_order_id
 from jiaozi.protocol.refusals import Code, refuse
-from jiaozi.wallet.errors import JournalUnavailable
+from jiaozi.wallet.errors import JournalUnavailable, WalletMoved
 from jiaozi.wallet.model import (
     DEAD,
     OPEN,
@@ -214,6 +216,54 @@ def test_a_journal_that_is_no_database_is_told_as_one(tmp_path: Path) -> None:
 
 
 def test_a_journal_of_a_later_version_is_left_alone(journal: Journal, tmp_path: Path) -> None:
-    journal._connection.execute("PRAGMA user_version = 3")
+    journal._connection.execute("PRAGMA user_version = 4")
     with pytest.raises(JournalUnavailable, match="later version"):
         Journal(tmp_path / "journal.sqlite")
+
+
+@pytest.mark.parametrize("is_moved", [False, True])
+def test_a_journal_of_an_earlier_version_keeps_all_it_has_and_takes_orders_about_the_wallet(
+    tmp_path: Path, is_moved: bool
+) -> None:
+    path = tmp_path / "journal.sqlite"
+    schema = files("jiaozi.wallet").joinpath("store.sql").read_text()
+    earlier = schema.replace(", 'life'", "").replace("user_version = 3", "user_version = 2")
+    noted = replace(order(1), note=Note(salt=b"s" * 16, text="rent"))
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(earlier)
+    connection = sqlite3.connect(path, isolation_level=None)
+    with closing(connection):
+        for each in (noted, order(2)):
+            row = (each.order_id, each.purpose, each.submission, each.expires_ms)
+            connection.execute(
+                "INSERT INTO orders (order_id, purpose, submission, expires_ms)"
+                " VALUES (?, ?, ?, ?)",
+                row,
+            )
+        connection.execute("INSERT INTO notes VALUES (?, ?, 'rent')", (noted.order_id, b"s" * 16))
+        connection.execute("INSERT INTO payroll VALUES ('M1', 'P1', 7, 9, ?)", (order(2).order_id,))
+        if is_moved:
+            connection.execute("INSERT INTO moved VALUES (1, 1)")
+
+    about = order(3, purpose=Purpose.LIFE)
+    with Journal(path) as journal:
+        assert journal.open_orders(limit=9) == [noted, order(2)]
+        found = journal.find_payment("M1", "P1")
+        assert found is not None
+        assert found[1] == order(2).order_id
+        assert not journal._connection.execute("PRAGMA foreign_key_check").fetchall()
+        if is_moved:
+            with pytest.raises(WalletMoved):
+                journal.store([about])
+            with pytest.raises(sqlite3.IntegrityError):
+                journal._connection.execute(
+                    "INSERT INTO orders (order_id, purpose, submission, expires_ms)"
+                    " VALUES (?, 'life', x'00', 1)",
+                    (about.order_id,),
+                )
+        else:
+            journal.store([about])
+            assert journal.open_count() == 3
+    with Journal(path) as again, pytest.raises(sqlite3.IntegrityError):
+        again.record({order(2).order_id: SETTLED})
+        again._connection.execute("UPDATE orders SET state = 'open' WHERE state = 'settled'")

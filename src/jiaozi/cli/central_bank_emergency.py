@@ -19,13 +19,15 @@ from jiaozi.protocol.numbers import parse_number
 from jiaozi.protocol.order_types import FreezeScope, HaltScope, OrderType
 
 _TIMEOUT_S = 10.0
+_CASE_LENGTH = 16
 _Wallet = Annotated[str, typer.Argument(metavar="WALLET", help="Its number.")]
 
 
 def halt_command(
     out: Out,
     minutes: Annotated[
-        float, typer.Option(min=0, help="How long from now; 0 ends a halt of the same kind.")
+        float,
+        typer.Option(min=0, max=525_600, help="How long from now; 0 ends a halt of the same kind."),
     ],
     operator: Annotated[
         int | None, typer.Option(min=1, max=9999, help="Only what this operator brings.")
@@ -103,18 +105,18 @@ def unfreeze_command(
     as_json: AsJson = False,
 ) -> None:
     """Draw up: lift any freeze of a wallet, whoever made it."""
-    draw_up(lambda desk: desk.unfreeze(parse_number(wallet), bytes.fromhex(case)), out, as_json)
+    draw_up(lambda desk: desk.unfreeze(parse_number(wallet), _case(case)), out, as_json)
 
 
 def halts_command(
-    registry: Annotated[str, typer.Option(help="The central bank's address.")],
+    registry: Annotated[
+        str, typer.Option(envvar="JIAOZI_REGISTRY_URL", help="The central bank's address.")
+    ],
     as_json: AsJson = False,
 ) -> None:
     """Show what is halted now, and until when."""
     with failures_told(as_json=as_json):
-        answer = httpx.get(f"{registry}/v1/halts", timeout=_TIMEOUT_S, trust_env=False)
-        answer.raise_for_status()
-        halts = answer.json()["halts"]
+        halts = _halts_at(registry.rstrip("/"))
     if as_json:
         print_json({"halts": halts})
         return
@@ -131,6 +133,22 @@ COMMANDS: Mapping[str, Callable[..., Any]] = {
     "freeze": freeze_command,
     "unfreeze": unfreeze_command,
 }
+
+
+def _case(text: str) -> bytes:
+    case = bytes.fromhex(text)
+    if len(case) != _CASE_LENGTH:
+        raise ValueError(f"a case number is {2 * _CASE_LENGTH} hexadecimal digits")
+    return case
+
+
+def _halts_at(registry: str) -> list[dict[str, Any]]:
+    try:
+        answer = httpx.get(f"{registry}/v1/halts", timeout=_TIMEOUT_S, trust_env=False)
+        answer.raise_for_status()
+        return list(answer.json()["halts"])
+    except (httpx.HTTPError, httpx.InvalidURL, KeyError, TypeError, ValueError) as error:
+        raise typer.BadParameter(f"{registry}: {error}", param_hint="--registry") from error
 
 
 def _order_type(name: str) -> OrderType:

@@ -33,13 +33,14 @@ from jiaozi.cli.output import (
 )
 from jiaozi.cli.wallet_setup import (
     Setup,
+    amount_of,
     failures_told,
+    number_of,
     remind_of_open,
     setup_of,
     standing_document,
     tell_standing,
 )
-from jiaozi.protocol.numbers import AccountNumber, parse_number
 from jiaozi.wallet.exchange import exchange
 from jiaozi.wallet.model import Exchange, JournaledOrder
 from jiaozi.wallet.pay import Payee, pay
@@ -143,7 +144,7 @@ def pay_command(
         wallet_request.pay_request(
             context,
             request,
-            None if amount is None else wallet_request.amount_of(amount),
+            None if amount is None else amount_of(amount),
             yes=yes,
             accept_unproven=accept_unproven,
             as_json=as_json,
@@ -167,7 +168,7 @@ def exchange_command(
     context: typer.Context, amount: _Amount, deposit_id: _Deposit, as_json: AsJson = False
 ) -> None:
     """Exchange a deposit into digital yuan."""
-    amount_fen = wallet_request.amount_of(amount)
+    amount_fen = amount_of(amount)
 
     async def order() -> Exchange:
         async with setup_of(context).unlocked() as wallet:
@@ -190,7 +191,7 @@ def redeem_command(
     context: typer.Context, amount: _Amount, deposit_id: _Deposit, as_json: AsJson = False
 ) -> None:
     """Redeem digital yuan into a deposit."""
-    amount_fen = wallet_request.amount_of(amount)
+    amount_fen = amount_of(amount)
 
     async def order() -> JournaledOrder:
         async with setup_of(context).unlocked() as wallet:
@@ -227,16 +228,9 @@ def _payees(words: list[str]) -> list[Payee]:
     if not words or len(words) % 2:
         raise typer.BadParameter("numbers and amounts come in pairs: NUMBER YUAN [NUMBER YUAN]...")
     return [
-        Payee(_number(number), wallet_request.amount_of(amount))
+        Payee(number_of(number), amount_of(amount))
         for number, amount in zip(words[::2], words[1::2], strict=True)
     ]
-
-
-def _number(text: str) -> AccountNumber:
-    try:
-        return parse_number(text)
-    except ValueError as error:
-        raise typer.BadParameter(f"{text}: {error}") from error
 
 
 def _tell_order(journaled: JournaledOrder, *, amount_fen: int, as_json: bool) -> None:

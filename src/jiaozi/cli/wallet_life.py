@@ -1,6 +1,7 @@
 """`jiaozi wallet limits`, `freeze`, `unfreeze`, `close`, `mandate`, `view`: the wallet itself."""
 
 import asyncio
+import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
@@ -8,13 +9,20 @@ from typing import Annotated, Any
 
 import typer
 
-from jiaozi.cli.output import AsJson, print_facts, print_json, print_table, yuan
+from jiaozi.cli.output import AsJson, local_time, print_facts, print_json, print_table, yuan
 from jiaozi.cli.wallet_pin import PinFile, pin_if_any
-from jiaozi.cli.wallet_setup import failures_told, setup_of, tell_standing
-from jiaozi.protocol.money import parse_yuan
-from jiaozi.protocol.numbers import parse_number
+from jiaozi.cli.wallet_setup import (
+    amount_of,
+    failures_told,
+    hexadecimal,
+    number_of,
+    remind_of_open,
+    setup_of,
+    tell_standing,
+)
 from jiaozi.protocol.order_types import OWN_LIMITS, FreezeScope, OrderType
 from jiaozi.protocol.suites import Suite
+from jiaozi.wallet.answers import take
 from jiaozi.wallet.life import (
     MandateTerms,
     freeze,
@@ -27,15 +35,20 @@ from jiaozi.wallet.own_view import own_view
 from jiaozi.wallet.wallet import Wallet
 
 _DAY_MS = 86_400_000
+_AUTHORITIES = {1: "you", 2: "your operator", 3: "the central bank", 4: "a new key asked for"}
 limits_app = typer.Typer(no_args_is_help=True, help="Bound what leaves and what is held.")
 mandate_app = typer.Typer(no_args_is_help=True, help="Let a platform pay one payee for you.")
 
-_Yuan = Annotated[str | None, typer.Option(metavar="YUAN")]
+_Balance = Annotated[str | None, typer.Option(metavar="YUAN", help="Held at most.")]
+_Single = Annotated[str | None, typer.Option(metavar="YUAN", help="One payment at most.")]
+_Day = Annotated[str | None, typer.Option(metavar="YUAN", help="A day at most, UTC+8.")]
+_Year = Annotated[str | None, typer.Option(metavar="YUAN", help="A calendar year at most.")]
+_PinAbove = Annotated[str | None, typer.Option(metavar="YUAN", help="Above it the PIN is asked.")]
 _Registry = Annotated[
     str,
     typer.Option("--registry", envvar="JIAOZI_REGISTRY_URL", help="The central bank's address."),
 ]
-_Case = Annotated[str, typer.Argument(metavar="CASE", help="As `freeze` told it.")]
+_Case = Annotated[str, typer.Argument(metavar="CASE", help="As `freeze` told it, or `view`.")]
 _LABELS = {
     "balance_cap_fen": "Balance at most",
     "single_limit_fen": "A payment at most",
@@ -51,7 +64,8 @@ def show_limits_command(context: typer.Context, as_json: AsJson = False) -> None
 
     async def ask() -> dict[str, Any]:
         async with setup_of(context).unlocked() as wallet:
-            return dict((await wallet.client.wallet())["limits"])
+            limits = take(await wallet.client.wallet(), "limits", dict)
+            return {name: limits.get(name) for name in _LABELS}
 
     with failures_told(as_json=as_json):
         limits = asyncio.run(ask())
@@ -64,11 +78,11 @@ def show_limits_command(context: typer.Context, as_json: AsJson = False) -> None
 @limits_app.command("lower")
 def lower_command(
     context: typer.Context,
-    balance: _Yuan = None,
-    single: _Yuan = None,
-    day: _Yuan = None,
-    year: _Yuan = None,
-    pin_above: _Yuan = None,
+    balance: _Balance = None,
+    single: _Single = None,
+    day: _Day = None,
+    year: _Year = None,
+    pin_above: _PinAbove = None,
     as_json: AsJson = False,
 ) -> None:
     """Set lower limits of your own, at once; without any, drop a raise that waits."""
@@ -79,11 +93,11 @@ def lower_command(
 @limits_app.command("raise")
 def raise_command(
     context: typer.Context,
-    balance: _Yuan = None,
-    single: _Yuan = None,
-    day: _Yuan = None,
-    year: _Yuan = None,
-    pin_above: _Yuan = None,
+    balance: _Balance = None,
+    single: _Single = None,
+    day: _Day = None,
+    year: _Year = None,
+    pin_above: _PinAbove = None,
     pin_file: PinFile = None,
     as_json: AsJson = False,
 ) -> None:
@@ -112,7 +126,7 @@ def unfreeze_command(
     context: typer.Context, case: _Case, pin_file: PinFile = None, as_json: AsJson = False
 ) -> None:
     """Lift your own freeze; it takes effect after a day."""
-    body = {"case": _bytes16(case, "CASE")}
+    body = {"case": hexadecimal(case, 16, "CASE")}
     facts = {"case": case}
     order_command(
         context, OrderType.HOLDER_UNFREEZE, body, facts, pin_file=pin_file, as_json=as_json
@@ -125,6 +139,8 @@ def close_command(
     as_json: AsJson = False,
 ) -> None:
     """Close the empty wallet for good; its number is never used again."""
+    if not yes and not sys.stdin.isatty():
+        raise typer.BadParameter("nobody is there to say yes: --yes")
     if not yes:
         typer.confirm("Close this wallet for good?", abort=True, err=True)
     order_command(context, OrderType.CLOSE, {}, {}, as_json=as_json)
@@ -139,17 +155,17 @@ def give_command(
     payee: Annotated[str, typer.Argument(metavar="PAYEE", help="The wallet that it may pay.")],
     single: Annotated[str, typer.Option(metavar="YUAN", help="A payment at most.")],
     day: Annotated[str, typer.Option(metavar="YUAN", help="A day at most.")],
-    days: Annotated[int, typer.Option(min=1, help="How long it lives.")] = 30,
+    days: Annotated[int, typer.Option(min=1, max=3650, help="How many days it lives.")] = 30,
     pin_file: PinFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Let a platform pay one payee from this wallet, until you take it back."""
     terms = MandateTerms(
         suite=int(Suite.ED25519),
-        public_key=_hex(platform_key, 32, "KEY"),
-        payee=parse_number(payee),
-        single_limit_fen=parse_yuan(single),
-        day_limit_fen=parse_yuan(day),
+        public_key=hexadecimal(platform_key, 32, "KEY"),
+        payee=number_of(payee),
+        single_limit_fen=amount_of(single),
+        day_limit_fen=amount_of(day),
         expires_ms=time.time_ns() // 1_000_000 + days * _DAY_MS,
     )
 
@@ -183,7 +199,7 @@ def cancel_command(
     as_json: AsJson = False,
 ) -> None:
     """Take a mandate back, at once."""
-    body = {"mandate": _bytes16(mandate, "MANDATE")}
+    body = {"mandate": hexadecimal(mandate, 16, "MANDATE")}
     order_command(context, OrderType.CANCEL_MANDATE, body, {"mandate": mandate}, as_json=as_json)
 
 
@@ -200,17 +216,24 @@ def view_command(context: typer.Context, registry: _Registry, as_json: AsJson = 
             "Class": str(found["wallet_class"]),
             "Balance": yuan(found["balance_fen"]),
             "Frozen of it": yuan(found["frozen_fen"]) if found["frozen_fen"] else None,
-            "Freezes": str(len(found["freeze_list"])) if found["freeze_list"] else None,
             "New key asked for": found["rebind"]["public_key"] if found["rebind"] else None,
             "Mandates": str(len(found["mandates"])) if found["mandates"] else None,
             **{label: yuan(found[name]) for name, label in _LABELS.items()},
         }
     )
+    if found["freeze_list"]:
+        rows = [
+            (each["case"], _AUTHORITIES[each["authority"]], local_time(each["since_ms"]))
+            for each in found["freeze_list"]
+        ]
+        print_table(("Frozen: case", "By", "Since"), rows)
+    for each in found["waiting"]:
+        print_facts({"Takes effect": f"{each['kind']}, {local_time(each['due_ms'])}"})
 
 
 def _limits(*given: str | None) -> dict[str, int]:
     return {
-        name: parse_yuan(value)
+        name: amount_of(value)
         for name, value in zip(OWN_LIMITS, given, strict=True)
         if value is not None
     }
@@ -229,6 +252,7 @@ def order_command(
 
     async def act() -> JournaledOrder:
         async with setup_of(context).unlocked() as wallet:
+            remind_of_open(wallet, as_json=as_json)
             pin = pin_if_any(pin_file) if needs_operator(order_type) else None
             return await order_about_wallet(wallet, order_type, pin=pin, **body)
 
@@ -255,6 +279,7 @@ def _act_named(
 
     async def run() -> tuple[bytes, JournaledOrder]:
         async with setup_of(context).unlocked() as wallet:
+            remind_of_open(wallet, as_json=as_json)
             return await act(wallet)
 
     with failures_told(as_json=as_json):
@@ -275,17 +300,3 @@ def _view(context: typer.Context, registry: str, *, as_json: bool) -> dict[str, 
 
     with failures_told(as_json=as_json):
         return asyncio.run(ask())
-
-
-def _bytes16(text: str, name: str) -> bytes:
-    return _hex(text, 16, name)
-
-
-def _hex(text: str, length: int, name: str) -> bytes:
-    try:
-        value = bytes.fromhex(text)
-    except ValueError:
-        value = b""
-    if len(value) != length:
-        raise typer.BadParameter(f"{name} is {2 * length} hexadecimal digits")
-    return value

@@ -22,18 +22,18 @@ from jiaozi.cli.wallet_evidence import (
 )
 from jiaozi.cli.wallet_life import order_command
 from jiaozi.cli.wallet_open import operator_url_of, registration_for
-from jiaozi.cli.wallet_setup import Setup, failures_told, setup_of
-from jiaozi.protocol.numbers import AccountNumber, format_number, parse_number
+from jiaozi.cli.wallet_setup import Setup, failures_told, number_of, setup_of
+from jiaozi.protocol.numbers import AccountNumber, format_number
 from jiaozi.protocol.order_types import OrderType
 from jiaozi.wallet.client import OperatorClient
 from jiaozi.wallet.edge import SYSTEM_EDGE
 from jiaozi.wallet.errors import KeystoreExists
-from jiaozi.wallet.keystore import read_keystore, write_keystore
+from jiaozi.wallet.keystore import Keystore, read_keystore, write_keystore
 from jiaozi.wallet.open import learn_network, new_keystore
 from jiaozi.wallet.rebind import ask_for_new_key, rebound
 from jiaozi.wallet.store import Journal
 from jiaozi.wallet.transport import Transport
-from jiaozi.wallet.wallet import journal_path, keystore_path, unlock
+from jiaozi.wallet.wallet import journal_path, keystore_path, wallet_of
 
 app = typer.Typer(no_args_is_help=True, help="Replace a lost key, or object to it.")
 _Number = Annotated[str, typer.Argument(metavar="WALLET", help="Whose key is lost.")]
@@ -73,7 +73,7 @@ def start_command(
     evidence = evidence_for(wallet_class, shown)
     url = operator_url_of(operator_url)
     with failures_told(as_json=as_json):
-        told = asyncio.run(_start(setup_of(context), parse_number(number), url, phone, evidence))
+        told = asyncio.run(_start(setup_of(context), number_of(number), url, phone, evidence))
     if as_json:
         print_json(told)
         return
@@ -91,7 +91,7 @@ def start_command(
 def finish_command(context: typer.Context, number: _Number, as_json: AsJson = False) -> None:
     """Take the wallet over once the new key is bound; before that, say that it is not."""
     with failures_told(as_json=as_json):
-        asyncio.run(_finish(setup_of(context), parse_number(number)))
+        asyncio.run(_finish(setup_of(context), number_of(number)))
     if as_json:
         print_json({"number": number, "is_bound": True})
     else:
@@ -118,22 +118,26 @@ async def _start(
             write_keystore(path, keystore, passphrase, random=SYSTEM_EDGE.random)
         else:
             keystore = read_keystore(path, passphrase)
-        if keystore.public.number is not None:
-            held = format_number(keystore.public.number)
-            raise KeystoreExists(detail=f"Wallet {held} is at {path}: name a new --dir")
+        _check_free(setup, keystore, None)
         registration, code = await registration_for(client, phone)
         return await ask_for_new_key(client, number, keystore, registration, code, evidence)
 
 
 async def _finish(setup: Setup, number: AccountNumber) -> None:
+    """Ask the operator as the wallet with the new key; only its answer puts the number down."""
     path, passphrase = keystore_path(setup.directory), setup.passphrase()
     found = read_keystore(path, passphrase)
+    _check_free(setup, found, number)
     keystore = rebound(replace(found, opening=None), number)
-    Journal(journal_path(setup.directory)).close()
-    write_keystore(path, keystore, passphrase, random=SYSTEM_EDGE.random, replace=True)
-    try:
-        async with unlock(setup.directory, passphrase, patience=setup.patience) as wallet:
+    with Journal(journal_path(setup.directory)) as journal:
+        async with httpx.AsyncClient(timeout=httpx.Timeout(None), trust_env=False) as http:
+            wallet = wallet_of(keystore, journal, http, patience=setup.patience)
             await wallet.client.wallet()
-    except BaseException:
-        write_keystore(path, found, passphrase, random=SYSTEM_EDGE.random, replace=True)
-        raise
+    write_keystore(path, keystore, passphrase, random=SYSTEM_EDGE.random, replace=True)
+
+
+def _check_free(setup: Setup, keystore: Keystore, number: AccountNumber | None) -> None:
+    held = keystore.public.number
+    if held not in (None, number):
+        path = keystore_path(setup.directory)
+        raise KeystoreExists(detail=f"Wallet {format_number(held)} is at {path}")

@@ -11,6 +11,7 @@ import typer
 
 from jiaozi.cli.output import AsJson, local_time, print_facts, print_json, print_table, yuan
 from jiaozi.cli.wallet_setup import (
+    amount_of,
     failures_told,
     order_id_of,
     remind_of_open,
@@ -18,7 +19,7 @@ from jiaozi.cli.wallet_setup import (
     tell_standing,
 )
 from jiaozi.protocol.ids import DAY_MS
-from jiaozi.protocol.money import Fen, parse_yuan
+from jiaozi.protocol.money import Fen
 from jiaozi.protocol.numbers import format_number, operator_of
 from jiaozi.protocol.payment_request import SCHEME, TEXT_CHARACTERS_MAX
 from jiaozi.wallet.model import JournaledOrder, OwnRequest
@@ -173,14 +174,6 @@ def return_command(
         },
         as_json=as_json,
     )
-
-
-def amount_of(text: str) -> Fen:
-    """Read an amount in yuan from an argument."""
-    try:
-        return parse_yuan(text)
-    except ValueError as error:
-        raise typer.BadParameter(f"{text}: {error}") from error
 
 
 def _request_text(request: str) -> str:

@@ -43,13 +43,14 @@ async def order_about_wallet(
     """Sign, store and send an order about the wallet; ``number`` is filled in.
 
     Raises:
+        Refusal: The order could never be taken, or as `countersigned`; nothing was stored or sent.
         PinNotGiven: The operator signs it too, for a PIN; nothing was stored or sent.
-        Refusal: As `countersigned`; nothing was stored or sent.
         NoAnswer: Likewise.
         JournalUnavailable: Nothing was sent.
         AnswerMalformed: What was stored stays open.
     """
     order = _sign(wallet, order_type, **body)
+    orders.parse(order.submission)
     if needs_operator(order_type):
         if pin is None:
             raise PinNotGiven(detail="Your operator signs this too, and asks for your PIN")

@@ -1,14 +1,13 @@
 """The holder's own view: a wallet as the registry has it, without asking the operator (§F.2)."""
 
-import json
 from typing import Any
 
 import httpx
 
 from jiaozi.protocol.http_signatures import NETWORK_HEADER, sign_request
 from jiaozi.protocol.numbers import format_number
-from jiaozi.wallet.answers import read_problem
-from jiaozi.wallet.errors import AnswerMalformed, NoAnswer
+from jiaozi.wallet.answers import read_json, read_problem
+from jiaozi.wallet.errors import NoAnswer
 from jiaozi.wallet.transport import Answer
 from jiaozi.wallet.wallet import Wallet
 
@@ -39,11 +38,8 @@ async def own_view(wallet: Wallet, registry_url: str) -> dict[str, Any]:
     try:
         async with httpx.AsyncClient(timeout=_TIMEOUT_S, trust_env=False) as http:
             answer = await http.get(f"{registry_url}{path}", headers=headers)
-    except httpx.HTTPError as error:
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise NoAnswer(detail=f"The registry did not answer: {error}") from error
     if answer.status_code != httpx.codes.OK:
         raise read_problem(Answer(status=answer.status_code, body=answer.content, attempts=1))
-    document = json.loads(answer.content)
-    if type(document) is not dict:
-        raise AnswerMalformed(detail="The registry's answer is no record")
-    return document
+    return read_json(answer.content)

@@ -35,10 +35,32 @@ from jiaozi.wallet.model import (
 PAYROLL_KEPT_MS = 397 * DAY_MS
 """Thirteen months, counted the longest way."""
 
-_SCHEMA_VERSION = 2
+_SCHEMA_VERSION = 3
 _LOCK_WAIT_S = 30.0
 _OUTCOME_BYTES_MAX = 4096
 _SETTLED = cbor.encode([0])
+
+# SQLite changes no CHECK in place: the orders move into a table made anew. Orders that stand in a
+# wallet that was moved move too, so the trigger against new ones comes after them.
+_MAKE_ROOM = """
+PRAGMA foreign_keys = OFF;
+PRAGMA legacy_alter_table = ON;
+BEGIN IMMEDIATE;
+DROP INDEX IF EXISTS open_orders;
+DROP TRIGGER IF EXISTS outcome_is_final;
+DROP TRIGGER IF EXISTS nothing_is_ordered_after_a_move;
+ALTER TABLE orders RENAME TO orders_before;
+"""
+_MOVE = """
+DROP TRIGGER nothing_is_ordered_after_a_move;
+INSERT INTO orders SELECT * FROM orders_before;
+DROP TABLE orders_before;
+"""
+_DONE = """
+COMMIT;
+PRAGMA legacy_alter_table = OFF;
+PRAGMA foreign_keys = ON;
+"""
 
 
 class Journal:
@@ -60,8 +82,7 @@ class Journal:
                 self._connection.execute(f"PRAGMA {pragma}")
             [version] = self._connection.execute("PRAGMA user_version").fetchone()
             if version < _SCHEMA_VERSION:
-                schema = files("jiaozi.wallet").joinpath("store.sql").read_text()
-                self._connection.executescript(schema)
+                self._connection.executescript(_schema_after(version))
         if version > _SCHEMA_VERSION:
             raise JournalUnavailable(detail=f"A later version of this program wrote {path}")
 
@@ -353,6 +374,12 @@ class Journal:
             raise
         except (sqlite3.DatabaseError, OSError) as error:
             raise JournalUnavailable(detail=f"The journal {self._path}: {error}") from error
+
+
+def _schema_after(version: int) -> str:
+    """Return the statements that make the schema, of a journal that is new or of a version."""
+    schema = files("jiaozi.wallet").joinpath("store.sql").read_text()
+    return schema if version == 0 else "\n".join((_MAKE_ROOM, schema, _MOVE, schema, _DONE))
 
 
 def _outcome(standing: Standing) -> bytes | None:

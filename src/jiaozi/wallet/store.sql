@@ -1,6 +1,6 @@
 -- The wallet's journal: what was promised to whom, written before it is sent. WAL, synchronous=FULL.
 
-PRAGMA user_version = 2;
+PRAGMA user_version = 3;
 
 CREATE TABLE IF NOT EXISTS orders (
     order_id   BLOB    PRIMARY KEY CHECK (length(order_id) = 16),

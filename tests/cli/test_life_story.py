@@ -1,0 +1,144 @@
+"""A wallet's own life with everything real: registry, operators, commands; nothing is a fake.
+
+The rulebook is the demo's: its waits are seconds where the rules ask for days.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jiaozi.storage.embedded import EmbeddedPostgres
+from tests.cli.test_wallet_story import Bank, Holder, _make_quick, _open, bank_of
+
+PIN, PHONE = "602817", "+8613800000001"
+
+
+@pytest.fixture
+async def bank(postgres: EmbeddedPostgres) -> AsyncIterator[Bank]:
+    names = [f"life_story_{part}" for part in ("registry", "one", "two")]
+    dsns = [await postgres.create_database(name) for name in names]
+    async with bank_of(dsns, "demo", idle_block_s=0.3) as bank:
+        yield bank
+    for name in names:
+        await postgres.drop_database(name)
+
+
+async def until(is_so: Callable[[], Awaitable[bool]]) -> None:
+    for _ in range(100):
+        if await is_so():
+            return
+        await asyncio.sleep(0.1)
+    pytest.fail("it never came about")
+
+
+async def _with_money(bank: Bank, directory: Path) -> tuple[Holder, Path]:
+    """Anna, with 400 yuan and a PIN."""
+    anna = await _open(bank, directory / "anna", 1001, PHONE)
+    deposit = await bank.fund(1001, PHONE, 50_000)
+    await anna("exchange", "400", "--deposit", deposit)
+    pin_file = directory / "pin"
+    pin_file.write_text(PIN)
+    await anna("pin", "set", "--pin-file", pin_file)
+    return anna, pin_file
+
+
+async def _view(holder: Holder, bank: Bank) -> dict[str, Any]:
+    return await holder("view", "--registry", bank.registry_url)
+
+
+@pytest.mark.timeout(60)
+async def test_a_holder_bounds_freezes_and_closes_a_wallet(bank: Bank, tmp_path: Path) -> None:
+    anna, pin_file = await _with_money(bank, tmp_path)
+    ben = await _open(bank, tmp_path / "ben", 1002, "+8613800000002")
+
+    # Lower at once; raise by PIN, after a wait, and what is left out binds no more.
+    lowered = await anna("limits", "lower", "--single", "50", "--pin-above", "20")
+    assert lowered["state"] == "settled"
+    limits = (await anna("limits", "show"))["limits"]
+    assert (limits["single_limit_fen"], limits["second_factor_above_fen"]) == (5_000, 2_000)
+    refused = await anna("pay", ben.number, "60", "--pin-file", pin_file, code=1)
+    assert refused["refusal"]["fields"] == {"limit_fen": 5_000}
+    higher = await anna("limits", "lower", "--single", "100", code=1)
+    assert higher["refusal"]["name"] == "limit_not_lower"
+    assert (await anna("limits", "raise", code=2))["error"]["name"] == "pin_not_given"
+    await anna("limits", "raise", "--single", "100", "--pin-file", pin_file)
+    assert (await anna("limits", "show"))["limits"]["single_limit_fen"] == 5_000
+
+    async def is_raised() -> bool:
+        return bool((await anna("limits", "show"))["limits"]["single_limit_fen"] == 10_000)
+
+    await until(is_raised)
+    assert (await anna("limits", "show"))["limits"]["second_factor_above_fen"] is None
+
+    # Frozen at once, by the holder's key alone; thawed by PIN, after a wait.
+    frozen = await anna("freeze")
+    assert frozen["state"] == "settled"
+    refused = await anna("pay", ben.number, "1", code=1)
+    assert refused["refusal"]["name"] == "account_frozen"
+    seen = await _view(anna, bank)
+    assert [(each["case"], each["authority"]) for each in seen["freeze_list"]] == [
+        (frozen["case"], 1)
+    ]
+    await anna("unfreeze", frozen["case"], "--pin-file", pin_file)
+
+    async def is_thawed() -> bool:
+        return not (await _view(anna, bank))["freeze_list"]
+
+    await until(is_thawed)
+
+    # Closed at zero only, and for good.
+    assert (await anna("close", "--yes", code=1))["refusal"]["name"] == "balance_not_zero"
+    for _ in range(4):
+        assert (await anna("pay", ben.number, "100"))["state"] == "settled"
+    assert (await anna("close", "--yes"))["state"] == "settled"
+    assert (await _view(anna, bank))["closed"]
+    assert (await ben("pay", anna.number, "1", code=1))["refusal"]["name"] == (
+        "payee_cannot_receive"
+    )
+
+
+@pytest.mark.timeout(60)
+async def test_a_lost_key_is_replaced_and_a_false_claim_objected_to(
+    bank: Bank, tmp_path: Path
+) -> None:
+    anna, _ = await _with_money(bank, tmp_path)
+    ben = await _open(bank, tmp_path / "ben", 1002, "+8613800000002")
+    thief, found = Holder(tmp_path / "thief"), Holder(tmp_path / "found")
+    url = bank.operator_urls[1001]
+
+    # The old key sees the claim and stops it; nothing is the claimant's.
+    start = ("rebind", "start", anna.number, "--operator", url, "--phone")
+    assert (await thief(*start, "+8613800000009", code=1))["error"]["name"] == "rebind_not_proven"
+    claimed = await found(*start, PHONE)
+    assert claimed["state"] == "waiting"
+    _make_quick(found.directory)
+    assert (await anna("pay", ben.number, "1", code=1))["refusal"]["name"] == "account_frozen"
+    assert (await _view(anna, bank))["rebind"] is not None
+    early = await found("rebind", "finish", anna.number, code=1)
+    assert "error" in early
+    assert (await found("balance", code=2))["error"]["name"] == "wallet_not_open"
+    await until(lambda: _finished(found, anna.number))
+
+    # The wallet is the new key's: with its money, its number, and no more the old one's.
+    assert await found.balance_fen() == 40_000
+    assert (await found("pay", ben.number, "1"))["state"] == "settled"
+    assert "error" in await anna("balance", code=1)
+
+    # Somebody claims it again; this time the holder has the key, and objects.
+    again = Holder(tmp_path / "again")
+    await again(*start, PHONE)
+    _make_quick(again.directory)
+    assert (await found("rebind", "object"))["state"] == "settled"
+    await asyncio.sleep(2.5)
+    assert "error" in await again("rebind", "finish", anna.number, code=1)
+    assert await found.balance_fen() == 39_900
+
+
+async def _finished(holder: Holder, number: str) -> bool:
+    try:
+        return bool((await holder("rebind", "finish", number))["is_bound"])
+    except AssertionError:
+        return False
