@@ -12,6 +12,7 @@ from jiaozi.operator.sessions.model import Session
 from jiaozi.protocol import cbor
 from jiaozi.protocol.numbers import AccountNumber
 from jiaozi.protocol.order_types import FreezeScope, OrderType
+from jiaozi.protocol.orders import parse
 from jiaozi.protocol.refusals import Code
 from jiaozi.storage.embedded import EmbeddedPostgres
 from tests.operator.builders import OperatorWorld, until
@@ -156,6 +157,10 @@ async def test_a_wallet_does_not_close_while_its_money_is_on_its_way(worlds: Wor
         )
     closings = [by_holder(each, OrderType.CLOSE) for each in (holder, other)]
     assert (await send_order(here.http, closings[0]))[:2] == [0, Code.EXCHANGE_UNDER_WAY]
+    strangers = by_holder(replace(holder, signer=NEW), OrderType.CLOSE)
+    assert (await send_order(here.http, strangers))[:2] == [0, Code.SIGNER_FOREIGN]
+    false = closings[0].replace(parse(closings[0]).message.signatures[0].value, bytes(64))
+    assert (await send_order(here.http, false))[:2] == [0, Code.SIGNATURE_INVALID]
     answer = await here.http.post(
         "/v1/orders",
         content=b"".join([*closings, closings[0]]),

@@ -29,12 +29,12 @@ class Admitted:
     Attributes:
         submissions: To be sent, by their places, in their order.
         answers: One place per order of the request; None where the registry will answer.
-        closings: The wallets that some of them close, by their places: asked after before sending.
+        closings: Those that close a wallet, by their places: asked after before sending.
     """
 
     submissions: dict[int, bytes] = field(default_factory=dict)
     answers: list[RawAnswer | None] = field(default_factory=list)
-    closings: dict[int, int] = field(default_factory=dict)
+    closings: dict[int, Order] = field(default_factory=dict)
 
     def refuse(self, place: int, refusal: Refusal) -> None:
         """Answer an order with a refusal instead of sending it."""
@@ -80,7 +80,7 @@ def admit_sequence(body: bytes, carriage: Carriage, count: Count) -> Admitted:
                 admitted.submissions[place] = item[1]
                 admitted.answers.append(None)
                 if order.type is OrderType.CLOSE:
-                    admitted.closings[place] = order.scope
+                    admitted.closings[place] = order
     except cbor.NotCanonical:
         raise refuse(Code.NOT_CANONICAL, "body") from None
     return admitted

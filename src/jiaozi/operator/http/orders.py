@@ -29,6 +29,7 @@ from jiaozi.operator.registry.answers import (
 )
 from jiaozi.protocol import cbor
 from jiaozi.protocol.order_types import OrderType
+from jiaozi.protocol.orders import Order
 from jiaozi.protocol.refusals import CATALOGUE, FINAL_CODES, Code, Refusal, Retry, refusal_of
 from jiaozi.service.dispatch import HotRequest, HotResponse
 from jiaozi.service.network_examples import ANSWER, PAYMENT
@@ -36,7 +37,7 @@ from jiaozi.service.openapi import may_refuse, raw_content
 
 ORDERS_BYTES_MAX = 4 << 20
 
-CheckMayClose: TypeAlias = Callable[[int], Awaitable[None]]
+CheckMayClose: TypeAlias = Callable[[Order], Awaitable[None]]
 """Refuses to close a wallet whose money is on its way."""
 
 _SAME_AGAIN = frozenset(
@@ -120,7 +121,7 @@ class TakeOrders:
         try:
             order = admit_one(request.body, self._carriage, self._counting(request.source))
             if order.type is OrderType.CLOSE:
-                await self._check_may_close(order.scope)
+                await self._check_may_close(order)
         except Refusal as refusal:
             answer = not_taken(refusal)
             self._charge_for([answer], request.source)
@@ -134,9 +135,9 @@ class TakeOrders:
     async def _take_sequence(self, request: HotRequest) -> HotResponse:
         counting = self._counting(request.source)
         admitted = admit_sequence(request.body, self._carriage, counting)
-        for place, wallet in admitted.closings.items():
+        for place, order in admitted.closings.items():
             try:
-                await self._check_may_close(wallet)
+                await self._check_may_close(order)
             except Refusal as refusal:
                 admitted.refuse(place, refusal)
         answered = []

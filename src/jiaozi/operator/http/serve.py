@@ -152,7 +152,7 @@ def _application(
         operator.batcher,
         operator.carriage,
         operator.limits,
-        CheckMayClose(database=operator.database),
+        CheckMayClose(network=operator.joined.network.id, database=operator.database),
     )
     hot = {("POST", "/v1/orders"): HotRoute(take_orders, ORDERS_BYTES_MAX)}
     return Dispatcher(
