@@ -82,6 +82,8 @@ async def test_an_authoritys_freeze_holds_a_rebind_without_an_order_after_anothe
     here = worlds.here
     lost = await here.open_wallet()
     asked = (await ask_for_new_key(here, lost, lost.phone)).json()
+    told = await here.database_value("SELECT array_agg(purpose ORDER BY id) FROM access_log")
+    assert told == ["open_wallet", "rebind"], "who opened the phone's record, and why"
     case, _ = await here.operator.freeze.freeze(
         lost.number, FreezeScope.ALL, clerk="wu-7", file_number="2026/19"
     )

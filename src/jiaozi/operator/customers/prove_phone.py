@@ -31,8 +31,8 @@ class ProvePhone:
     privacy: Privacy
     now_ms: Callable[[], int]
 
-    async def __call__(self, registration_id: UUID, code: str) -> ProvenPhone:
-        """Spend a try, durably, and compare.
+    async def __call__(self, registration_id: UUID, code: str, purpose: Purpose) -> ProvenPhone:
+        """Spend a try, durably, and compare; the purpose is what the phone is opened for.
 
         Raises:
             Refusal: ``code_wrong``: another code, no such registration, too old, used, or the
@@ -49,6 +49,6 @@ class ProvePhone:
                 connection,
                 f"registration/{registration_id}",
                 candidate.phone,
-                Access(actor=HOLDER, purpose=Purpose.OPEN_WALLET),
+                Access(actor=HOLDER, purpose=purpose),
             )
         return ProvenPhone(registration_id, candidate.phone_digest, Phone(fields["phone"]))

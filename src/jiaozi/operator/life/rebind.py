@@ -22,6 +22,7 @@ from jiaozi.operator.customers.privacy import Privacy
 from jiaozi.operator.customers.prove_phone import ProvenPhone, ProvePhone
 from jiaozi.operator.life import store
 from jiaozi.operator.life.model import RebindRecord, RebindState
+from jiaozi.operator.privacy.access import Purpose
 from jiaozi.operator.registry.client import RegistryClient
 from jiaozi.operator.wallets import store as wallets
 from jiaozi.operator.wallets.certify import CertifyOrders
@@ -81,7 +82,7 @@ class RebindWallet:
         async with self.database.connection() as connection:
             known = await store.rebind_of_registration(connection, registration_id)
         if known is None or known.public_key != request.public_key:
-            phone = await self.prove_phone(registration_id, code)
+            phone = await self.prove_phone(registration_id, code, Purpose.REBIND)
             known = await self._store(phone, request)
         return await self.advance(known.id)
 

@@ -29,6 +29,8 @@ class Purpose(StrEnum):
 
     OPEN_WALLET = "open_wallet"
     """To open a wallet for a phone whose code was shown."""
+    REBIND = "rebind"
+    """To bind a wallet to a new key for a phone whose code was shown."""
     REACH_DEPOSITS = "reach_deposits"
     """To ask the core for the deposits of a wallet's phone."""
     SCREEN = "screen"

@@ -28,6 +28,7 @@ from jiaozi.operator.customers.model import Evidence, check_evidence
 from jiaozi.operator.customers.prove_phone import ProvenPhone, ProvePhone
 from jiaozi.operator.customers.verify import DocumentVerifier
 from jiaozi.operator.deposits.model import CoreBanking
+from jiaozi.operator.privacy.access import Purpose
 from jiaozi.operator.registry.model import Decided, Undecided
 from jiaozi.operator.registry.settle import SettleOrder
 from jiaozi.operator.screening.screen import Place, ScreenCustomer
@@ -122,7 +123,7 @@ class OpenWallet:
         Raises:
             Refusal: ``code_wrong``; ``evidence_insufficient``; ``not_served``.
         """
-        phone = await self.prove_phone(registration_id, code)
+        phone = await self.prove_phone(registration_id, code, Purpose.OPEN_WALLET)
         await self._check_deposit(phone, request.evidence)
         await self.screen.evidence(Place.OPENING, request.evidence)
         document, kind = request.evidence.document, request.holder
