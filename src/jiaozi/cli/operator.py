@@ -8,6 +8,7 @@ import typer
 from jiaozi.cli import (
     central_bank_approval,
     new_key,
+    operator_life,
     operator_privacy,
     operator_reconcile,
     operator_screening,
@@ -41,6 +42,9 @@ app.command("rotate-wrapping-key")(operator_privacy.rotate_command)
 app.command("drop-wrapping-key")(operator_privacy.drop_command)
 app.command("apply-terms")(operator_privacy.terms_command)
 app.command("export-person")(operator_privacy.export_command)
+app.command("freeze")(operator_life.freeze_command)
+app.command("unfreeze")(operator_life.unfreeze_command)
+app.add_typer(operator_life.rebind_app, name="rebind")
 app.add_typer(operator_screening.app, name="screening")
 
 _NETWORK_ID_LENGTH = 32
@@ -162,6 +166,7 @@ def _screening(file: Path | None) -> Screening:
 
 def _settings(asked: OperatorConfiguration) -> OperatorSettings:
     """Open what the settings name."""
+    network_id = None if asked.network_id is None else _network_id(asked.network_id)
     store = open_store(
         asked.key_store or str(asked.keys), lambda: passphrase(asked.passphrase_file)
     )
@@ -170,7 +175,7 @@ def _settings(asked: OperatorConfiguration) -> OperatorSettings:
         dsn=asked.dsn,
         registry_url=asked.registry_url,
         keys=load_keys(store, asked.keys),
-        network_id=None if asked.network_id is None else _network_id(asked.network_id),
+        network_id=network_id,
         sms=None if asked.sms_url is None else HttpSms(asked.sms_url),
         demo=asked.demo,
         wallet_origin=asked.wallet_origin,

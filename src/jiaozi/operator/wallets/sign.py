@@ -1,6 +1,7 @@
 """Sign what the certify key says of wallets: openings, and orders about open ones."""
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from jiaozi.operator.customers.model import WalletClass
@@ -72,12 +73,19 @@ class Certifier:
         )
 
     def order(
-        self, order_type: OrderType, now_ms: int, lifetime_ms: int, **body: int | bytes | None
+        self,
+        order_type: OrderType,
+        now_ms: int,
+        lifetime_ms: int,
+        others: Sequence[Signer] = (),
+        /,
+        **body: int | bytes | None,
     ) -> StoredOrder:
-        """Sign an order without legs."""
+        """Sign an order without legs, alone or with others."""
         head = OrderHead(
             id=new_order_id(now_ms, secrets.token_bytes(10)),
             type=order_type,
             expires_ms=now_ms + lifetime_ms,
         )
-        return stored_order(parse(sign_order(head, [self.key], self.network, legs=(), **body)))
+        signers = [self.key, *others]
+        return stored_order(parse(sign_order(head, signers, self.network, legs=(), **body)))
