@@ -60,6 +60,15 @@ async def test_an_own_amount_is_lowered_at_once_and_above_it_the_pin_pays(
     assert paid["state"] == "settled"
     assert await ben.balance_fen() == 15_000
 
+    request = await ben("request", "120")
+    pay_request = ("pay", "--request", request["text"], "--yes")
+    assert (await anna(*pay_request, code=1))["refusal"]["name"] == "second_factor_required"
+    assert (await anna(*pay_request, "--pin-file", pin_file))["state"] == "settled"
+    assert await ben.balance_fen() == 27_000
+    assert (await anna(*pay_request, "--pin-file", pin_file, code=2))["error"]["name"] == (
+        "already_paid"
+    )
+
     async with unlock(anna.directory, PASSPHRASE) as wallet:
         alone = limits_order(wallet, OrderType.RAISE_LIMITS, second_factor_above_fen=30_000)
         assert await state_of(wallet, alone) is not State.SETTLED

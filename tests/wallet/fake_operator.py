@@ -117,6 +117,7 @@ class FakeOperator:
     wallets: dict[str, bytes] = field(default_factory=dict)
     opened: dict[tuple[str, str], str] = field(default_factory=dict)
     posts: Counter[str] = field(default_factory=Counter)
+    above_fen: int | None = None
     demo: bool = True
     pin: str | None = None
     countersigned: Counter[bytes] = field(default_factory=Counter)
@@ -229,7 +230,11 @@ class FakeOperator:
                     "wallet_class": 4,
                     "holder": "personal",
                     "balance_fen": self.paid[int(number)],
-                    "limits": {"single_limit_fen": 200_000, "year_limit_fen": None},
+                    "limits": {
+                        "single_limit_fen": 200_000,
+                        "year_limit_fen": None,
+                        "second_factor_above_fen": self.above_fen,
+                    },
                 }
             case "GET", ["v1", "wallets", _, "outcomes", order_id]:
                 return 200, self._outcome(bytes.fromhex(order_id))

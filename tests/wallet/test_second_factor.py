@@ -8,15 +8,17 @@ from jiaozi.protocol import cose, orders
 from jiaozi.protocol.domains import Domain, external_aad
 from jiaozi.protocol.orders import Order
 from jiaozi.protocol.refusals import SETTLED, Code, Outcome, Refusal
-from jiaozi.wallet import second_factor
-from jiaozi.wallet.errors import AnswerMalformed, NoAnswer
-from jiaozi.wallet.model import State
-from jiaozi.wallet.pay import Payee, pay
-from jiaozi.wallet.second_factor import needs_pin, pay_with_pin, set_pin
+from jiaozi.wallet import pay as paying
+from jiaozi.wallet.errors import AlreadyPaid, AnswerMalformed, NoAnswer
+from jiaozi.wallet.model import Claim, State
+from jiaozi.wallet.pay import Payee, pay, pay_claimed
+from jiaozi.wallet.pay_file import pay_file
+from jiaozi.wallet.second_factor import needs_pin, set_pin
 from jiaozi.wallet.store import Journal
 from jiaozi.wallet.wallet import Wallet, journal_path
 from tests.wallet.conftest import ANNA, resumed
 from tests.wallet.fake_operator import FakeOperator, Fault, key
+from tests.wallet.payrolls import checked, payee, wage, write_payroll
 
 PIN, ABOVE_FEN = "602817", 500
 
@@ -31,7 +33,7 @@ def above(operator: FakeOperator) -> None:
         return SETTLED
 
     operator.rule = rule
-    operator.pin = PIN
+    operator.pin, operator.above_fen = PIN, ABOVE_FEN
 
 
 async def test_what_is_refused_for_a_pin_settles_with_it(
@@ -40,7 +42,7 @@ async def test_what_is_refused_for_a_pin_settles_with_it(
     alone = await pay(wallet, [Payee(ANNA, ABOVE_FEN + 1)])
     assert needs_pin(alone)
 
-    paid = await pay_with_pin(wallet, [Payee(ANNA, ABOVE_FEN + 1)], pin=PIN, note="rent")
+    paid = await pay(wallet, [Payee(ANNA, ABOVE_FEN + 1)], pin=PIN, note="rent")
 
     assert paid.standing.state is State.SETTLED
     assert operator.paid == {ANNA: ABOVE_FEN + 1}
@@ -60,7 +62,7 @@ async def test_after_a_wrong_pin_nothing_is_stored_or_sent(
     wallet: Wallet, operator: FakeOperator
 ) -> None:
     with pytest.raises(Refusal) as refused:
-        await pay_with_pin(wallet, [Payee(ANNA, 600)], pin="719305")
+        await pay(wallet, [Payee(ANNA, 600)], pin="719305")
 
     assert refused.value.code is Code.PIN_WRONG
     assert wallet.journal.open_count() == 0
@@ -78,7 +80,7 @@ async def test_the_operator_never_has_our_signature_before_the_journal_has_it(
 
     operator.on_posted = look
 
-    await pay_with_pin(wallet, [Payee(ANNA, 600)], pin=PIN)
+    await pay(wallet, [Payee(ANNA, 600)], pin=PIN)
 
     [(asked, before), (sent, after)] = counts
     assert (asked.rpartition("/")[2], before) == ("countersignatures", 0)
@@ -91,9 +93,9 @@ async def test_a_crash_between_countersigning_and_sending_loses_and_doubles_noth
     async def die(*_: object) -> None:
         raise SystemExit
 
-    monkeypatch.setattr(second_factor, "submit", die)
+    monkeypatch.setattr(paying, "submit", die)
     with pytest.raises(SystemExit):
-        await pay_with_pin(wallet, [Payee(ANNA, 600)], pin=PIN)
+        await pay(wallet, [Payee(ANNA, 600)], pin=PIN)
     assert operator.paid == {}
 
     assert await resumed(wallet) == [State.SETTLED]
@@ -106,7 +108,7 @@ async def test_a_lost_countersignature_leaves_nothing_behind(
 ) -> None:
     operator.faults.extend([Fault.LOSE_ANSWER] * 1000)
     with pytest.raises(NoAnswer):
-        await pay_with_pin(wallet, [Payee(ANNA, 600)], pin=PIN)
+        await pay(wallet, [Payee(ANNA, 600)], pin=PIN)
     operator.faults.clear()
 
     assert wallet.journal.open_count() == 0
@@ -121,7 +123,7 @@ async def test_faults_on_the_way_pay_exactly_once(
 ) -> None:
     operator.faults.extend([fault] * 3)
 
-    paid = await pay_with_pin(wallet, [Payee(ANNA, 600)], pin=PIN)
+    paid = await pay(wallet, [Payee(ANNA, 600)], pin=PIN)
 
     assert paid.standing.state in (State.SETTLED, State.OPEN)
     await resumed(wallet)
@@ -148,7 +150,7 @@ async def test_a_countersignature_under_another_order_is_not_taken(
     ]
     while answers:
         with pytest.raises(AnswerMalformed):
-            await pay_with_pin(wallet, [Payee(ANNA, 600)], pin=PIN)
+            await pay(wallet, [Payee(ANNA, 600)], pin=PIN)
         del answers[0]
     assert wallet.journal.open_count() == 0
     assert not operator.posts["/v1/orders"]
@@ -163,3 +165,42 @@ async def test_a_pin_is_set_and_changed_with_the_present_one(
         await set_pin(wallet, "719305")
     await set_pin(wallet, "719305", old=PIN)
     assert operator.pin == "719305"
+
+
+async def test_what_was_refused_for_a_pin_may_still_be_paid_once(
+    wallet: Wallet, operator: FakeOperator
+) -> None:
+    claim = Claim(b"s" * 32, 600, 600)
+    assert needs_pin(await pay_claimed(wallet, Payee(ANNA, 600), claim))
+
+    paid = await pay_claimed(wallet, Payee(ANNA, 600), claim, pin=PIN)
+
+    assert paid.standing.state is State.SETTLED
+    with pytest.raises(AlreadyPaid):
+        await pay_claimed(wallet, Payee(ANNA, 600), claim, pin=PIN)
+    assert operator.paid == {ANNA: 600}
+
+
+async def test_a_payroll_asks_for_the_pin_above_the_amount_alone(
+    wallet: Wallet, operator: FakeOperator, tmp_path: Path
+) -> None:
+    wages = [wage(0, amount_fen=ABOVE_FEN), wage(1, amount_fen=ABOVE_FEN + 1)]
+    path = write_payroll(tmp_path / "payroll.xml", wages)
+
+    async def run(pin: str | None) -> int:
+        with path.open("rb") as file:
+            return await pay_file(wallet, file, checked(file), pin=pin)
+
+    assert [await run(None), await run(None), await run(PIN), await run(PIN)] == [1, 0, 1, 0]
+    assert operator.countersigned.total() == 1
+    assert operator.paid == {payee(0): ABOVE_FEN, payee(1): ABOVE_FEN + 1}
+
+
+async def test_a_payroll_with_a_wrong_pin_orders_nothing_of_its_batch(
+    wallet: Wallet, operator: FakeOperator, tmp_path: Path
+) -> None:
+    path = write_payroll(tmp_path / "payroll.xml", [wage(0, amount_fen=1), wage(1)])
+    with path.open("rb") as file, pytest.raises(Refusal):
+        await pay_file(wallet, file, checked(file), pin="719305")
+    assert wallet.journal.open_count() == 0
+    assert operator.paid == {}

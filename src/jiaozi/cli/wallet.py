@@ -46,7 +46,6 @@ from jiaozi.wallet.model import Exchange, JournaledOrder
 from jiaozi.wallet.pay import Payee, pay
 from jiaozi.wallet.redeem import redeem
 from jiaozi.wallet.resume import resume
-from jiaozi.wallet.second_factor import needs_pin, pay_with_pin
 from jiaozi.wallet.transport import Patience
 
 app = typer.Typer(no_args_is_help=True, help="Hold, pay, exchange and redeem digital yuan.")
@@ -147,6 +146,7 @@ def pay_command(
             None if amount is None else amount_of(amount),
             yes=yes,
             accept_unproven=accept_unproven,
+            pin_file=pin_file,
             as_json=as_json,
         )
     legs = _payees(payees or [])
@@ -154,9 +154,9 @@ def pay_command(
     async def order() -> JournaledOrder:
         async with setup_of(context).unlocked() as wallet:
             remind_of_open(wallet, as_json=as_json)
-            paid = await pay(wallet, legs, note=note)
-            pin = wallet_pin.pin_if_any(pin_file) if needs_pin(paid) else None
-            return paid if pin is None else await pay_with_pin(wallet, legs, pin=pin, note=note)
+            return await wallet_pin.with_pin_if_asked(
+                lambda pin: pay(wallet, legs, note=note, pin=pin), pin_file
+            )
 
     with failures_told(as_json=as_json):
         paid = asyncio.run(order())

@@ -12,6 +12,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
 from jiaozi.cli.output import AsJson, ExitCode, print_json, print_table, stderr, stdout, yuan
+from jiaozi.cli.wallet_pin import pin_if_any
 from jiaozi.cli.wallet_setup import failures_told, setup_of
 from jiaozi.protocol.ids import new_order_id
 from jiaozi.protocol.numbers import format_number
@@ -46,6 +47,10 @@ def pay_file_command(
     retry_refused: Annotated[
         bool, typer.Option("--retry-refused", help="Order anew what was refused before.")
     ] = False,
+    pin_file: Annotated[
+        Path | None,
+        typer.Option("--pin-file", help="Its first line is the PIN, for payments that take it."),
+    ] = None,
     is_confirmed: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -59,9 +64,15 @@ def pay_file_command(
                 check = _check(wallet, opened, report_path)
                 if asks:
                     _confirm(wallet, check)
+                pin = None if pin_file is None else pin_if_any(pin_file)
                 with _progress(check.payment_count, is_shown=not as_json) as advance:
                     settled_now = await pay_file(
-                        wallet, opened, check, retry_refused=retry_refused, on_progress=advance
+                        wallet,
+                        opened,
+                        check,
+                        retry_refused=retry_refused,
+                        pin=pin,
+                        on_progress=advance,
                     )
                 with _written_whole(report_path) as target:
                     report_id = _report_id(wallet)

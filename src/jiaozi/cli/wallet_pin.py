@@ -6,6 +6,7 @@ whoever is on the machine.
 
 import asyncio
 import sys
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +14,8 @@ import typer
 
 from jiaozi.cli.output import AsJson, print_json, stdout
 from jiaozi.cli.wallet_setup import failures_told, setup_of
-from jiaozi.wallet.second_factor import PinNotGiven, set_pin
+from jiaozi.wallet.model import JournaledOrder
+from jiaozi.wallet.second_factor import PinNotGiven, needs_pin, set_pin
 
 app = typer.Typer(no_args_is_help=True, help="Set the PIN for what your operator signs too.")
 
@@ -57,6 +59,21 @@ def pin_if_any(pin_file: Path | None) -> str | None:
     if pin_file is None and not sys.stdin.isatty():
         return None
     return _given(pin_file, "PIN")
+
+
+async def with_pin_if_asked(
+    order: Callable[[str | None], Awaitable[JournaledOrder]], pin_file: Path | None
+) -> JournaledOrder:
+    """Order without a PIN, and anew with it where the amount asks for it.
+
+    Raises:
+        PinNotGiven: The file cannot be read.
+    """
+    ordered = await order(None)
+    if not needs_pin(ordered):
+        return ordered
+    pin = await asyncio.to_thread(pin_if_any, pin_file)
+    return ordered if pin is None else await order(pin)
 
 
 def _set(context: typer.Context, new: str, old: str | None, *, as_json: bool) -> None:

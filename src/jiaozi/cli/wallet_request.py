@@ -10,6 +10,7 @@ import segno
 import typer
 
 from jiaozi.cli.output import AsJson, local_time, print_facts, print_json, print_table, yuan
+from jiaozi.cli.wallet_pin import PinFile, with_pin_if_asked
 from jiaozi.cli.wallet_setup import (
     amount_of,
     failures_told,
@@ -105,6 +106,7 @@ def pay_request(
     *,
     yes: bool,
     accept_unproven: bool,
+    pin_file: Path | None,
     as_json: bool,
 ) -> None:
     """Show what a request asks for, ask, and pay it."""
@@ -119,8 +121,15 @@ def pay_request(
                 _show(examined, amount_fen)
             if not yes:
                 await asyncio.to_thread(_confirm)
-            paid = await pay_examined(
-                wallet, examined, amount_fen=amount_fen, accept_unproven=accept_unproven
+            paid = await with_pin_if_asked(
+                lambda pin: pay_examined(
+                    wallet,
+                    examined,
+                    amount_fen=amount_fen,
+                    accept_unproven=accept_unproven,
+                    pin=pin,
+                ),
+                pin_file,
             )
             return examined, amount_fen, paid
 
@@ -141,6 +150,7 @@ def return_command(
     amount: Annotated[
         str | None, typer.Option(metavar="YUAN", help="By default all that is left of it.")
     ] = None,
+    pin_file: PinFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Send back a payment that came in, or a part of it, linked to the original."""
@@ -151,7 +161,11 @@ def return_command(
         async with setup_of(context).unlocked() as wallet:
             remind_of_open(wallet, as_json=as_json)
             original = await find_original(wallet, wanted)
-            return original, await return_payment(wallet, original, amount_fen=amount_fen)
+            returned = await with_pin_if_asked(
+                lambda pin: return_payment(wallet, original, amount_fen=amount_fen, pin=pin),
+                pin_file,
+            )
+            return original, returned
 
     with failures_told(as_json=as_json):
         original, returned = asyncio.run(order())

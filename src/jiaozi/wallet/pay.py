@@ -16,6 +16,7 @@ from jiaozi.protocol.orders import OrderHead
 from jiaozi.wallet.errors import AlreadyPaid
 from jiaozi.wallet.model import Claim, JournaledOrder, Note, Purpose, SignedOrder
 from jiaozi.wallet.notes import reference_of
+from jiaozi.wallet.second_factor import countersigned
 from jiaozi.wallet.submit import submit
 from jiaozi.wallet.wallet import Wallet
 
@@ -39,6 +40,7 @@ async def pay_claimed(
     *,
     note: Note | None = None,
     link: bytes | None = None,
+    pin: str | None = None,
 ) -> JournaledOrder:
     """Pay something that may be paid only so far, by one order; as `pay`.
 
@@ -46,7 +48,7 @@ async def pay_claimed(
         AlreadyPaid: The orders for it that settled, or may yet, would pass its limit.
     """
     order = sign_payment(wallet, [payee], kept_note=note, link=link)
-    orders.parse(order.submission)
+    order = await _made_whole(wallet, order, pin)
     if not wallet.journal.store_claimed(order, claim):
         raise AlreadyPaid(detail="An order for this has settled or may settle yet")
     standings = await submit(wallet, [order])
@@ -54,20 +56,25 @@ async def pay_claimed(
 
 
 async def pay(
-    wallet: Wallet, payees: Sequence[Payee], *, note: str | None = None
+    wallet: Wallet,
+    payees: Sequence[Payee],
+    *,
+    note: str | None = None,
+    pin: str | None = None,
 ) -> JournaledOrder:
     """Pay every payee by one order and return it with what became of it.
 
-    A refusal by the registry is returned, not raised: it is the order's outcome.
+    A refusal by the registry is returned, not raised: it is the order's outcome. With a PIN the
+    operator signs the order too.
 
     Raises:
-        Refusal: The order could never be taken (a bad number or amount, a payment to oneself);
-            nothing was stored or sent.
+        Refusal: The order could never be taken (a bad number or amount, a payment to oneself), or
+            as `countersigned`; nothing was stored or sent.
+        NoAnswer: The operator did not sign in time; nothing was stored or sent.
         JournalUnavailable: It was not stored and not sent; or sent, and stays open.
         AnswerMalformed: It was sent and stays open.
     """
-    order = sign_payment(wallet, payees, note=note)
-    orders.parse(order.submission)
+    order = await _made_whole(wallet, sign_payment(wallet, payees, note=note), pin)
     wallet.journal.store([order])
     standings = await submit(wallet, [order])
     return JournaledOrder(order=order, standing=standings[order.order_id])
@@ -107,3 +114,13 @@ def sign_payment(
         expires_ms=head.expires_ms,
         note=kept_note,
     )
+
+
+async def _made_whole(wallet: Wallet, order: SignedOrder, pin: str | None) -> SignedOrder:
+    """Return an order that can be taken, signed by the operator too where there is a PIN.
+
+    Raises:
+        Refusal: It could never be taken; or as `countersigned`.
+    """
+    orders.parse(order.submission)
+    return order if pin is None else await countersigned(wallet, order, pin)

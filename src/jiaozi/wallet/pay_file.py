@@ -16,9 +16,10 @@ something else by now or the holder asks for it (``retry_refused``).
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from jiaozi.protocol.ids import OrderId
+from jiaozi.wallet.answers import take
 from jiaozi.wallet.client import ORDERS_MAX
 from jiaozi.wallet.inquire import inquire, registry_time_ms
 from jiaozi.wallet.model import (
@@ -31,6 +32,7 @@ from jiaozi.wallet.model import (
 )
 from jiaozi.wallet.pay import PAYROLL_LIFETIME_MS, Payee, sign_payment
 from jiaozi.wallet.payroll import Payment, PayrollCheck, RejectedPayment, read_payments
+from jiaozi.wallet.second_factor import countersigned, needs_pin
 from jiaozi.wallet.submit import submit
 from jiaozi.wallet.wallet import Wallet
 
@@ -43,6 +45,7 @@ async def pay_file(
     check: PayrollCheck,
     *,
     retry_refused: bool = False,
+    pin: str | None = None,
     on_progress: Callable[[int], None] = lambda _: None,
 ) -> int:
     """Pay what a checked file says and return how many payments settled in this run.
@@ -55,15 +58,20 @@ async def pay_file(
         file: The file that was checked.
         check: What `payroll.check_file` returned for it.
         retry_refused: Order anew what was refused before.
+        pin: Have the operator sign what is above the wallet's amount for it too, and order anew
+            what was refused for want of that.
         on_progress: Told how many more payments of the file are done with.
 
     Raises:
+        Refusal: As `countersigned`; of this batch nothing was stored or sent.
+        NoAnswer: The operator did not sign in time; likewise, and a rerun goes on.
         FileChanged: Nothing from the changed bytes on was paid.
         AnswerMalformed: What was sent stays open.
         JournalUnavailable: Likewise.
     """
     await _forget_old_payrolls(wallet)
-    run = _Run(wallet, check.header.message_id, retry_refused)
+    second_factor = None if pin is None else _SecondFactor(pin, await _above_fen(wallet))
+    run = _Run(wallet, check.header.message_id, retry_refused, second_factor)
     for batch in _batches(read_payments(file, check)):
         is_answered = await run.pay([each for each in batch if isinstance(each, Payment)])
         on_progress(len(batch))
@@ -79,6 +87,11 @@ async def _forget_old_payrolls(wallet: Wallet) -> None:
         wallet.journal.forget_payroll(now_ms=now_ms)
 
 
+async def _above_fen(wallet: Wallet) -> int | None:
+    above_fen = take(await wallet.client.wallet(), "limits", dict).get("second_factor_above_fen")
+    return above_fen if isinstance(above_fen, int) else None
+
+
 def payroll_key(message_id: str, payment: Payment) -> PayrollKey:
     """Return what the journal knows a payment by."""
     return PayrollKey(
@@ -89,13 +102,27 @@ def payroll_key(message_id: str, payment: Payment) -> PayrollKey:
     )
 
 
+class _SecondFactor(NamedTuple):
+    """The PIN, and above which amount it is asked for."""
+
+    pin: str
+    above_fen: int | None
+
+
 class _Run:
     """One run over a file."""
 
-    def __init__(self, wallet: Wallet, message_id: str, retry_refused: bool) -> None:
+    def __init__(
+        self,
+        wallet: Wallet,
+        message_id: str,
+        retry_refused: bool,
+        second_factor: _SecondFactor | None,
+    ) -> None:
         self._wallet = wallet
         self._message_id = message_id
         self._retry_refused = retry_refused
+        self._second_factor = second_factor
         self.settled_count = 0
 
     async def pay(self, payments: Sequence[Payment]) -> bool:
@@ -130,7 +157,7 @@ class _Run:
         key = payroll_key(self._message_id, payment)
         found = self._wallet.journal.find_payment(self._message_id, payment.end_to_end_id)
         if found is None:
-            return key, self._sign(payment), None
+            return key, await self._sign(payment), None
         stored_key, order_id = found
         journaled = self._wallet.journal.find(order_id)
         assert journaled is not None, "the journal's keys point at its orders"
@@ -138,7 +165,7 @@ class _Run:
         if is_same and journaled.standing.state is State.OPEN:
             return journaled.order
         if await self._may_be_replaced(journaled, is_same=is_same):
-            return key, self._sign(payment), order_id
+            return key, await self._sign(payment), order_id
         return None
 
     async def _may_be_replaced(self, journaled: JournaledOrder, *, is_same: bool) -> bool:
@@ -146,6 +173,8 @@ class _Run:
         match journaled.standing.state:
             case State.DEAD:
                 return True
+            case State.REFUSED if self._second_factor is not None and needs_pin(journaled):
+                return journaled.standing.height is not None
             case State.REFUSED if self._retry_refused or not is_same:
                 if journaled.standing.height is not None:
                     return True
@@ -153,14 +182,18 @@ class _Run:
             case _:
                 return False
 
-    def _sign(self, payment: Payment) -> SignedOrder:
-        return sign_payment(
+    async def _sign(self, payment: Payment) -> SignedOrder:
+        order = sign_payment(
             self._wallet,
             [Payee(payment.payee, payment.amount_fen)],
             note=payment.remittance,
             purpose=Purpose.PAYROLL,
             lifetime_ms=PAYROLL_LIFETIME_MS,
         )
+        match self._second_factor:
+            case _SecondFactor(pin, int(above_fen)) if payment.amount_fen > above_fen:
+                return await countersigned(self._wallet, order, pin)
+        return order
 
 
 def _batches(

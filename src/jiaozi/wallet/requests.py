@@ -107,7 +107,12 @@ async def examine(wallet: Wallet, text: str) -> Examined:
 
 
 async def pay_request(
-    wallet: Wallet, examined: Examined, *, amount_fen: Fen, accept_unproven: bool = False
+    wallet: Wallet,
+    examined: Examined,
+    *,
+    amount_fen: Fen,
+    accept_unproven: bool = False,
+    pin: str | None = None,
 ) -> JournaledOrder:
     """Pay a request once, under its reference.
 
@@ -132,7 +137,7 @@ async def pay_request(
             raise AlreadyPaid(detail=f"Order {take(entry, 'order_id', str)} has paid this request")
     note = Note(salt=request.salt, text=terms.note)
     claim = Claim(request.identity, amount_fen, amount_fen)
-    return await pay_claimed(wallet, Payee(terms.payee, amount_fen), claim, note=note)
+    return await pay_claimed(wallet, Payee(terms.payee, amount_fen), claim, note=note, pin=pin)
 
 
 async def follow_requests(wallet: Wallet, *, limit: int) -> list[Followed]:

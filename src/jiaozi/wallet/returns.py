@@ -81,7 +81,11 @@ async def find_original(wallet: Wallet, order_id: OrderId) -> Original:
 
 
 async def return_payment(
-    wallet: Wallet, original: Original, *, amount_fen: int | None = None
+    wallet: Wallet,
+    original: Original,
+    *,
+    amount_fen: int | None = None,
+    pin: str | None = None,
 ) -> JournaledOrder:
     """Send back an amount, or all that is left.
 
@@ -96,7 +100,7 @@ async def return_payment(
     claim = Claim(original.subject, amount_fen, original.amount_fen - original.elsewhere_fen)
     try:
         return await pay_claimed(
-            wallet, Payee(original.payer, amount_fen), claim, link=original.identity
+            wallet, Payee(original.payer, amount_fen), claim, link=original.identity, pin=pin
         )
     except AlreadyPaid as error:
         raise NotReturnable(detail="Another return of this payment is under way") from error

@@ -12,7 +12,6 @@ until then, a countersignature too, moves nothing and never can; afterwards `res
 bytes that both signed.
 """
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 from jiaozi.protocol import cose, orders
@@ -22,8 +21,6 @@ from jiaozi.protocol.orders import ORDER_BYTES_MAX, Order
 from jiaozi.protocol.refusals import Code, Refusal
 from jiaozi.wallet.errors import AnswerMalformed, WalletError
 from jiaozi.wallet.model import JournaledOrder, SignedOrder, State
-from jiaozi.wallet.pay import Payee, sign_payment
-from jiaozi.wallet.submit import submit
 from jiaozi.wallet.wallet import Wallet
 
 CHANGE_ID_LENGTH = 16
@@ -44,23 +41,6 @@ async def set_pin(wallet: Wallet, new: str, *, old: str | None = None) -> None:
         NoAnswer: It may have been set.
     """
     await wallet.client.set_pin(wallet.edge.random(CHANGE_ID_LENGTH), new=new, old=old)
-
-
-async def pay_with_pin(
-    wallet: Wallet, payees: Sequence[Payee], *, pin: str, note: str | None = None
-) -> JournaledOrder:
-    """Pay as `pay` does, by an order that the operator signs too.
-
-    Raises:
-        Refusal: As `pay` and `countersigned`; nothing was stored or sent.
-        NoAnswer: The operator did not sign in time; nothing was stored or sent.
-        JournalUnavailable: As `pay`.
-        AnswerMalformed: As `pay` and `countersigned`; what was stored stays open.
-    """
-    order = await countersigned(wallet, sign_payment(wallet, payees, note=note), pin)
-    wallet.journal.store([order])
-    standings = await submit(wallet, [order])
-    return JournaledOrder(order=order, standing=standings[order.order_id])
 
 
 async def countersigned(wallet: Wallet, order: SignedOrder, pin: str) -> SignedOrder:
