@@ -137,6 +137,21 @@ async def test_a_token_means_nothing_once_it_is_taken_back(world: OperatorWorld)
     assert await push(parent, sub.number, shop.number) != token
 
 
+async def test_a_closed_sub_wallet_takes_no_place_and_its_token_means_nothing(
+    world: OperatorWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(open_under, "SUB_WALLETS_MAX", 1)
+    parent, shop = await world.open_wallet(), await world.open_wallet()
+    sub = await open_sub_wallet(world, parent)
+    token = await push(parent, sub.number, shop.number)
+    assert (await ask_sub_wallet(parent, new_signer())).status_code == 413
+    closed = "UPDATE wallet SET ended_ms = $2 WHERE number = $1"
+    await world.database_value(closed, sub.number, world.clock())
+    with pytest.raises(Refusal):
+        await world.operator.identity.platforms.resolve(bytes.fromhex(token), shop.number)
+    assert (await ask_sub_wallet(parent, new_signer())).status_code == 201
+
+
 async def test_nobody_pushes_what_is_not_theirs(world: OperatorWorld) -> None:
     parent, other = await world.open_wallet(), await world.open_wallet()
     sub = await open_sub_wallet(world, parent)

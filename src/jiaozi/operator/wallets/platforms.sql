@@ -21,4 +21,5 @@ ORDER BY platform_token.created_ms, platform_token.token;
 -- The sub-wallet behind a token, for the platform that it was given to and for nobody else.
 SELECT platform_token.sub_wallet
 FROM platform_token JOIN wallet ON wallet.number = platform_token.sub_wallet
-WHERE platform_token.token = $1 AND platform_token.platform = $2 AND wallet.state = 'open';
+WHERE platform_token.token = $1 AND platform_token.platform = $2
+    AND wallet.state = 'open' AND wallet.ended_ms IS NULL;

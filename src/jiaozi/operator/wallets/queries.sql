@@ -36,7 +36,8 @@ SELECT number FROM wallet WHERE number = $1 FOR NO KEY UPDATE;
 -- Whose a wallet is, and what that lets it do.
 SELECT wallet.holder_id, holder.group_id, wallet.phone_digest, wallet.wallet_class,
     (SELECT count(*) FROM wallet AS sub
-     WHERE sub.parent = wallet.number AND sub.state IN ('opening', 'open')) AS sub_wallets,
+     WHERE sub.parent = wallet.number AND sub.state IN ('opening', 'open')
+         AND sub.ended_ms IS NULL) AS sub_wallets,
     EXISTS (SELECT FROM signatory
             WHERE signatory.number IN (wallet.number, wallet.parent)
                 AND signatory.removed_ms IS NOT NULL) AS is_removed
