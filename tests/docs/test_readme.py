@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 _BLOCK = re.compile(r"(<!-- test: background -->\n)?```bash\n(.*?)```", re.DOTALL)
-_PORTS = (10240, 10241, 10242)
+_PORTS = (10240, 10241, 10242, 10243)
 
 
 def blocks(text: str, ports: list[int]) -> Iterator[tuple[bool, str]]:

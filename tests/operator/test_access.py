@@ -29,8 +29,14 @@ PIN = "602817"
 BY_SESSION = {"/v1/sessions", "/v1/sessions/challenges", "/v1/sessions/current"}
 STREAMS = {"/v1/wallets/{number}/events"}
 """Who reads them is shown in test_sessions.py and test_notices.py."""
+BY_NEW_KEY = {
+    "/v1/wallets/{number}/rebinds", "/v1/wallets/{number}/rebinds/{rebind_id}",
+    "/v1/wallets/{number}/adoptions",
+}  # fmt: skip
+"""Signed by a key that is no wallet's yet: who may is shown in test_life*.py."""
 ROUTES = [
     ("GET", "/v1/wallets/{number}", None),
+    ("GET", "/v1/wallets/{number}/life", None),
     ("GET", "/v1/wallets/{number}/history", None),
     ("GET", "/v1/wallets/{number}/history?limit=1&type=payment", None),
     ("GET", "/v1/wallets/{number}/sums", None),
@@ -149,7 +155,7 @@ async def test_a_request_is_signed_by_the_key_that_it_names(
 async def test_every_other_route_is_public_on_purpose(case: Case) -> None:
     schema = (await case.world.http.get("/openapi.json")).json()
     signed = {template.partition("?")[0] for _, template, _ in [*ROUTES, *SIGNED_WITHOUT_NUMBER]}
-    assert schema["paths"].keys() == PUBLIC | signed | BY_SESSION | STREAMS
+    assert schema["paths"].keys() == PUBLIC | signed | BY_SESSION | STREAMS | BY_NEW_KEY
 
 
 async def test_a_wallet_that_does_not_exist_is_refused_like_one_that_does(case: Case) -> None:

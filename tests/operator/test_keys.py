@@ -74,8 +74,8 @@ def test_the_command_makes_keys_once(tmp_path: Path) -> None:
     [
         ([], "--sms-url"),
         (["--demo", "--network-id", "xyz"], "64 hexadecimal digits"),
-        (["--demo", "--code", "10000"], "--code"),
-        (["--demo", "--port", "-1"], "--port"),
+        (["--demo", "--code", "10000"], "operator_code"),
+        (["--demo", "--port", "-1"], "port"),
     ],
 )
 def test_serving_is_refused_before_anything_starts(
