@@ -85,7 +85,7 @@ def post_one(
     key = (order.id, order.scope)
     first = used.get(key)
     if first is not None:
-        return _answer_again(order, first)
+        return answer_again(order, first)
     try:
         check_window(order, ledger.time_ms)
         if ledger.control.halts:
@@ -145,7 +145,8 @@ def totals_after(ledger: Ledger, loaded: Mapping[int, int]) -> Totals:
     )
 
 
-def _answer_again(order: Order, first: UsedId) -> Answer:
+def answer_again(order: Order, first: UsedId) -> Answer:
+    """Answer an order whose id is used up: the first outcome for the same order."""
     if first.identity != order.identity:
         return Answer(refusal=refuse(Code.ID_REUSED))
     return Answer(outcome_of(first), first.height, first.position)

@@ -84,6 +84,10 @@ SQL = load_statements(Statements, files(__package__) / "queries.sql")
 MIGRATIONS = files(__package__) / "migrations"
 
 
+class IdsRepeated(Exception):
+    """A batch has orders that came before; its transaction has to be rolled back."""
+
+
 class UsedId(NamedTuple):
     """What an order id was used for: the identity of the order and its first outcome."""
 
@@ -285,11 +289,18 @@ async def write_used(
     connection: Connection,
     rows: Mapping[int, list[tuple[int, bytes, int, bytes, bytes | None, int, int]]],
 ) -> None:
-    """Write the ids that a block used up, straight into the partition of their day."""
-    for day, records in rows.items():
-        await connection.copy_records_to_table(
-            f"used_id_{day}", records=records, columns=_USED_ID_COLUMNS
-        )
+    """Write the ids that a block used up, straight into the partition of their day.
+
+    Raises:
+        IdsRepeated: One of them was used up before.
+    """
+    try:
+        for day, records in rows.items():
+            await connection.copy_records_to_table(
+                f"used_id_{day}", records=records, columns=_USED_ID_COLUMNS
+            )
+    except asyncpg.UniqueViolationError:
+        raise IdsRepeated from None
 
 
 async def append_block(

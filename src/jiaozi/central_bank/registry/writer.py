@@ -25,7 +25,13 @@ from typing import NamedTuple
 import structlog
 
 from jiaozi.central_bank.registry import store
-from jiaozi.central_bank.registry.batch import Answer, load_ledger, post_one, totals_after
+from jiaozi.central_bank.registry.batch import (
+    Answer,
+    answer_again,
+    load_ledger,
+    post_one,
+    totals_after,
+)
 from jiaozi.central_bank.registry.block import Draft, Sealed
 from jiaozi.central_bank.registry.block_signers import BlockSigners
 from jiaozi.central_bank.registry.control import Control
@@ -45,6 +51,8 @@ from jiaozi.storage.errors import StorageUnavailable
 IDLE_BLOCK_S = 10.0
 _LOCK_KEY = 0x7265676973747279  # "registry" in ASCII
 _RETRY_S = 0.5
+_BLOCKS_LOOKED_UP = 64
+"""After a batch with repeated orders, ids are looked up in so many: repeats come in swarms."""
 _DAYS_REMEMBERED = ids.LIFETIME_MAX_MS // ids.DAY_MS + 2
 """From today to the last day on which an order can expire whose id is as far ahead as allowed."""
 
@@ -131,6 +139,7 @@ class Writer:
         self._arrived = asyncio.Event()
         self._lead: _Lead | None = None
         self._committing = False
+        self._look_up_to = 0
         self._committed = asyncio.Event()
         self._state_hash: tuple[int, bytes] | None = None
         self.broken: InvariantBroken | None = None
@@ -283,9 +292,34 @@ class Writer:
             return
 
     async def _commit(self, connection: Connection, lead: _Lead, batch: list[Pending]) -> None:
-        """Post a batch and commit it as the next block; answer when it is durable."""
+        """Post a batch and commit it as the next block; answer when it is durable.
+
+        Hardly any order comes twice, so ids are not looked up beforehand: the database refuses one
+        that is used up, and then the batch is posted again with all of them looked up.
+        """
         time_ms = max(lead.tip.time_ms, self._clock_ms())
         await self._remember_days(connection, lead, time_ms)
+        look_up = lead.tip.height < self._look_up_to
+        try:
+            answers = await self._attempt(connection, lead, batch, time_ms, look_up=look_up)
+        except store.IdsRepeated:
+            self._look_up_to = lead.tip.height + _BLOCKS_LOOKED_UP
+            answers = await self._attempt(connection, lead, batch, time_ms, look_up=True)
+        for pending, answer in zip(batch, answers, strict=True):
+            pending.request.answer(pending.place, answer)
+            if answer.refusal is None:
+                self.settled += answer.outcome == SETTLED
+                self.refused += answer.outcome != SETTLED
+
+    async def _attempt(
+        self, connection: Connection, lead: _Lead, batch: list[Pending], time_ms: int, *,
+        look_up: bool,
+    ) -> list[Answer]:  # fmt: skip
+        """Post a batch in one transaction and commit it.
+
+        Raises:
+            IdsRepeated: Nothing was written, for ids that were not looked up are used up.
+        """
         transaction = connection.transaction()
         await transaction.start()
         try:
@@ -295,33 +329,31 @@ class Writer:
             ledger = await load_ledger(
                 connection, orders, lead.tip.totals, lead.control, time_ms, due=due
             )
-            used = await store.load_used(connection, orders)
+            used = await store.load_used(connection, orders) if look_up else {}
             loaded = {each.number: each.balance_fen for each in ledger.accounts.values()}
             draft = Draft(lead.tip.height + 1)
             answers = [
                 post_one(each.order, each.caller, ledger, draft, used, lead.paces) for each in batch
             ]
+            if not look_up:
+                await _answer_repeated(connection, orders, answers)
             must_stand = due or self._must_stand(lead, time_ms, batch, answers)
             if batch and not len(draft) and not must_stand:
                 await transaction.rollback()
-            else:
-                sealed = await self._write(connection, lead, ledger, draft, loaded)
-                due_ms = lead.due_ms
-                if ledger.guarded:
-                    due_ms = await connection.fetchval(store.SQL.next_due)
-                self._committing = True
-                await commit(connection, transaction, timeout_s=self._limits.commit_timeout_s)
-                lead.due_ms = due_ms
-                self._adopt(lead, ledger, sealed)
+                return answers
+            sealed = await self._write(connection, lead, ledger, draft, loaded)
+            due_ms = lead.due_ms
+            if ledger.guarded:
+                due_ms = await connection.fetchval(store.SQL.next_due)
+            self._committing = True
+            await commit(connection, transaction, timeout_s=self._limits.commit_timeout_s)
+            lead.due_ms = due_ms
+            self._adopt(lead, ledger, sealed)
         except BaseException:
             if not self._committing:
                 await roll_back(connection, transaction)
             raise
-        for pending, answer in zip(batch, answers, strict=True):
-            pending.request.answer(pending.place, answer)
-            if answer.refusal is None:
-                self.settled += answer.outcome == SETTLED
-                self.refused += answer.outcome != SETTLED
+        return answers
 
     def _must_stand(
         self, lead: _Lead, time_ms: int, batch: Sequence[Pending], answers: Sequence[Answer]
@@ -346,6 +378,7 @@ class Writer:
     ) -> Sealed:  # fmt: skip
         """Write all that a block changes."""
         ledger.totals = totals_after(ledger, loaded)
+        await store.write_used(connection, draft.used)
         opened = {each.number for each in ledger.opened}
         changed = [ledger.accounts[number] for number in sorted(ledger.changed - opened)]
         await store.write_accounts(connection, changed, ledger.opened)
@@ -353,7 +386,6 @@ class Writer:
         await store.write_terms(connection, retermed)
         guarded = [(number, ledger.safeguards[number]) for number in sorted(ledger.guarded)]
         await store.write_safeguards(connection, guarded)
-        await store.write_used(connection, draft.used)
         if ledger.control is not lead.control:
             await store.write_control(connection, lead.control, ledger.control)
         network = ledger.control.network.id
@@ -432,6 +464,20 @@ def _wait_of(error: StorageUnavailable | KeyStoreError | NotLeading) -> Wait:
             return Wait.BLOCK_KEY
         case _:
             return Wait.DATABASE
+
+
+async def _answer_repeated(
+    connection: Connection, orders: Sequence[Order], answers: list[Answer]
+) -> None:
+    """Give orders that were refused without effect their first outcome, if they came before."""
+    refused = [index for index, answer in enumerate(answers) if answer.refusal is not None]
+    if not refused:
+        return
+    used = await store.load_used(connection, [orders[index] for index in refused])
+    for index in refused:
+        first = used.get((orders[index].id, orders[index].scope))
+        if first is not None:
+            answers[index] = answer_again(orders[index], first)
 
 
 def _check_library(control: Control) -> None:
