@@ -105,7 +105,8 @@ async def story(path: Path) -> AsyncIterator[Told]:
     """People of two operators identify themselves, pay with notes, and a company pays wages."""
     async with parties(path / "data") as it:
         genesis = it.directory.network.genesis.read_bytes()
-        bank = Bank(genesis, {code: it.operator_url(code) for code in it.operators})
+        urls = {code: it.operator_url(code) for code in it.operators}
+        bank = Bank(genesis, it.registry_url, urls)
         deposit = await bank.fund(1001, PHONES[0], 50_000)
         shown = ("--document-number", PLACES["document"], "--deposit", deposit)
         seen = ("--branch", PLACES["branch"], "--clerk", PLACES["clerk"])
