@@ -93,7 +93,7 @@ def _redeem(order: Order, caller: Certified, ledger: Ledger) -> None:
     leg = order.legs[0]
     check_owners(order, caller, (leg.debit,), ledger.accounts, ledger.control, ledger.time_ms)
     account = ledger.accounts[leg.debit]
-    if leg.credit != numbers.vault_of(account.operator):
+    if leg.credit != numbers.vault_of(account.operator) or leg.credit not in ledger.accounts:
         raise refuse(Code.LEGS_NOT_ALLOWED, 0)
     ledger.check_begun(order)
     check_may_debit(account)
