@@ -137,6 +137,45 @@ async def test_a_lost_key_is_replaced_and_a_false_claim_objected_to(
     assert await found.balance_fen() == 39_900
 
 
+@pytest.mark.timeout(60)
+async def test_a_platform_pays_its_payee_within_a_mandate_and_no_further(
+    bank: Bank, tmp_path: Path
+) -> None:
+    anna, pin_file = await _with_money(bank, tmp_path)
+    ben = await _open(bank, tmp_path / "ben", 1002, "+8613800000002")
+    eve = await _open(bank, tmp_path / "eve", 1001, "+8613800000003")
+    platform = Holder(tmp_path / "platform")  # has no wallet
+    key = tmp_path / "platform.key"
+    made = await platform("mandate", "key", key, "--operator", bank.operator_urls[1001])
+    terms = (made["public_key"], ben.number, "--single", "30", "--day", "50")
+    assert (await anna("mandate", "give", *terms, code=2))["error"]["name"] == "pin_not_given"
+    given = await anna("mandate", "give", *terms, "--pin-file", pin_file)
+    assert given["state"] == "settled"
+
+    async def pay(amount: str, payee: Holder = ben, code: int = 0, name: str = "") -> str:
+        file = tmp_path / (name or f"order {amount} {payee.number}")
+        who = ("--mandate", given["mandate"], "--payer", anna.number, "--payee", payee.number)
+        told = await platform("mandate", "pay", key, amount, "--order", file, *who, code=code)
+        refusal = told.get("refusal") or told.get("error")
+        return str(refusal["name"]) if refusal else str(told["state"])
+
+    assert await pay("30") == "settled"
+    assert await pay("30") == "settled"  # the same file: paid once
+    assert await pay("31", code=2, name=f"order 30 {ben.number}") == "order_file_differs"
+    assert await pay("30.01", code=1) == "limit_single"
+    assert await pay("20.01", code=1) == "limit_day"
+    assert await pay("10", eve, code=1) == "legs_not_allowed"
+    assert await pay("20") == "settled"
+    assert await ben.balance_fen() == 5_000
+    [listed] = (await anna("mandate", "list", "--registry", bank.registry_url))["mandates"]
+    assert (listed["mandate"], listed["day_spent_fen"]) == (given["mandate"], 5_000)
+
+    assert (await anna("mandate", "cancel", given["mandate"]))["state"] == "settled"
+    assert await pay("0.01", code=1) == "signer_foreign"
+    assert await anna.balance_fen() == 35_000
+    assert await eve.balance_fen() == 0
+
+
 async def _finished(holder: Holder, number: str) -> bool:
     try:
         return bool((await holder("rebind", "finish", number))["is_bound"])

@@ -10,6 +10,7 @@ from jiaozi.cli import (
     wallet_class,
     wallet_keys,
     wallet_life,
+    wallet_mandate,
     wallet_open,
     wallet_payroll,
     wallet_pin,
@@ -66,6 +67,8 @@ app.command("upgrade")(wallet_class.upgrade_command)
 app.command("downgrade")(wallet_class.downgrade_command)
 app.add_typer(wallet_sub.app, name="sub-wallet")
 app.add_typer(wallet_life.limits_app, name="limits")
+wallet_life.mandate_app.command("key")(wallet_mandate.key_command)
+wallet_life.mandate_app.command("pay")(wallet_mandate.pay_command)
 app.add_typer(wallet_life.mandate_app, name="mandate")
 app.command("freeze")(wallet_life.freeze_command)
 app.command("unfreeze")(wallet_life.unfreeze_command)

@@ -223,12 +223,13 @@ def view_command(context: typer.Context, registry: _Registry, as_json: AsJson = 
     )
     if found["freeze_list"]:
         rows = [
-            (each["case"], _AUTHORITIES[each["authority"]], local_time(each["since_ms"]))
+            (each["case"] or "", _AUTHORITIES[each["authority"]], local_time(each["since_ms"]))
             for each in found["freeze_list"]
         ]
         print_table(("Frozen: case", "By", "Since"), rows)
     for each in found["waiting"]:
-        print_facts({"Takes effect": f"{each['kind']}, {local_time(each['due_ms'])}"})
+        change = "new limits" if each["case"] is None else f"end of freeze {each['case']}"
+        print_facts({"Due": f"{local_time(each['due_ms'])}: {change}"})
 
 
 def _limits(*given: str | None) -> dict[str, int]:
