@@ -29,6 +29,8 @@ class FakeAccount:
     balance_fen: int = 0
     body: dict[str, Any] = field(default_factory=dict)
     freezes: int = 0
+    rebind: tuple[bytes, int] | None = None
+    """A new key that waits, and when it may be bound."""
 
     @property
     def operator(self) -> int:
@@ -62,6 +64,7 @@ class FakeLedger:
             for operator, signer in vaults.items()
         }
         self.used: dict[tuple[int, bytes], Used] = {}
+        self.rebind_wait_ms = 3 * 86_400_000
         self.final: list[Outcome] = []
         """Outcomes for the next orders, in place of those that they deserve."""
         self._heads = dict.fromkeys(vaults, feed.START)
@@ -177,6 +180,12 @@ class FakeLedger:
             for leg in used.order.legs
         )
 
+    def settled_orders(self, order_type: OrderType) -> int:
+        """Return how many orders of a type settled."""
+        return sum(
+            used.outcome == SETTLED and used.order.type is order_type for used in self.used.values()
+        )
+
     def _checked(self, order: Order) -> Order:
         used = self.used.get((order.scope, order.id))
         if used is not None:
@@ -207,6 +216,8 @@ class FakeLedger:
             return SETTLED
         if (above := self._second_factor(order)) is not None:
             return (int(Code.SECOND_FACTOR_REQUIRED), above)
+        if order.type in (OrderType.REBIND_REQUEST, OrderType.REBIND_COMPLETE):
+            return self._rebind(self.accounts[order.body["number"]], order)
         if order.type in (OrderType.SET_CLASS, OrderType.OPERATOR_FREEZE):
             account = self.accounts[order.body["number"]]
             if order.type is OrderType.SET_CLASS:
@@ -223,6 +234,20 @@ class FakeLedger:
         for leg in order.legs:
             self.accounts[leg.debit].balance_fen -= leg.amount
             self.accounts[leg.credit].balance_fen += leg.amount
+        return SETTLED
+
+    def _rebind(self, account: FakeAccount, order: Order) -> Outcome:
+        if order.type is OrderType.REBIND_REQUEST:
+            if account.rebind is not None:
+                return (int(Code.REBIND_UNDER_WAY),)
+            account.rebind = order.body["key"], self._now_ms() + self.rebind_wait_ms
+            return SETTLED
+        if account.rebind is None:
+            return (int(Code.REBIND_UNKNOWN),)
+        key, completes_ms = account.rebind
+        if self._now_ms() < completes_ms:
+            return (int(Code.REBIND_TOO_EARLY), completes_ms)
+        account.key, account.rebind = key, None
         return SETTLED
 
     def _second_factor(self, order: Order) -> int | None:

@@ -193,6 +193,15 @@ class FakeRegistry:
             "year_spent_fen": 0,
             "closed": False,
             "freezes": account.freezes,
+            "freeze_list": [],
+            "public_key": account.key.hex(),
+            "rebind": None
+            if account.rebind is None
+            else {
+                "public_key": account.rebind[0].hex(),
+                "objected_ms": None,
+                "completes_ms": account.rebind[1],
+            },
             **{f"{name}_fen": account.body.get(f"{name}_fen") for name in names},
         }
 

@@ -5,6 +5,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
+import httpx
+
 from jiaozi.central_bank.http.serve import CentralBankSettings, open_central_bank
 from jiaozi.central_bank.registry.block_signers import BlockSigners
 from jiaozi.central_bank.rulebook.model import Delays
@@ -81,14 +83,19 @@ def by_holder(holder: Customer, order_type: OrderType, **body: int | bytes) -> b
     return sign_order(head, [holder.signer], holder.network, legs=(), number=holder.number, **body)
 
 
-async def ask_for_new_key(world: OperatorWorld, holder: Customer, phone: str) -> Any:  # noqa: ANN401
-    answer = await world.http.post("/v1/registrations", json={"phone": phone})
-    begun = answer.json()
-    caller = Caller(world.http, world.network, world.clock, NEW, NEW.public_key.hex())
-    body = {
+async def rebinding(world: OperatorWorld, phone: str, caller: Caller) -> dict[str, Any]:
+    """The body that asks for a caller's key in the place of a lost one."""
+    begun = await world.register(phone)
+    return {
         "registration_id": begun["registration_id"],
         "code": begun["demo_code"],
-        "suite": int(NEW.suite),
-        "public_key": NEW.public_key.hex(),
+        "suite": int(caller.signer.suite),
+        "public_key": caller.signer.public_key.hex(),
     }
+
+
+async def ask_for_new_key(world: OperatorWorld, holder: Customer, phone: str) -> httpx.Response:
+    """Ask for `NEW` as the key of a wallet, under a phone's code."""
+    caller = Caller(world.http, world.network, world.clock, NEW, NEW.public_key.hex())
+    body = await rebinding(world, phone, caller)
     return await caller.ask("POST", f"{holder.path}/rebinds", body)

@@ -20,6 +20,8 @@ from typing import Any
 from jiaozi.operator.deposits.ledger import LedgerCore
 from jiaozi.operator.exchange.store import ExchangeStore
 from jiaozi.operator.http.serve import serve_operator
+from jiaozi.operator.life import store as life
+from jiaozi.operator.life.rebind import RebindWallet
 from jiaozi.operator.registry.client import RegistryClient
 from jiaozi.operator.wallets import store as wallets
 from jiaozi.operator.wallets.open import OpenWallet
@@ -49,19 +51,37 @@ REDEEM_STEPS = (
     "LedgerCore.credit",
     "ExchangeStore.close_redemption",
 )
+REBIND_REQUEST_STEPS = (
+    "RebindWallet._store",
+    "RegistryClient.submit",
+    "store.finish_certify_order",
+    "life.move_rebind",
+)
+REBIND_COMPLETION_STEPS = (
+    "life.complete_with",
+    "RegistryClient.submit",
+    "store.finish_certify_order",
+    "life.move_rebind",
+)
 _PLACES: dict[str, Any] = {
     "LedgerCore": LedgerCore,
     "ExchangeStore": ExchangeStore,
     "RegistryClient": RegistryClient,
     "OpenWallet": OpenWallet,
     "SetClass": SetClass,
+    "RebindWallet": RebindWallet,
+    "life": life,
     "store": wallets,
 }
+_STEPS = {
+    *OPENING_STEPS, *CLASS_STEPS, *EXCHANGE_STEPS, *GIVING_BACK_STEPS, *REDEEM_STEPS,
+    *REBIND_REQUEST_STEPS, *REBIND_COMPLETION_STEPS,
+}  # fmt: skip
 
 
 def main(dsn: str, registry_url: str, death: Path) -> None:
     """Serve until killed."""
-    for name in {*OPENING_STEPS, *CLASS_STEPS, *EXCHANGE_STEPS, *GIVING_BACK_STEPS, *REDEEM_STEPS}:
+    for name in _STEPS:
         place, _, step = name.partition(".")
         setattr(_PLACES[place], step, _deadly(getattr(_PLACES[place], step), name, death))
     settings = OperatorSettings(

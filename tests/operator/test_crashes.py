@@ -17,6 +17,7 @@ from jiaozi.storage.database import Database
 from tests.operator import run_operator
 from tests.operator.builders import OperatorWorld, settings_for, until
 from tests.operator.fake_registry import FakeRegistry, fake_registry
+from tests.operator.life import rebinding
 from tests.operator.test_deposits import BOOKS_DIFFER
 
 AMOUNT_FEN = 30_00
@@ -148,6 +149,31 @@ async def test_killed_at_every_step_of_a_change_of_class(mortal: Mortal) -> None
         assert mortal.registry.ledger.accounts[holder.number].body["wallet_class"] == 3
     assert await mortal.value("SELECT count(*) FROM certify_order") == len(run_operator.CLASS_STEPS)
     assert await mortal.value("SELECT count(*) FROM wallet WHERE wallet_class = 3") == 3
+
+
+async def test_killed_at_every_step_of_a_rebind(mortal: Mortal) -> None:
+    ledger = mortal.registry.ledger
+    steps = zip(
+        run_operator.REBIND_REQUEST_STEPS, run_operator.REBIND_COMPLETION_STEPS, strict=True
+    )
+    for number, (request_step, completion_step) in enumerate(steps, 1):
+        holder = await mortal.world().open_wallet()
+        caller = mortal.world().new_caller()
+        body = await rebinding(mortal.world(), holder.phone, caller)
+        path = f"{holder.path}/rebinds"
+        await mortal.dies_after(request_step, caller.ask("POST", path, body))
+        caller.http = _running(mortal)
+        asked = (await caller.ask("POST", path, body)).json()
+        assert asked["state"] == "waiting", request_step
+        account = ledger.accounts[holder.number]
+        account.rebind = caller.signer.public_key, 0
+        path = f"{path}/{asked['rebind_id']}"
+        await mortal.dies_after(completion_step, caller.ask("GET", path))
+        caller.http = _running(mortal)
+        assert (await caller.ask("GET", path)).json()["state"] == "completed", completion_step
+        assert account.key == caller.signer.public_key
+        for each in (OrderType.REBIND_REQUEST, OrderType.REBIND_COMPLETE):
+            assert ledger.settled_orders(each) == number
 
 
 async def test_killed_at_every_step_of_an_exchange(mortal: Mortal) -> None:
