@@ -163,6 +163,13 @@ class Control:
         """Return the state with a halt, in the place of one of the same scope and subject."""
         return replace(self, halts=_with(self.halts, (scope, subject), halt))
 
+    def slows_down_at(self, time_ms: int) -> bool:
+        """Say whether anything is slowed down at a block time."""
+        return any(
+            each.orders_per_s is not None and each.until_ms > time_ms
+            for each in self.halts.values()
+        )
+
     def carrier_of(self, operator: int) -> int:
         """Return who carries the wallets that an operator opened."""
         return self.carriers.get(operator, operator)

@@ -24,6 +24,12 @@ class Paces:
         self._second = 0
         self._counts: dict[tuple[int, int], int] = {}
 
+    def copy(self) -> "Paces":
+        """Return the same counts, to count a batch that may come to nothing."""
+        copied = Paces()
+        copied._second, copied._counts = self._second, dict(self._counts)
+        return copied
+
     def lets_through(self, halt: tuple[int, int], orders_per_s: int, time_ms: int) -> bool:
         """Count one order, or say that this second has had its share."""
         if time_ms // 1000 != self._second:

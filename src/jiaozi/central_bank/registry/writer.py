@@ -295,11 +295,13 @@ class Writer:
         """Post a batch and commit it as the next block; answer when it is durable.
 
         Hardly any order comes twice, so ids are not looked up beforehand: the database refuses one
-        that is used up, and then the batch is posted again with all of them looked up.
+        that is used up, and then the batch is posted again with all of them looked up. In a
+        slow-down they are looked up at once: an order that came before takes no share of it.
         """
         time_ms = max(lead.tip.time_ms, self._clock_ms())
         await self._remember_days(connection, lead, time_ms)
-        look_up = lead.tip.height < self._look_up_to
+        is_slowed = lead.control.slows_down_at(time_ms)
+        look_up = is_slowed or lead.tip.height < self._look_up_to
         try:
             answers = await self._attempt(connection, lead, batch, time_ms, look_up=look_up)
         except store.IdsRepeated:
@@ -331,15 +333,16 @@ class Writer:
             )
             used = await store.load_used(connection, orders) if look_up else {}
             loaded = {each.number: each.balance_fen for each in ledger.accounts.values()}
-            draft = Draft(lead.tip.height + 1)
+            draft, paces = Draft(lead.tip.height + 1), lead.paces.copy()
             answers = [
-                post_one(each.order, each.caller, ledger, draft, used, lead.paces) for each in batch
+                post_one(each.order, each.caller, ledger, draft, used, paces) for each in batch
             ]
             if not look_up:
                 await _answer_repeated(connection, orders, answers)
             must_stand = due or self._must_stand(lead, time_ms, batch, answers)
             if batch and not len(draft) and not must_stand:
                 await transaction.rollback()
+                lead.paces = paces
                 return answers
             sealed = await self._write(connection, lead, ledger, draft, loaded)
             due_ms = lead.due_ms
@@ -347,7 +350,7 @@ class Writer:
                 due_ms = await connection.fetchval(store.SQL.next_due)
             self._committing = True
             await commit(connection, transaction, timeout_s=self._limits.commit_timeout_s)
-            lead.due_ms = due_ms
+            lead.due_ms, lead.paces = due_ms, paces
             self._adopt(lead, ledger, sealed)
         except BaseException:
             if not self._committing:
