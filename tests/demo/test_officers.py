@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from jiaozi.cli import central_bank
+from jiaozi.protocol.numbers import account_number, format_number
 from tests.demo.running import Up, up
 
 
@@ -58,6 +59,7 @@ OFFICER_1 = "network/officers/officer-1/officer.key"
 OFFICER_2 = "network/officers/officer-2/officer.key"
 VAULT = "operators/1001/vault.key"
 OTHER_VAULT = "operators/1002/vault.key"
+WALLET = format_number(account_number(1001, 10**6))
 
 
 @pytest.fixture(scope="module")
@@ -142,3 +144,64 @@ def test_a_rulebook_is_put_in_force_from_a_time_on(desk: Desk) -> None:
     file = desk.draw_up("book", "rulebook", "2020-10-pilot", "--from", "2099-01-01T00:00:00")
     desk.approve(file, OFFICER_1, OFFICER_2)
     assert desk.submit(file)["state"] == "settled"
+
+
+def test_a_halt_is_shown_until_it_is_ended(desk: Desk) -> None:
+    assert desk.run("halts")["halts"] == []
+    words = ("--order-type", "payment", "--orders-per-s", "5")
+    file = desk.draw_up("halt", "halt", "--minutes", "5", *words)
+    desk.approve(file, OFFICER_1, OFFICER_2)
+    assert desk.submit(file)["state"] == "settled"
+    [halt] = desk.run("halts")["halts"]
+    assert (halt["scope"], halt["subject"], halt["orders_per_s"]) == (3, 3, 5)
+
+    end = desk.draw_up("end", "halt", "--minutes", "0", "--order-type", "payment")
+    desk.approve(end, OFFICER_1, OFFICER_2)
+    assert desk.submit(end)["state"] == "settled"
+    assert desk.run("halts")["halts"] == []
+
+
+@pytest.mark.parametrize(
+    ("order", "refusal"),
+    [
+        (("freeze", WALLET, "--amount", "5"), "account_unknown"),
+        (("freeze", WALLET, "--everything"), "account_unknown"),
+        (("unfreeze", WALLET, "ab" * 16), "account_unknown"),
+        (("reassign", "1001", "1001"), "carrier_invalid"),
+        (("halt", "--minutes", "525600"), "halt_too_long"),
+    ],
+)
+def test_the_registry_decides_what_officers_may_order_in_an_emergency(
+    desk: Desk, order: tuple[str, ...], refusal: str
+) -> None:
+    file = desk.draw_up(f"{refusal} {'-'.join(order)}", *order)
+    desk.approve(file, OFFICER_1, OFFICER_2)
+    assert desk.submit(file, status=1)["error"]["name"] == refusal
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("halt", "--minutes", "1", "--operator", "1001", "--order-type", "payment"),
+        ("halt", "--minutes", "1", "--order-type", "everything"),
+        ("freeze", WALLET, "--amount", "5", "--everything"),
+        ("freeze", "1001000000000000"),
+        ("freeze", WALLET, "--amount", "0.001"),
+        ("unfreeze", WALLET, "abcd"),
+        ("unfreeze", WALLET, "no case"),
+        ("reassign", "1001", "0"),
+    ],
+)
+def test_an_order_that_says_nothing_clear_is_not_drawn_up(
+    desk: Desk, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    file = tmp_path / "order"
+    done = CliRunner().invoke(central_bank.app, [*words, "--out", str(file)])
+    assert done.exit_code == 2, done.output
+    assert not file.exists()
+
+
+def test_a_registry_that_does_not_answer_is_told_as_one() -> None:
+    done = CliRunner().invoke(central_bank.app, ["halts", "--registry", "http://127.0.0.1:1"])
+    assert done.exit_code == 2, done.output
+    assert "127.0.0.1:1" in done.output
