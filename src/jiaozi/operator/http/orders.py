@@ -40,9 +40,10 @@ ORDERS_BYTES_MAX = 4 << 20
 CheckMayClose: TypeAlias = Callable[[Order], Awaitable[None]]
 """Refuses to close a wallet whose money is on its way."""
 
-_SAME_AGAIN = frozenset(
-    code for code, entry in CATALOGUE.items() if entry.retry is Retry.SAME_ORDER
+_NO_FAULT = frozenset(
+    {Code.HALTED} | {code for code, entry in CATALOGUE.items() if entry.retry is Retry.SAME_ORDER}
 )
+"""What no sender can help: it counts for nobody."""
 
 _SETTLED = {
     "type": "object",
@@ -153,7 +154,7 @@ class TakeOrders:
 
     def _charge_for(self, answers: list[RawAnswer], source: str) -> None:
         """Count what came to nothing for the address it came from."""
-        in_vain = sum(each[0] == 0 and each[1] not in _SAME_AGAIN for each in answers)
+        in_vain = sum(each[0] == 0 and each[1] not in _NO_FAULT for each in answers)
         if in_vain:
             self._limits.addresses.charge(source, in_vain)
 

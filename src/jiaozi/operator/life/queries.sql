@@ -1,9 +1,9 @@
 -- What the registry settled about wallets. See migrations/0008_life.sql.
 
 -- name: add_event
--- One settled order about a wallet.
+-- One settled order about a wallet; a feed that is read again tells the same.
 INSERT INTO wallet_event (wallet, height, position, order_type, order_id, identity, time_ms)
-VALUES ($1, $2, $3, $4, $5, $6, $7);
+VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING;
 
 -- name: events
 -- What was settled about a wallet, newest first.
