@@ -184,16 +184,17 @@ async def test_what_was_refused_for_a_pin_may_still_be_paid_once(
 async def test_a_payroll_asks_for_the_pin_above_the_amount_alone(
     wallet: Wallet, operator: FakeOperator, tmp_path: Path
 ) -> None:
-    wages = [wage(0, amount_fen=ABOVE_FEN), wage(1, amount_fen=ABOVE_FEN + 1)]
-    path = write_payroll(tmp_path / "payroll.xml", wages)
-
-    async def run(pin: str | None) -> int:
+    async def run(first: int, pin: str | None) -> int:
+        wages = [wage(first, amount_fen=ABOVE_FEN), wage(first + 1, amount_fen=ABOVE_FEN + 1)]
+        path = write_payroll(tmp_path / "payroll.xml", wages)
         with path.open("rb") as file:
             return await pay_file(wallet, file, checked(file), pin=pin)
 
-    assert [await run(None), await run(None), await run(PIN), await run(PIN)] == [1, 0, 1, 0]
+    assert [await run(0, pin) for pin in (None, None, PIN, PIN)] == [1, 0, 1, 0]
     assert operator.countersigned.total() == 1
-    assert operator.paid == {payee(0): ABOVE_FEN, payee(1): ABOVE_FEN + 1}
+    assert [await run(2, pin) for pin in (PIN, PIN)] == [2, 0]
+    assert operator.countersigned.total() == 2
+    assert operator.paid == {payee(each): ABOVE_FEN + each % 2 for each in range(4)}
 
 
 async def test_a_payroll_with_a_wrong_pin_orders_nothing_of_its_batch(
