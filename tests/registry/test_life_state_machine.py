@@ -259,11 +259,13 @@ def test_wallets_live_by_the_rules(postgres: EmbeddedPostgres) -> None:
 
 
 @pytest.mark.chaos
+@pytest.mark.timeout(1800)
 def test_wallets_live_by_the_rules_at_length(postgres: EmbeddedPostgres) -> None:
     run(postgres, 200, 50, at_length=True)
 
 
 @pytest.mark.chaos
+@pytest.mark.timeout(900)
 async def test_ten_thousand_wallets_live_by_the_rules(database_dsn: str) -> None:
     """Five hundred after the other, each with some twenty orders of its own; all may be paid."""
     random, focus = Random(3), 500

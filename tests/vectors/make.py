@@ -19,6 +19,7 @@ from jiaozi.protocol.login import Login, Purpose, sign_login
 from jiaozi.protocol.order_types import LEGS_MAX, OrderType
 from jiaozi.protocol.orders import Leg, Order, leg_hash, parse
 from jiaozi.protocol.refusals import Code, Refusal
+from jiaozi.protocol.safeguards import Freeze, Mandate, Rebind, Safeguards, Waiting
 from tests.protocol import builders
 from tests.protocol.builders import (
     ALICE,
@@ -317,6 +318,39 @@ def logins() -> Document:
     }
 
 
+def safeguards() -> Document:
+    """What protects a wallet, as a registry keeps and hashes it."""
+    frozen = [Freeze(bytes([n]) * 16, n, n, 500 if n == 3 else 0, NOW_MS) for n in (3, 1, 2)]
+    rebind = Rebind(-19, bytes(range(32)), NOW_MS, NOW_MS + 1, NOW_MS + 9)
+    waiting = [
+        Waiting(NOW_MS + 7, bytes([1]) * 16, None),
+        Waiting(NOW_MS + 5, None, (None, 100, 200, None, 0)),
+    ]
+    mandate = Mandate(bytes(16), -19, bytes(32), BOB, 10, 20, NOW_MS + 30, 20_600, 15)
+    cases = {
+        "nothing": Safeguards(),
+        "freezes": Safeguards(freezes={each.case: each for each in frozen}),
+        "rebind": Safeguards(rebind=rebind),
+        "waiting": Safeguards(waiting=waiting),
+        "mandate": Safeguards(mandates={mandate.id: mandate}),
+        "all": Safeguards(
+            {each.case: each for each in frozen}, rebind, waiting, {mandate.id: mandate}
+        ),
+    }
+    return {
+        "safeguards": [
+            {
+                "name": name,
+                "due_ms": each.due_ms,
+                "freeze_bits": each.freeze_bits,
+                "frozen_fen": each.frozen_fen,
+                "encoded": each.encoded().hex(),
+            }
+            for name, each in cases.items()
+        ]
+    }
+
+
 FILES: dict[str, Callable[[], Document]] = {
     "orders.json": orders,
     "refusals.json": refusals,
@@ -325,6 +359,7 @@ FILES: dict[str, Callable[[], Document]] = {
     "numbers.json": numbers_and_ids,
     "logins.json": logins,
     "statements.json": statements,
+    "safeguards.json": safeguards,
 }
 
 
