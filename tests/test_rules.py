@@ -47,7 +47,80 @@ RULES: dict[str, dict[str, tuple[str, ...]]] = {
             "test_two_keys_of_one_person_are_one_approval",
         ),
     },
+    "A: whose signatures an order about a wallet takes": {
+        "registry/test_life_refusals.py": (
+            "test_a_foreign_key_does_nothing_to_a_wallet",
+            "test_one_signer_too_few_does_nothing_to_a_wallet",
+            "test_a_certificate_for_another_use_does_nothing_to_a_wallet",
+            "test_a_wallet_that_was_never_opened_has_no_life",
+            "test_a_closed_wallet_stays_as_it_is",
+            "test_an_id_stands_for_one_order_about_a_wallet",
+        ),
+        "registry/test_life_state_machine.py": (
+            "test_wallets_live_by_the_rules",
+            "test_ten_thousand_wallets_live_by_the_rules",
+        ),
+        "audit/test_life.py": ("test_a_foreign_key_does_nothing_to_a_wallet",),
+    },
+    "A: raising limits and lifting one's own freeze take the operator and a delay": {
+        "registry/test_life_cycle.py": (
+            "test_limits_are_lowered_at_once_and_raised_after_a_day",
+            "test_a_holders_freeze_is_lifted_a_day_after_holder_and_operator_asked",
+        ),
+        "audit/test_life.py": (
+            "test_lowering_raises_nothing",
+            "test_a_raise_takes_the_operator",
+            "test_a_lift_takes_effect_by_itself_and_not_before",
+        ),
+    },
+    "A: a rebind waits and can be contested": {
+        "registry/test_life_cycle.py": (
+            "test_rebind_waits_and_the_new_key_takes_over",
+            "test_objection_asks_for_two_officers_of_the_operator",
+            "test_rebind_that_nobody_completes_lapses",
+        ),
+        "registry/test_life_refusals.py": (
+            "test_only_an_objection_is_overruled_and_only_after_the_wait",
+            "test_two_certificates_of_one_person_overrule_nothing",
+        ),
+        "audit/test_life.py": (
+            "test_a_rebind_is_completed_after_the_wait_and_not_before",
+            "test_an_objection_is_not_passed_over",
+            "test_two_officers_overrule_an_objection",
+        ),
+    },
+    "A: freezes are a set; the same or a higher authority lifts one": {
+        "registry/test_life_refusals.py": (
+            "test_only_the_same_or_a_higher_authority_lifts_a_freeze",
+            "test_a_freeze_but_the_holders_own_blocks_close_and_rebind",
+        ),
+        "audit/test_life.py": ("test_a_freeze_is_lifted_by_no_lower_authority",),
+    },
+    "A: a failed operator's holders are carried on": {
+        "registry/test_life_cycle.py": (
+            "test_carrier_brings_the_orders_of_a_failed_operators_wallets",
+        ),
+        "registry/test_life_refusals.py": (
+            "test_a_failed_operator_is_carried_once_and_carries_nobody",
+        ),
+        "audit/test_life.py": ("test_a_carrier_is_named_by_an_order",),
+    },
+    "A: a halt ends by itself": {
+        "registry/test_life_cycle.py": (
+            "test_halt_stops_until_its_end_and_spares_what_protects",
+            "test_slow_down_lets_so_many_through_each_second",
+        ),
+        "registry/test_life_refusals.py": (
+            "test_a_halt_names_something_and_ends_in_time",
+            "test_a_stopped_order_takes_no_share_of_a_slow_down",
+        ),
+        "audit/test_life.py": ("test_nothing_is_paid_in_a_halt", "test_a_halt_is_over_in_time"),
+    },
     "A: a frozen or closed wallet spends nothing": {
+        "registry/test_life_cycle.py": (
+            "test_a_frozen_wallet_pays_nothing_and_a_frozen_amount_stays",
+            "test_wallet_closes_at_zero_and_for_good",
+        ),
         "registry/test_payees.py": ("test_closed_or_frozen_wallet_spends_nothing",),
     },
     "B1: legs travel beside the signed payload, each to those who may see it": {
