@@ -23,7 +23,7 @@ from jiaozi.central_bank.registry.block_signers import BlockSigners
 from jiaozi.central_bank.rulebook.load import shipped
 from jiaozi.cli import app
 from jiaozi.operator.http.serve import serve_operator
-from jiaozi.operator.wiring import OperatorSettings
+from jiaozi.operator.settings import OperatorSettings
 from jiaozi.protocol import cbor
 from jiaozi.protocol.genesis import read_genesis
 from jiaozi.protocol.http_signatures import NETWORK_HEADER, sign_request

@@ -20,7 +20,8 @@ import httpx
 
 from jiaozi.operator.http.serve import at_work
 from jiaozi.operator.keys import OperatorKeys
-from jiaozi.operator.wiring import Operator, OperatorSettings, open_operator
+from jiaozi.operator.settings import OperatorSettings
+from jiaozi.operator.wiring import Operator, open_operator
 from jiaozi.protocol.domains import NetworkId
 from jiaozi.protocol.numbers import AccountNumber
 from jiaozi.protocol.suites import Ed25519Signer

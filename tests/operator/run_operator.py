@@ -23,10 +23,10 @@ from jiaozi.operator.http.serve import serve_operator
 from jiaozi.operator.life import store as life
 from jiaozi.operator.life.rebind import RebindWallet
 from jiaozi.operator.registry.client import RegistryClient
+from jiaozi.operator.settings import OperatorSettings
 from jiaozi.operator.wallets import store as wallets
 from jiaozi.operator.wallets.open import OpenWallet
 from jiaozi.operator.wallets.set_class import SetClass
-from jiaozi.operator.wiring import OperatorSettings
 from jiaozi.service.logs import configure_logs
 from jiaozi.service.server import run_party
 from tests.operator.builders import OPERATOR, operator_keys

@@ -16,7 +16,7 @@ from jiaozi.operator.http.readers import COOKIE
 from jiaozi.operator.sessions.end import end_sessions
 from jiaozi.operator.sessions.log_in import digest_of
 from jiaozi.operator.sessions.model import CHALLENGE_LIFETIME_MS, SESSION_LIFETIME_MS
-from jiaozi.operator.wiring import DEFAULT_WALLET_ORIGIN
+from jiaozi.operator.settings import DEFAULT_WALLET_ORIGIN
 from jiaozi.protocol import cbor, cose
 from jiaozi.protocol.domains import Domain, NetworkId, external_aad
 from jiaozi.protocol.login import Login, Purpose, sign_login

@@ -9,7 +9,7 @@ import sys
 from jiaozi.bench.network import signer
 from jiaozi.operator.http.serve import serve_operator
 from jiaozi.operator.keys import OperatorKeys
-from jiaozi.operator.wiring import OperatorSettings
+from jiaozi.operator.settings import OperatorSettings
 from jiaozi.service.logs import configure_logs
 from jiaozi.service.server import run_party
 

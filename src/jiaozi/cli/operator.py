@@ -25,7 +25,7 @@ from jiaozi.operator.keys import KEY_NAMES, create_keys, load_keys
 from jiaozi.operator.registry.join import OtherNetwork
 from jiaozi.operator.screening.list_file import ListBroken, ListFile
 from jiaozi.operator.screening.model import NoScreening, Screening
-from jiaozi.operator.wiring import OperatorSettings
+from jiaozi.operator.settings import OperatorSettings
 from jiaozi.protocol.domains import NetworkId
 from jiaozi.service.key_locations import open_store
 from jiaozi.service.logs import configure_logs

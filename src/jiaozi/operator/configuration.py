@@ -7,7 +7,7 @@ from jiaozi.operator.customers.model import SOURCE_CODES_PER_HOUR_MAX
 from jiaozi.operator.gateway.batch import BatchLimits
 from jiaozi.operator.rates import OperatorRates
 from jiaozi.operator.registry.client import ANSWER_TIMEOUT_S
-from jiaozi.operator.wiring import DEFAULT_WALLET_ORIGIN
+from jiaozi.operator.settings import DEFAULT_WALLET_ORIGIN
 from jiaozi.protocol.numbers import OPERATOR_CODE_MAX
 from jiaozi.service.rates import Rate
 from jiaozi.service.server import CONNECTIONS_MAX, DRAIN_TIMEOUT_S

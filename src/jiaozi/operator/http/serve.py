@@ -30,7 +30,8 @@ from jiaozi.operator.http.statements import statement_routes
 from jiaozi.operator.http.wallets import wallet_routes
 from jiaozi.operator.life.close import CheckMayClose
 from jiaozi.operator.sessions import store as sessions
-from jiaozi.operator.wiring import Operator, OperatorSettings, open_operator, working
+from jiaozi.operator.settings import OperatorSettings
+from jiaozi.operator.wiring import Operator, open_operator, working
 from jiaozi.protocol.refusals import Code, refuse
 from jiaozi.service.application import new_application
 from jiaozi.service.dispatch import AsgiApp, Dispatcher, HotRoute
