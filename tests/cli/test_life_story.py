@@ -101,6 +101,7 @@ async def test_a_holder_bounds_freezes_and_closes_a_wallet(bank: Bank, tmp_path:
 
 
 @pytest.mark.timeout(60)
+@pytest.mark.chaos
 async def test_a_lost_key_is_replaced_and_a_false_claim_objected_to(
     bank: Bank, tmp_path: Path
 ) -> None:
@@ -138,6 +139,7 @@ async def test_a_lost_key_is_replaced_and_a_false_claim_objected_to(
 
 
 @pytest.mark.timeout(60)
+@pytest.mark.chaos
 async def test_a_platform_pays_its_payee_within_a_mandate_and_no_further(
     bank: Bank, tmp_path: Path
 ) -> None:

@@ -151,6 +151,7 @@ async def test_killed_at_every_step_of_a_change_of_class(mortal: Mortal) -> None
     assert await mortal.value("SELECT count(*) FROM wallet WHERE wallet_class = 3") == 3
 
 
+@pytest.mark.chaos
 async def test_killed_at_every_step_of_a_rebind(mortal: Mortal) -> None:
     ledger = mortal.registry.ledger
     steps = zip(

@@ -18,6 +18,7 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.slow
+@pytest.mark.chaos
 async def test_a_statement_of_100_000_entries_stays_under_its_bounds(
     database: Database, database_dsn: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
