@@ -94,6 +94,9 @@ RULES: dict[str, dict[str, tuple[str, ...]]] = {
             "test_only_the_same_or_a_higher_authority_lifts_a_freeze",
             "test_a_freeze_but_the_holders_own_blocks_close_and_rebind",
         ),
+        "registry/test_life_cycle.py": (
+            "test_two_authorities_under_one_case_number_are_two_freezes",
+        ),
         "audit/test_life.py": ("test_a_freeze_is_lifted_by_no_lower_authority",),
     },
     "A: a failed operator's holders are carried on": {

@@ -47,7 +47,9 @@ _MANDATES = st.builds(
 )
 SAFEGUARDS = st.builds(
     Safeguards,
-    freezes=st.lists(_FREEZES, max_size=6).map(lambda them: {each.case: each for each in them}),
+    freezes=st.lists(_FREEZES, max_size=6).map(
+        lambda them: {(each.case, each.authority): each for each in them}
+    ),
     rebind=_REBINDS,
     waiting=st.builds(
         lambda raises, lifts: [*raises, *lifts],
@@ -102,7 +104,7 @@ def test_the_most_that_a_wallet_can_have_fits() -> None:
         for name in names[:MANDATES_MAX]
     ]
     most = Safeguards(
-        freezes={each.case: each for each in freezes},
+        freezes={(each.case, each.authority): each for each in freezes},
         rebind=Rebind(-(2**31), key, far_ms, far_ms, far_ms),
         waiting=[
             Waiting(far_ms, None, (FEN_MAX,) * len(OWN_LIMITS)),

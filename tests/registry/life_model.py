@@ -90,8 +90,8 @@ class Wallet:
     own: dict[str, int]
     balance: int = 0
     closed: bool = False
-    freezes: dict[bytes, tuple[int, int, int]] = field(default_factory=dict)
-    """Authority, scope and amount, by case."""
+    freezes: dict[tuple[bytes, int], tuple[int, int]] = field(default_factory=dict)
+    """Scope and amount, by case and authority."""
     lifts: dict[bytes, int] = field(default_factory=dict)
     """When a holder's freeze ends by itself."""
     raises: tuple[int, dict[str, int]] | None = None
@@ -102,19 +102,19 @@ class Wallet:
 
     @property
     def stops_debits(self) -> bool:
-        return self.rebind is not None or any(it[1] != AMOUNT for it in self.freezes.values())
+        return self.rebind is not None or any(scope != AMOUNT for scope, _ in self.freezes.values())
 
     @property
     def stops_credits(self) -> bool:
-        return any(scope == ALL for _, scope, _ in self.freezes.values())
+        return any(scope == ALL for scope, _ in self.freezes.values())
 
     @property
     def frozen_fen(self) -> int:
-        return sum(amount for _, _, amount in self.freezes.values())
+        return sum(amount for _, amount in self.freezes.values())
 
     @property
     def is_frozen_by_others(self) -> bool:
-        return any(authority != HOLDER for authority, _, _ in self.freezes.values())
+        return any(authority != HOLDER for _, authority in self.freezes)
 
     def forget_safeguards(self) -> None:
         self.freezes, self.lifts, self.mandates = {}, {}, {}
@@ -130,7 +130,7 @@ class Wallet:
     def wait_until(self, now_ms: int) -> None:
         """Let everything happen that happens by itself."""
         for case in [each for each, due_ms in self.lifts.items() if due_ms <= now_ms]:
-            del self.lifts[case], self.freezes[case]
+            del self.lifts[case], self.freezes[case, HOLDER]
         if self.raises and self.raises[0] <= now_ms:
             self.own, self.raises = self.raises[1], None
         if self.rebind and self.rebind.lapses_ms <= now_ms:
@@ -424,22 +424,24 @@ class Model:
         amount = int(asked.body.get("amount_fen", 0))
         if (scope == AMOUNT) != bool(amount):
             raise Refused(Code.SCOPE_INVALID)
-        if case in wallet.freezes:
+        if (case, authority) in wallet.freezes:
             raise Refused(Code.FREEZE_EXISTS)
-        if [it[0] for it in wallet.freezes.values()].count(authority) == FREEZES_MAX:
+        if [by for _, by in wallet.freezes].count(authority) == FREEZES_MAX:
             raise Refused(Code.TOO_MANY, FREEZES_MAX)
-        wallet.freezes[case] = (authority, scope, amount)
+        wallet.freezes[case, authority] = (scope, amount)
 
     def unfreeze(self, asked: Asked) -> None:
         authority = _AUTHORITIES[asked.type]
         wallet = self._by(authority, asked)
         case = bytes(asked.body["case"])  # type: ignore[arg-type]
-        if case not in wallet.freezes or wallet.freezes[case][0] > authority:
+        under_case = [by for frozen, by in wallet.freezes if frozen == case and by <= authority]
+        if not under_case:
             raise Refused(Code.FREEZE_UNKNOWN)
         if authority == HOLDER:
             wallet.lifts.setdefault(case, self.now_ms + UNFREEZE_MS)
-        else:
-            del wallet.freezes[case]
+            return
+        del wallet.freezes[case, max(under_case)]
+        if max(under_case) == HOLDER:
             wallet.lifts.pop(case, None)
 
     def _by(self, authority: int, asked: Asked) -> Wallet:

@@ -240,7 +240,7 @@ class Wisher:
         """The case or mandate that an order names: mostly one that is there."""
         known, there = self.model.wallets.get(int(wallet.number)), []
         if known is not None and order_type in _LIFTS:
-            there = sorted(known.freezes)
+            there = sorted(case for case, _ in known.freezes)
         elif known is not None and order_type in _OF_MANDATES:
             there = sorted(known.mandates)
         among = there if there and wish.pick % 7 else list(CASES)

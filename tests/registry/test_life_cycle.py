@@ -6,10 +6,12 @@ import pytest
 
 from jiaozi.central_bank.audit.audit import AuditOptions, audit_database
 from jiaozi.central_bank.registry.state_hash import hash_state
+from jiaozi.central_bank.registry.store import load_safeguards
 from jiaozi.central_bank.rulebook.model import Delays
 from jiaozi.protocol.certificates import Use
 from jiaozi.protocol.order_types import OrderType
 from jiaozi.protocol.refusals import Code
+from jiaozi.protocol.safeguards import FreezeAuthority
 from tests.registry.builders import (
     OPERATORS,
     RegistryWorld,
@@ -69,6 +71,39 @@ async def test_a_frozen_wallet_pays_nothing_and_a_frozen_amount_stays(
     await refused(world, by_operator(lift, payee, case=CASE), Code.FREEZE_UNKNOWN, operator=TWO)
     payer = await world.open_wallet(balance_fen=5)
     await refused(world, world.orders.payment(payer, payee, 1), Code.PAYEE_CANNOT_RECEIVE)
+
+
+async def test_two_authorities_under_one_case_number_are_two_freezes(
+    own_world: RegistryWorld,
+) -> None:
+    world, lift = own_world, OrderType.OPERATOR_UNFREEZE
+    wallet = await world.open_wallet(balance_fen=1)
+    await freeze(world, wallet)
+    both = world.orders.by_holder(
+        OrderType.HOLDER_UNFREEZE, wallet, countersigned_by=ONE, case=CASE
+    )
+    await world.settle(both)
+    by_operator, by_officers = world.orders.by_operator, world.orders.by_officers
+    named = {"number": wallet.number, "case": CASE}
+    await world.settle(
+        by_operator(OrderType.OPERATOR_FREEZE, wallet, case=CASE, scope=1),
+        by_officers(OrderType.AUTHORITY_FREEZE, scope=2, **named),
+        by_operator(lift, wallet, case=CASE),
+    )
+    assert await frozen_by(world, wallet) == {FreezeAuthority.HOLDER, FreezeAuthority.CENTRAL_BANK}
+    world.clock.advance(DELAYS.unfreeze_s * 1000)
+    [answer] = await world.submit(by_operator(lift, wallet, case=CASE))
+    assert answer.outcome == (Code.FREEZE_UNKNOWN,)
+    assert await frozen_by(world, wallet) == {FreezeAuthority.CENTRAL_BANK}
+    await world.settle(by_officers(OrderType.AUTHORITY_UNFREEZE, **named))
+    assert await frozen_by(world, wallet) == set()
+
+
+async def frozen_by(world: RegistryWorld, wallet: Wallet) -> set[int]:
+    """The authorities whose freezes a wallet is under."""
+    async with world.database.connection() as connection:
+        found = await load_safeguards(connection, [wallet.number])
+    return {by for each in found.values() for _, by in each.freezes}
 
 
 async def test_a_holders_freeze_is_lifted_a_day_after_holder_and_operator_asked(

@@ -161,10 +161,10 @@ async def test_an_id_stands_for_one_order_about_a_wallet(
     assert await state(world) == before
 
 
-async def test_a_case_number_stands_for_one_freeze(world: RegistryWorld) -> None:
+async def test_a_case_number_stands_for_one_freeze_of_each_authority(world: RegistryWorld) -> None:
     wallet = await world.open_wallet()
-    await world.settle(order(world, wallet, OrderType.HOLDER_FREEZE))
     for each in (OrderType.HOLDER_FREEZE, OrderType.OPERATOR_FREEZE, OrderType.AUTHORITY_FREEZE):
+        await world.settle(order(world, wallet, each))
         await refused(world, order(world, wallet, each, scope=2), Code.FREEZE_EXISTS)
 
 

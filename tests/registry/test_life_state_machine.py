@@ -161,7 +161,7 @@ def _given(answer: Answer) -> tuple[int | str, ...]:
 
 def _compare_safeguards(kept: Safeguards, model: Model, number: int) -> None:
     wallet = model.wallets[number]
-    freezes = {it.case: (it.authority, it.scope, it.amount_fen) for it in kept.freezes.values()}
+    freezes = {each: (it.scope, it.amount_fen) for each, it in kept.freezes.items()}
     assert freezes == wallet.freezes
     waiting = {it.case: it.due_ms for it in kept.waiting if it.case is not None}
     assert waiting == wallet.lifts

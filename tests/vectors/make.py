@@ -320,7 +320,10 @@ def logins() -> Document:
 
 def safeguards() -> Document:
     """What protects a wallet, as a registry keeps and hashes it."""
-    frozen = [Freeze(bytes([n]) * 16, n, n, 500 if n == 3 else 0, NOW_MS) for n in (3, 1, 2)]
+    frozen = {
+        (bytes([n]) * 16, n): Freeze(bytes([n]) * 16, n, n, 500 if n == 3 else 0, NOW_MS)
+        for n in (3, 1, 2)
+    }
     rebind = Rebind(-19, bytes(range(32)), NOW_MS, NOW_MS + 1, NOW_MS + 9)
     waiting = [
         Waiting(NOW_MS + 7, bytes([1]) * 16, None),
@@ -329,13 +332,11 @@ def safeguards() -> Document:
     mandate = Mandate(bytes(16), -19, bytes(32), BOB, 10, 20, NOW_MS + 30, 20_600, 15)
     cases = {
         "nothing": Safeguards(),
-        "freezes": Safeguards(freezes={each.case: each for each in frozen}),
+        "freezes": Safeguards(freezes=frozen),
         "rebind": Safeguards(rebind=rebind),
         "waiting": Safeguards(waiting=waiting),
         "mandate": Safeguards(mandates={mandate.id: mandate}),
-        "all": Safeguards(
-            {each.case: each for each in frozen}, rebind, waiting, {mandate.id: mandate}
-        ),
+        "all": Safeguards(frozen, rebind, waiting, {mandate.id: mandate}),
     }
     return {
         "safeguards": [

@@ -261,7 +261,7 @@ CATALOGUE: Mapping[Code, Entry] = {
     Code.LIMIT_NOT_LOWER: Entry(
         _A, "This would raise an own limit: that takes the operator and a delay.", ("limit_fen",)
     ),
-    Code.FREEZE_EXISTS: Entry(_A, "The account has a freeze of this case number."),
+    Code.FREEZE_EXISTS: Entry(_A, "The account has a freeze of this authority and case number."),
     Code.FREEZE_UNKNOWN: Entry(
         _A, "The account has no freeze of this case number that this signer may lift."
     ),

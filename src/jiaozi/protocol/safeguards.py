@@ -10,8 +10,9 @@
                   spent on, spent that day]
 
 Times are Unix milliseconds of block time; ``spent on`` is a day since 1970 in UTC+8. Freezes stand
-in the order of their cases, mandates of their ids, waiting changes of their cases with the limits
-first. A registry keeps them as one value per wallet, and the state hash covers just these bytes.
+in the order of their cases and then of their authorities, mandates of their ids, waiting changes of
+their cases with the limits first; their cases are those of the holder's freezes. A registry keeps
+them as one value per wallet, and the state hash covers just these bytes.
 """
 
 from dataclasses import dataclass, field
@@ -87,9 +88,12 @@ class Mandate:
 
 @dataclass(slots=True)
 class Safeguards:
-    """All of one wallet: freezes by case, mandates by id."""
+    """All of one wallet: freezes by case and authority, mandates by id.
 
-    freezes: dict[bytes, Freeze] = field(default_factory=dict)
+    Two authorities may use one case number: each has a freeze of its own under it.
+    """
+
+    freezes: dict[tuple[bytes, int], Freeze] = field(default_factory=dict)
     rebind: Rebind | None = None
     waiting: list[Waiting] = field(default_factory=list)
     mandates: dict[bytes, Mandate] = field(default_factory=dict)
@@ -148,7 +152,7 @@ def read_safeguards(data: bytes) -> Safeguards:
     value: Any = cbor.decode(data, size_max=ENCODED_BYTES_MAX)
     freezes, rebind, waiting, mandates = value
     return Safeguards(
-        freezes={each[0]: Freeze(*each) for each in freezes},
+        freezes={(each[0], each[1]): Freeze(*each) for each in freezes},
         rebind=None if rebind is None else Rebind(*rebind),
         waiting=[
             Waiting(due_ms, case, None if limits is None else tuple(limits))

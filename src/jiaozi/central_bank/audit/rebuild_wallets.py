@@ -51,7 +51,7 @@ def take_effect(state: State, time_ms: int) -> None:
             if each.due_ms <= time_ms and each.limits is not None:
                 state.retermed(number, **dict(zip(OWN_LIMITS, each.limits, strict=True)))
             elif each.due_ms <= time_ms and each.case is not None:
-                after.freezes.pop(each.case, None)
+                after.freezes.pop((each.case, FreezeAuthority.HOLDER), None)
         if after.rebind is not None and after.rebind.lapses_ms <= time_ms:
             after.rebind = None
         state.guard(number, after)
@@ -91,8 +91,8 @@ def _freeze(order: CheckedOrder, state: State, network: Network, time_ms: int) -
     case, scope = order.body["case"], order.body["scope"]
     amount_fen = order.body.get("amount_fen", 0)
     of_authority = [each for each in after.freezes.values() if each.authority == authority]
-    is_right = case not in after.freezes and len(of_authority) < FREEZES_MAX
-    after.freezes[case] = Freeze(case, int(authority), scope, amount_fen, time_ms)
+    is_right = (case, authority) not in after.freezes and len(of_authority) < FREEZES_MAX
+    after.freezes[case, authority] = Freeze(case, int(authority), scope, amount_fen, time_ms)
     state.guard(number, after)
     if not is_right or (scope == FreezeScope.AMOUNT) != (amount_fen > 0):
         raise _effect(number, "took a freeze that is there, is one too many or has no such scope")
@@ -101,8 +101,7 @@ def _freeze(order: CheckedOrder, state: State, network: Network, time_ms: int) -
 def _holder_unfreeze(order: CheckedOrder, state: State, network: Network, time_ms: int) -> None:
     number, case = _open(order, state), order.body["case"]
     after = _copy(state, number)
-    freeze = after.freezes.get(case)
-    if freeze is None or freeze.authority != FreezeAuthority.HOLDER:
+    if (case, FreezeAuthority.HOLDER) not in after.freezes:
         raise _effect(number, "let the holder lift a freeze that is not the holder's")
     if all(each.case != case for each in after.waiting):
         due_ms = time_ms + state.delays_at(time_ms).unfreeze_s * 1000
@@ -113,10 +112,15 @@ def _holder_unfreeze(order: CheckedOrder, state: State, network: Network, time_m
 def _unfreeze(order: CheckedOrder, state: State, network: Network, time_ms: int) -> None:
     number, case = _open(order, state), order.body["case"]
     after = _copy(state, number)
-    freeze = after.freezes.pop(case, None)
-    after.waiting = [each for each in after.waiting if each.case != case]
+    authority = _LIFTERS[order.type]
+    under_case = [by for frozen, by in after.freezes if frozen == case and by <= authority]
+    lifted = max(under_case, default=None)
+    if lifted is not None:
+        del after.freezes[case, lifted]
+    if lifted == FreezeAuthority.HOLDER:
+        after.waiting = [each for each in after.waiting if each.case != case]
     state.guard(number, after)
-    if freeze is None or freeze.authority > _LIFTERS[order.type]:
+    if lifted is None:
         raise _effect(number, "lifted a freeze of a higher authority, or none")
 
 

@@ -1,8 +1,8 @@
 """Freezes and lost keys, and what takes effect by itself once its time has come (rules.md §A).
 
-A freeze stands in the wallet's safeguards under its case number; only the same or a higher
-authority lifts it. A rebind, the one way to take over a wallet, is asked for by the operator and
-freezes debits::
+A freeze stands in the wallet's safeguards under its case number and its authority; only the same
+or a higher authority lifts it. A rebind, the one way to take over a wallet, is asked for by the
+operator and freezes debits::
 
     requested -- wait --> completed
     requested -- the old key objects --> objected -- wait, two officers --> overruled
@@ -43,8 +43,7 @@ def holder_unfreeze(order: Order, caller: Certified, ledger: Ledger) -> None:
     """Have one's own freeze lifted after the rulebook's delay; asking again does not restart it."""
     account = holders_wallet(order, caller, ledger)
     case = order.body["case"]
-    freeze = ledger.safeguards[account.number].freezes.get(case)
-    if freeze is None or freeze.authority != FreezeAuthority.HOLDER:
+    if (case, FreezeAuthority.HOLDER) not in ledger.safeguards[account.number].freezes:
         raise refuse(Code.FREEZE_UNKNOWN)
     safeguards = ledger.guard(account)
     if not any(each.case == case for each in safeguards.waiting):
@@ -139,7 +138,7 @@ def take_effect(account: Account, ledger: Ledger) -> None:
             for name, limit_fen in zip(OWN_LIMITS, each.limits, strict=True):
                 setattr(account, name, limit_fen)
         elif each.case is not None:
-            safeguards.freezes.pop(each.case, None)
+            safeguards.freezes.pop((each.case, FreezeAuthority.HOLDER), None)
     if safeguards.rebind is not None and safeguards.rebind.lapses_ms <= ledger.time_ms:
         safeguards.rebind = None
     ledger.reterm(account)
@@ -151,24 +150,26 @@ def _freeze(order: Order, account: Account, authority: FreezeAuthority, ledger: 
     if (scope == FreezeScope.AMOUNT) != (amount_fen > 0):
         raise refuse(Code.SCOPE_INVALID)
     freezes = ledger.safeguards[account.number].freezes
-    if case in freezes:
+    if (case, authority) in freezes:
         raise refuse(Code.FREEZE_EXISTS)
     if sum(each.authority == authority for each in freezes.values()) >= FREEZES_MAX:
         raise refuse(Code.TOO_MANY, FREEZES_MAX)
-    ledger.guard(account).freezes[case] = Freeze(
+    ledger.guard(account).freezes[case, authority] = Freeze(
         case, int(authority), scope, amount_fen, ledger.time_ms
     )
     ledger.reterm(account)
 
 
 def _unfreeze(order: Order, account: Account, authority: FreezeAuthority, ledger: Ledger) -> None:
-    case = order.body["case"]
-    freeze = ledger.safeguards[account.number].freezes.get(case)
-    if freeze is None or freeze.authority > authority:
+    """Lift the authority's own freeze under a case, or else the highest below it."""
+    case, freezes = order.body["case"], ledger.safeguards[account.number].freezes
+    lifted = next((by for by in range(authority, 0, -1) if (case, by) in freezes), None)
+    if lifted is None:
         raise refuse(Code.FREEZE_UNKNOWN)
     safeguards = ledger.guard(account)
-    del safeguards.freezes[case]
-    safeguards.waiting = [each for each in safeguards.waiting if each.case != case]
+    del safeguards.freezes[case, lifted]
+    if lifted == FreezeAuthority.HOLDER:
+        safeguards.waiting = [each for each in safeguards.waiting if each.case != case]
     ledger.reterm(account)
 
 
