@@ -148,6 +148,23 @@ async def test_the_freeze_of_a_removed_signatory_is_sent_until_it_settles(
     assert world.ledger.accounts[second.number].freezes == 1
 
 
+async def test_a_freeze_that_came_to_nothing_is_not_told_as_frozen_and_is_sent_anew(
+    world: OperatorWorld,
+) -> None:
+    first = await open_company(world)
+    second = await add_signatory(world, first, CLERK)
+    for fault in (int(Code.TOO_MANY), int(Code.TOO_MANY)):
+        world.ledger.final.append((fault, 8))
+        assert await remove(first, second) == {"frozen": False}
+        assert world.ledger.accounts[second.number].freezes == 0
+    assert await remove(first, second) == {"frozen": True}
+    assert world.ledger.accounts[second.number].freezes == 1
+    # Once it was frozen and the company took the money over, asking again freezes nothing.
+    world.ledger.accounts[second.number].freezes = 0
+    assert await remove(first, second) == {"frozen": True}
+    assert world.ledger.accounts[second.number].freezes == 0
+
+
 async def test_one_signatory_always_remains(world: OperatorWorld) -> None:
     first = await open_company(world)
     assert (await remove(first, first))["code"] == Code.SIGNATORY_NEEDED

@@ -92,10 +92,11 @@ class Signatories:
             return [await self._opened(connection, each) for each in rows]
 
     async def remove(self, signed_by: Wallet, number: int) -> bool:
-        """Remove a signatory and freeze its wallets; once more changes nothing.
+        """Remove a signatory and freeze its wallets; once more sends what came to nothing anew.
 
         Returns:
-            Whether the registry has frozen all of them; if not yet, it is going on.
+            Whether the registry has frozen all of them. If not, it is going on, or came to nothing
+            and has to be asked for once more.
 
         Raises:
             Refusal: ``signatory_needed`` unless a signatory signed, and for the last one;
@@ -116,25 +117,31 @@ class Signatories:
             raise refuse(Code.WALLET_UNKNOWN)
         if signed_by.number not in active or active == {number}:
             raise refuse(Code.SIGNATORY_NEEDED)
-        if number not in active:
-            return []
         await store.lock_owner(connection, number)
         now_ms = self.now_ms()
         await signatory_store.remove_signatory(
             connection, number, removed_by=signed_by.number, now_ms=now_ms
         )
         freezes = []
-        for wallet in await signatory_store.wallets_of_signatory(connection, number):
-            order = self.certifier.order(
-                OrderType.OPERATOR_FREEZE,
-                now_ms,
-                FREEZE_LIFETIME_MS,
-                number=wallet,
-                case=secrets.token_bytes(_CASE_LENGTH),
-                scope=int(FreezeScope.DEBITS),
-            )
-            freezes.append((await self.orders.keep(connection, wallet, order)).order.id)
+        for last in await signatory_store.freezes_of_removed(connection, number):
+            if last.order_id is None or last.state in (OrderState.REFUSED, OrderState.DEAD):
+                freezes.append(await self._freeze(connection, last.wallet, now_ms))
+            else:
+                freezes.append(last.order_id)
         return freezes
+
+    async def _freeze(self, connection: Connection, wallet: AccountNumber, now_ms: int) -> bytes:
+        order = self.certifier.order(
+            OrderType.OPERATOR_FREEZE,
+            now_ms,
+            FREEZE_LIFETIME_MS,
+            number=wallet,
+            case=secrets.token_bytes(_CASE_LENGTH),
+            scope=int(FreezeScope.DEBITS),
+        )
+        await self.orders.keep(connection, wallet, order)
+        await signatory_store.note_removal(connection, order.id)
+        return order.id
 
     async def _check_signatory(self, wallet: Wallet) -> list[SignatoryRow]:
         async with self.database.connection() as connection:

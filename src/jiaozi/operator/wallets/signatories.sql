@@ -28,8 +28,15 @@ ORDER BY signatory.added_ms, signatory.number;
 -- A company let a signatory go.
 UPDATE signatory SET removed_by = $2, removed_ms = $3 WHERE number = $1 AND removed_ms IS NULL;
 
--- name: wallets_of_signatory
--- A signatory's wallet and its sub-wallets.
-SELECT number FROM wallet
-WHERE (number = $1 OR parent = $1) AND state IN ('opening', 'open')
-ORDER BY number;
+-- name: freezes_of_removed
+-- A signatory's wallet and its sub-wallets, each with the last order that freezes it for the removal.
+SELECT DISTINCT ON (wallet.number) wallet.number, certify_order.order_id, certify_order.state
+FROM wallet LEFT JOIN certify_order
+    ON certify_order.wallet = wallet.number AND certify_order.for_removal
+WHERE (wallet.number = $1 OR wallet.parent = $1) AND wallet.state IN ('opening', 'open')
+    AND wallet.ended_ms IS NULL
+ORDER BY wallet.number, certify_order.created_ms DESC, certify_order.order_id DESC;
+
+-- name: note_removal
+-- What an order freezes a wallet for.
+UPDATE certify_order SET for_removal = true WHERE order_id = $1;

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from jiaozi.operator.customers.privacy import Sealed
+from jiaozi.operator.wallets.model import OrderState
 from jiaozi.protocol.numbers import AccountNumber
 from jiaozi.storage.database import Connection
 from jiaozi.storage.queries import load_statements
@@ -18,7 +19,8 @@ class _Statements:
     add_signatory: str
     signatories: str
     remove_signatory: str
-    wallets_of_signatory: str
+    freezes_of_removed: str
+    note_removal: str
 
 
 _SQL = load_statements(_Statements, resources.files(__package__) / "signatories.sql")
@@ -33,6 +35,14 @@ class SignatoryRow(NamedTuple):
     removed_ms: int | None
     evidence_id: UUID | None
     sealed: Sealed | None
+
+
+class RemovalFreeze(NamedTuple):
+    """A wallet of a removed signatory, and the last order that freezes it, if there was one."""
+
+    wallet: AccountNumber
+    order_id: bytes | None
+    state: OrderState | None
 
 
 async def lock_company(connection: Connection, holder_id: UUID) -> None:
@@ -80,7 +90,18 @@ async def remove_signatory(
     await connection.execute(_SQL.remove_signatory, wallet, removed_by, now_ms)
 
 
-async def wallets_of_signatory(connection: Connection, wallet: int) -> list[AccountNumber]:
-    """Return a signatory's wallet and its sub-wallets, as far as they can be used."""
-    rows = await connection.fetch(_SQL.wallets_of_signatory, wallet)
-    return [AccountNumber(row["number"]) for row in rows]
+async def freezes_of_removed(connection: Connection, wallet: int) -> list[RemovalFreeze]:
+    """Return how a signatory's wallets are frozen, as far as they can be used."""
+    return [
+        RemovalFreeze(
+            wallet=AccountNumber(row["number"]),
+            order_id=row["order_id"],
+            state=None if row["state"] is None else OrderState(row["state"]),
+        )
+        for row in await connection.fetch(_SQL.freezes_of_removed, wallet)
+    ]
+
+
+async def note_removal(connection: Connection, order_id: bytes) -> None:
+    """Note that an order freezes a wallet because its signatory was removed."""
+    await connection.execute(_SQL.note_removal, order_id)
