@@ -106,6 +106,14 @@ async def test_above_the_holders_amount_the_operator_signs_too(
     ]
 
 
+async def test_above_the_holders_amount_the_operator_signs_a_redemption_too(
+    forger: Forger, story: Story
+) -> None:
+    orders, careful = story.orders, story.careful
+    at = forger.add(LAST, orders.redeem(careful, 5_00), orders.redeem(careful, 5_01))
+    await forger.expect(Rule.SIGNERS, LAST, at + 1)
+
+
 async def test_it_cannot_burn_an_id_of_an_account_by_a_refusal(
     forger: Forger, story: Story
 ) -> None:

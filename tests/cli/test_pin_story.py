@@ -60,6 +60,11 @@ async def test_an_own_amount_is_lowered_at_once_and_above_it_the_pin_pays(
     assert paid["state"] == "settled"
     assert await ben.balance_fen() == 15_000
 
+    redeem = ("redeem", "101", "--deposit", deposit)
+    assert (await anna(*redeem, code=1))["refusal"]["name"] == "second_factor_required"
+    assert (await anna(*redeem, "--pin-file", pin_file))["state"] == "settled"
+    await anna("exchange", "101", "--deposit", deposit)
+
     request = await ben("request", "120")
     pay_request = ("pay", "--request", request["text"], "--yes")
     assert (await anna(*pay_request, code=1))["refusal"]["name"] == "second_factor_required"

@@ -252,7 +252,8 @@ class FakeLedger:
 
     def _second_factor(self, order: Order) -> int | None:
         """The amount above which an order lacks a second signature."""
-        if order.type is not OrderType.PAYMENT or len(order.keys) > 1:
+        is_asked = order.type in (OrderType.PAYMENT, OrderType.REDEEM)
+        if not is_asked or len(order.keys) > 1:
             return None
         above = self.accounts[order.scope].body.get("second_factor_above_fen")
         return above if above is not None and order.total_fen > above else None

@@ -268,9 +268,7 @@ class Model:
         assert asked.leg is not None
         wallet, countersigned = self._owner(asked)
         _check_may_debit(wallet)
-        above = wallet.own.get("second_factor_above_fen")
-        if above is not None and asked.leg[2] > above and not countersigned:
-            raise Refused(Code.SECOND_FACTOR_REQUIRED, above)
+        _check_second_factor(wallet, asked.leg[2], is_given=countersigned)
         self._spend(wallet, asked.leg)
 
     def pay_by_mandate(self, asked: Asked) -> None:
@@ -321,10 +319,11 @@ class Model:
 
     def redeem(self, asked: Asked) -> None:
         assert asked.leg is not None
-        wallet, _ = self._owner(asked)
+        wallet, countersigned = self._owner(asked)
         if asked.leg[1] != self.vaults[asked.caller]:
             raise Refused(Code.LEGS_NOT_ALLOWED, 0)
         _check_may_debit(wallet)
+        _check_second_factor(wallet, asked.leg[2], is_given=countersigned)
         _check_funds(wallet, asked.leg[2])
         wallet.balance -= asked.leg[2]
         self.vault[asked.caller] += asked.leg[2]
@@ -549,6 +548,12 @@ def _open(wallet: Wallet) -> Wallet:
     if wallet.closed:
         raise Refused(Code.ACCOUNT_CLOSED)
     return wallet
+
+
+def _check_second_factor(wallet: Wallet, amount: int, *, is_given: bool) -> None:
+    above = wallet.own.get("second_factor_above_fen")
+    if above is not None and amount > above and not is_given:
+        raise Refused(Code.SECOND_FACTOR_REQUIRED, above)
 
 
 def _check_may_debit(wallet: Wallet) -> None:

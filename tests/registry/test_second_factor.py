@@ -1,5 +1,6 @@
 """rules.md §E.6: above an account's own amount the operator signs too, for that very order."""
 
+from jiaozi.protocol.numbers import vault_of
 from jiaozi.protocol.order_types import OrderType
 from jiaozi.protocol.refusals import Code
 from jiaozi.protocol.suites import Ed25519Signer
@@ -76,6 +77,17 @@ async def test_one_second_factor_serves_all_payers_of_its_operator(world: Regist
     foreign = pay(world, payers, payee, 501, world.keys.certify(OTHER))
     await refused(world, foreign, Code.SIGNER_FOREIGN)
     await world.settle(pay(world, payers, payee, 501, world.keys.certify(ONE)))
+
+
+async def test_a_redemption_above_the_amount_takes_the_second_factor(world: RegistryWorld) -> None:
+    wallet = await world.open_wallet(balance_fen=2000, second_factor_above_fen=ABOVE_FEN)
+    alone = world.orders.redeem(wallet, ABOVE_FEN + 1)
+    await refused(world, alone, Code.SECOND_FACTOR_REQUIRED, ABOVE_FEN)
+    await world.settle(world.orders.redeem(wallet, ABOVE_FEN))
+    legs = [world.orders.leg(wallet.number, vault_of(ONE), ABOVE_FEN + 1)]
+    signers = [wallet.signer, world.keys.certify(ONE)]
+    await world.settle(world.orders.sign(world.orders.head(OrderType.REDEEM), signers, legs))
+    assert await world.balance_fen(wallet) == 2000 - 2 * ABOVE_FEN - 1
 
 
 async def test_second_factor_of_nothing_binds_every_payment(world: RegistryWorld) -> None:

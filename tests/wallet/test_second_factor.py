@@ -13,11 +13,12 @@ from jiaozi.wallet.errors import AlreadyPaid, AnswerMalformed, NoAnswer
 from jiaozi.wallet.model import Claim, State
 from jiaozi.wallet.pay import Payee, pay, pay_claimed
 from jiaozi.wallet.pay_file import pay_file
+from jiaozi.wallet.redeem import redeem
 from jiaozi.wallet.second_factor import needs_pin, set_pin
 from jiaozi.wallet.store import Journal
 from jiaozi.wallet.wallet import Wallet, journal_path
 from tests.wallet.conftest import ANNA, resumed
-from tests.wallet.fake_operator import FakeOperator, Fault, key
+from tests.wallet.fake_operator import DEPOSIT, FakeOperator, Fault, key
 from tests.wallet.payrolls import checked, payee, wage, write_payroll
 
 PIN, ABOVE_FEN = "602817", 500
@@ -50,6 +51,17 @@ async def test_what_is_refused_for_a_pin_settles_with_it(
     order = orders.parse(paid.order.submission)
     assert order.keys == (wallet.signer.public_key, key("certify").public_key)
     assert cose.verify(order.message, external_aad(Domain.ORDER, wallet.network))
+
+
+async def test_a_redemption_that_is_refused_for_a_pin_settles_with_it(
+    wallet: Wallet, operator: FakeOperator
+) -> None:
+    before_fen = operator.deposit_fen
+    amount_fen = ABOVE_FEN + 1
+    assert needs_pin(await redeem(wallet, deposit_id=DEPOSIT, amount_fen=amount_fen))
+    done = await redeem(wallet, deposit_id=DEPOSIT, amount_fen=amount_fen, pin=PIN)
+    assert done.standing.state is State.SETTLED
+    assert operator.deposit_fen == before_fen + amount_fen
 
 
 async def test_another_refusal_asks_for_no_pin(wallet: Wallet, operator: FakeOperator) -> None:

@@ -191,15 +191,25 @@ def exchange_command(
 
 @app.command("redeem")
 def redeem_command(
-    context: typer.Context, amount: _Amount, deposit_id: _Deposit, as_json: AsJson = False
+    context: typer.Context,
+    amount: _Amount,
+    deposit_id: _Deposit,
+    pin_file: wallet_pin.PinFile = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Redeem digital yuan into a deposit."""
+    """Redeem digital yuan into a deposit.
+
+    Above the amount that you set for it, your operator signs too: after your PIN.
+    """
     amount_fen = amount_of(amount)
 
     async def order() -> JournaledOrder:
         async with setup_of(context).unlocked() as wallet:
             remind_of_open(wallet, as_json=as_json)
-            return await redeem(wallet, deposit_id=deposit_id, amount_fen=amount_fen)
+            return await wallet_pin.with_pin_if_asked(
+                lambda pin: redeem(wallet, deposit_id=deposit_id, amount_fen=amount_fen, pin=pin),
+                pin_file,
+            )
 
     with failures_told(as_json=as_json):
         redeemed = asyncio.run(order())

@@ -16,7 +16,7 @@ from jiaozi.protocol.orders import OrderHead
 from jiaozi.wallet.errors import AlreadyPaid
 from jiaozi.wallet.model import Claim, JournaledOrder, Note, Purpose, SignedOrder
 from jiaozi.wallet.notes import reference_of
-from jiaozi.wallet.second_factor import countersigned
+from jiaozi.wallet.second_factor import made_whole
 from jiaozi.wallet.submit import submit
 from jiaozi.wallet.wallet import Wallet
 
@@ -48,7 +48,7 @@ async def pay_claimed(
         AlreadyPaid: The orders for it that settled, or may yet, would pass its limit.
     """
     order = sign_payment(wallet, [payee], kept_note=note, link=link)
-    order = await _made_whole(wallet, order, pin)
+    order = await made_whole(wallet, order, pin)
     if not wallet.journal.store_claimed(order, claim):
         raise AlreadyPaid(detail="An order for this has settled or may settle yet")
     standings = await submit(wallet, [order])
@@ -74,7 +74,7 @@ async def pay(
         JournalUnavailable: It was not stored and not sent; or sent, and stays open.
         AnswerMalformed: It was sent and stays open.
     """
-    order = await _made_whole(wallet, sign_payment(wallet, payees, note=note), pin)
+    order = await made_whole(wallet, sign_payment(wallet, payees, note=note), pin)
     wallet.journal.store([order])
     standings = await submit(wallet, [order])
     return JournaledOrder(order=order, standing=standings[order.order_id])
@@ -114,13 +114,3 @@ def sign_payment(
         expires_ms=head.expires_ms,
         note=kept_note,
     )
-
-
-async def _made_whole(wallet: Wallet, order: SignedOrder, pin: str | None) -> SignedOrder:
-    """Return an order that can be taken, signed by the operator too where there is a PIN.
-
-    Raises:
-        Refusal: It could never be taken; or as `countersigned`.
-    """
-    orders.parse(order.submission)
-    return order if pin is None else await countersigned(wallet, order, pin)

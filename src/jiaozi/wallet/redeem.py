@@ -13,19 +13,24 @@ from jiaozi.wallet.answers import NotTaken
 from jiaozi.wallet.inquire import inquire, inquire_after
 from jiaozi.wallet.model import DEAD, OPEN, JournaledOrder, Purpose, SignedOrder, Standing
 from jiaozi.wallet.pay import LIFETIME_MS
+from jiaozi.wallet.second_factor import made_whole
 from jiaozi.wallet.wallet import Wallet
 
 
-async def redeem(wallet: Wallet, *, deposit_id: str, amount_fen: int) -> JournaledOrder:
+async def redeem(
+    wallet: Wallet, *, deposit_id: str, amount_fen: int, pin: str | None = None
+) -> JournaledOrder:
     """Redeem an amount into a deposit and return the order with what became of it.
 
+    With a PIN the operator signs the order too, as it has to above the wallet's own amount.
+
     Raises:
-        Refusal: The order could never be taken; nothing was stored or sent.
+        Refusal: The order could never be taken, or as `countersigned`; nothing was stored or sent.
+        NoAnswer: The operator did not sign in time; nothing was stored or sent.
         JournalUnavailable: It was not stored and not sent; or sent, and stays open.
         AnswerMalformed: It was sent and stays open.
     """
-    order = _sign_redeem(wallet, deposit_id, amount_fen)
-    orders.parse(order.submission)
+    order = await made_whole(wallet, _sign_redeem(wallet, deposit_id, amount_fen), pin)
     wallet.journal.store([order])
     standing = await send_redemption(wallet, order)
     return JournaledOrder(order=order, standing=standing)

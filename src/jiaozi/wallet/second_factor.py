@@ -68,6 +68,18 @@ async def countersigned(wallet: Wallet, order: SignedOrder, pin: str) -> SignedO
     return replace(order, submission=submission)
 
 
+async def made_whole(wallet: Wallet, order: SignedOrder, pin: str | None) -> SignedOrder:
+    """Return an order that can be taken, signed by the operator too where there is a PIN.
+
+    Raises:
+        Refusal: It could never be taken; or as `countersigned`.
+        NoAnswer: As `countersigned`.
+        AnswerMalformed: As `countersigned`.
+    """
+    orders.parse(order.submission)
+    return order if pin is None else await countersigned(wallet, order, pin)
+
+
 def needs_pin(journaled: JournaledOrder) -> bool:
     """Say whether an order was refused, for good, because the operator had to sign too."""
     standing = journaled.standing

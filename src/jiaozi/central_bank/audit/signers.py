@@ -21,6 +21,8 @@ _USES = {
     Role.OFFICERS: Use.OFFICER,
     Role.OPERATOR_OFFICERS: Use.OPERATOR_OFFICER,
 }
+_SECOND_FACTOR = (OrderType.PAYMENT, OrderType.REDEEM)
+"""Above the holder's own amount the operator signs these too."""
 _PERSONS = (Use.OFFICER, Use.OPERATOR_OFFICER)
 
 
@@ -82,7 +84,7 @@ def _owners_fault(order: CheckedOrder, state: State, time_ms: int) -> str | None
 
 
 def _asks_for_second_factor(order: CheckedOrder, owners: dict[int, Account]) -> bool:
-    return order.type is OrderType.PAYMENT and any(
+    return order.type in _SECOND_FACTOR and any(
         each.terms.second_factor_above_fen is not None for each in owners.values()
     )
 
@@ -104,7 +106,7 @@ def _second_factor_fault(
         if operator not in {state.operator_of(each) for each in owners.values()}:
             return f"the key {_short(key)} is of an operator that carries no debited account"
         countersigned.add(operator)
-    if order.type is not OrderType.PAYMENT or not order.settled:
+    if order.type not in _SECOND_FACTOR or not order.settled:
         return None
     for number, account in owners.items():
         above = account.terms.second_factor_above_fen

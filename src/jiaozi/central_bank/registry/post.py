@@ -5,7 +5,7 @@ all. What it raises tells the two kinds of no apart: a refusal with a code below
 a final one stands in the block.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import replace
 
 from jiaozi.central_bank.registry import govern, protect, wallets
@@ -53,9 +53,7 @@ def _pay(order: Order, caller: Certified, ledger: Ledger) -> None:
     for number, amount in debits.items():
         account = accounts[number]
         check_may_debit(account)
-        above = account.second_factor_above_fen
-        if above is not None and amount > above and account.operator not in countersigned:
-            raise refuse(Code.SECOND_FACTOR_REQUIRED, above)
+        _check_second_factor(account, amount, countersigned)
     _settle(order, debits, ledger)
 
 
@@ -90,13 +88,15 @@ def _settle(order: Order, debits: Mapping[int, int], ledger: Ledger) -> None:
 
 
 def _redeem(order: Order, caller: Certified, ledger: Ledger) -> None:
-    leg = order.legs[0]
-    check_owners(order, caller, (leg.debit,), ledger.accounts, ledger.control, ledger.time_ms)
-    account = ledger.accounts[leg.debit]
-    if leg.credit != numbers.vault_of(account.operator) or leg.credit not in ledger.accounts:
+    leg, accounts = order.legs[0], ledger.accounts
+    debited = (leg.debit,)
+    countersigned = check_owners(order, caller, debited, accounts, ledger.control, ledger.time_ms)
+    account = accounts[leg.debit]
+    if leg.credit != numbers.vault_of(account.operator) or leg.credit not in accounts:
         raise refuse(Code.LEGS_NOT_ALLOWED, 0)
     ledger.check_begun(order)
     check_may_debit(account)
+    _check_second_factor(account, leg.amount, countersigned)
     check_funds(account, leg.amount)
     ledger.transfer(order)
 
@@ -158,6 +158,15 @@ def _leaving_group(order: Order, accounts: Mapping[int, Account]) -> dict[int, i
         if payee is None or payee.head != accounts[leg.debit].head:
             spending[leg.debit] = spending.get(leg.debit, 0) + leg.amount
     return spending
+
+
+def _check_second_factor(account: Account, amount_fen: int, countersigned: Container[int]) -> None:
+    """Check that a wallet's operator signed as well what is above the wallet's own amount."""
+    above_fen = account.second_factor_above_fen
+    if above_fen is None or amount_fen <= above_fen:
+        return
+    if account.operator not in countersigned:
+        raise refuse(Code.SECOND_FACTOR_REQUIRED, above_fen)
 
 
 def _check_limits(spending: Mapping[int, int], ledger: Ledger) -> None:
