@@ -61,6 +61,7 @@ def test_the_last_line_tells_all_figures(played: Played) -> None:
     assert told["payments"] == PAYMENTS
     assert told["payroll_payments"] == sum(1 for each in plan().people if each.salary_fen)
     assert told["refused"] == 4
+    assert told["statements"] == len(OPERATORS)
     assert 0 < told["first_payment_s"] < told["elapsed_s"]
 
 

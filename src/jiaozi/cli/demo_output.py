@@ -1,13 +1,15 @@
 """What `jiaozi demo` shows: progress while it plays, a summary at the end."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from jiaozi.cli.output import print_facts, print_table, stderr, stdout, yuan
+from jiaozi.cli.output import own_command, print_facts, print_table, stderr, stdout, yuan
+from jiaozi.demo.books import Books
+from jiaozi.demo.findings import Day
 from jiaozi.demo.story import Stage, Told
 from jiaozi.local.network import LocalNetwork
 
@@ -17,6 +19,29 @@ _COLUMNS = (
     MofNCompleteColumn(),
     TimeElapsedColumn(),
 )
+
+
+_EMERGENCIES = {
+    "Lost phone": "Nothing could leave the wallet while its holder asked for a new key and waited; "
+    "then the old key was refused, and the new one paid.",
+    "False claim": "Somebody asked for a new key for a phone that was not lost; its holder "
+    "objected with the old key. Nothing leaves the wallet until the operator's officers decide "
+    "or the claim lapses.",
+    "Halt": "Two officers stopped all payments; one was refused, and the same people paid each "
+    "other after the halt had ended by itself.",
+}
+"""What these steps were; they end the demo where it was otherwise."""
+
+_DAY_FIGURES: Mapping[str, Callable[[Day], int]] = {
+    "vault at opening": lambda day: day.opening_fen,
+    "issued": lambda day: day.issued_fen,
+    "destroyed": lambda day: day.destroyed_fen,
+    "exchanged for deposits": lambda day: day.exchanged_fen,
+    "redeemed into deposits": lambda day: day.redeemed_fen,
+    "vault": lambda day: day.vault_fen,
+    "reserve": lambda day: day.reserve_fen,
+    "difference": lambda day: day.difference_fen,
+}
 
 
 @contextmanager
@@ -61,7 +86,7 @@ def document_of(told: Told, elapsed_s: float) -> dict[str, Any]:
         "rebinds": account.rebinds,
         "objections": account.objections,
         "halts": account.halts,
-        "statements": account.statements,
+        "statements": len(told.days),
         "blocks": told.audit.blocks,
         "audit": told.audit.verdict,
         "books": "; ".join(told.problems) or "ok",
@@ -72,7 +97,7 @@ def document_of(told: Told, elapsed_s: float) -> dict[str, Any]:
 
 
 def tell_story(told: Told, network: LocalNetwork, elapsed_s: float, *, is_served: bool) -> None:
-    """Print what happened, the money supply, the verdict, and where to look."""
+    """Print what happened, the money supply, each operator's day, the verdict, where to look."""
     rows = [
         (
             each.name,
@@ -85,7 +110,17 @@ def tell_story(told: Told, network: LocalNetwork, elapsed_s: float, *, is_served
     stdout.print()
     columns = ("What happened", "Number", "Yuan", "Seconds")
     print_table(columns, rows, amounts=columns[1:])
-    books = told.books
+    stdout.print()
+    print_facts(_EMERGENCIES)
+    _tell_supply(told.books)
+    tell_days(told.days)
+    _tell_verdict(told)
+    stdout.print(f"The whole story took {elapsed_s:.1f} s.")
+    if is_served:
+        _tell_addresses(network)
+
+
+def _tell_supply(books: Books) -> None:
     stdout.print()
     print_table(
         ("Money supply", "Yuan"),
@@ -99,10 +134,17 @@ def tell_story(told: Told, network: LocalNetwork, elapsed_s: float, *, is_served
         ],
         amounts=("Yuan",),
     )
-    _tell_verdict(told)
-    stdout.print(f"The whole story took {elapsed_s:.1f} s.")
-    if is_served:
-        _tell_addresses(network)
+
+
+def tell_days(days: Sequence[Day]) -> None:
+    """Print what each daily statement would say now, an operator a column."""
+    operators = [f"Operator {each.operator}" for each in days]
+    stdout.print()
+    print_table(
+        (f"Day {days[0].date} so far", *operators),
+        [(name, *(yuan(figure(each)) for each in days)) for name, figure in _DAY_FIGURES.items()],
+        amounts=operators,
+    )
 
 
 def _tell_verdict(told: Told) -> None:
@@ -126,13 +168,13 @@ def _tell_addresses(network: LocalNetwork) -> None:
                 f"Operator {code:04d}": f"{url}/openapi.json  /metrics"
                 for code, url in network.operator_urls.items()
             },
-            "Data": str(network.directory.path),
+            "Data and logs": str(network.directory.path),
         }
     )
     wallet = network.directory.path / "demo" / "wallet"
+    options = f"--dir {wallet} --passphrase-file {network.directory.passphrase}"
     stdout.print(
-        "\nThe company's wallet is there to be used:\n"
-        f"  jiaozi wallet --dir {wallet} --passphrase-file {network.directory.passphrase} history",
+        f"\nThe company's wallet is there to be used:\n  {own_command()} wallet {options} history",
         markup=False,
     )
     stdout.print("Serving until Ctrl-C.")

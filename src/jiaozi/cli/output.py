@@ -12,9 +12,12 @@ the one object on standard output too. Exit codes:
 """
 
 import json
+import shutil
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import IntEnum
+from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -114,6 +117,14 @@ def fail(code: str, detail: str, advice: str, *, exit_code: ExitCode, as_json: b
 def yuan(amount_fen: int | None) -> str:
     """Return an amount for people; no amount is no limit."""
     return "none" if amount_fen is None else format_yuan(amount_fen)
+
+
+def own_command() -> str:
+    """Return what to type for `jiaozi`: its name if the shell finds it, else how it was run."""
+    if shutil.which("jiaozi") is not None:
+        return "jiaozi"
+    called = Path(sys.argv[0])
+    return str(called) if called.name == "jiaozi" else f"{sys.executable} -m jiaozi.cli"
 
 
 def local_time(time_ms: int) -> str:

@@ -28,10 +28,10 @@ from typing import Any, TypeAlias
 import httpx
 
 from jiaozi.demo.books import Books, differences, expected_books
-from jiaozi.demo.commands import run_command
 from jiaozi.demo.company import PHONE, Company, Payroll
 from jiaozi.demo.emergencies import Emergencies
 from jiaozi.demo.errors import DemoFailed
+from jiaozi.demo.findings import Audit, Day, audit_from_genesis, state_days
 from jiaozi.demo.officers import officers_at_desk
 from jiaozi.demo.people import People, all_at_once, people_at_operators
 from jiaozi.demo.plan import COMPANY_OPERATOR, Person, Plan
@@ -67,21 +67,8 @@ class Account:
     rebinds: int = 0
     objections: int = 0
     halts: int = 0
-    statements: int = 0
     payroll: Payroll = field(default_factory=lambda: Payroll(settled=0, settled_fen=0, refused=0))
     first_payment_s: float = 0.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Audit:
-    """What `jiaozi audit` found; the verdict is ``ok`` or the first difference."""
-
-    verdict: str
-    blocks: int
-    orders: int
-    accounts: int
-    issued_fen: int
-    destroyed_fen: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,11 +76,13 @@ class Told:
     """The whole story.
 
     Attributes:
+        days: Every operator's day so far.
         problems: Figures that are not as expected; none when all is well.
     """
 
     account: Account
     books: Books
+    days: tuple[Day, ...]
     audit: Audit
     problems: tuple[str, ...]
 
@@ -247,47 +236,25 @@ class Story:
             answer = await http.get(f"{self._network.central_bank_url}/v1/supply")
         problems = differences(expected, answer.json())
         with self._step("the day so far, stated", len(codes), None) as advance:
-            problems += await self._state_day()
+            days = await state_days(self._network)
             advance()
+        problems += [
+            f"{each.difference_fen} fen of operator {each.operator}'s day are not explained"
+            for each in days
+            if each.difference_fen
+        ]
         with self._step("audit from genesis", 1, None) as advance:
-            audit = await self._audit()
+            state = self._company.directory / "audit"
+            audit = await audit_from_genesis(self._network, state)
             advance()
         if (audit.issued_fen, audit.destroyed_fen) != (expected.issued_fen, expected.destroyed_fen):
             problems.append("the audit found other sums issued or destroyed")
-        return Told(account=self._account, books=expected, audit=audit, problems=tuple(problems))
-
-    async def _state_day(self) -> list[str]:
-        """State every operator's day so far, and say where a fen is not explained."""
-        told = await run_command(
-            "central-bank", "day", "--dsn", self._network.central_bank_dsn, may_refuse=True
-        )
-        self._account.statements = len(told["statements"])
-        return [
-            f"{each['difference_fen']} fen of operator {each['operator']}'s day are not explained"
-            for each in told["statements"]
-            if each["difference_fen"]
-        ]
-
-    async def _audit(self) -> Audit:
-        directory = self._network.directory
-        told = await run_command(
-            "audit",
-            *("--url", self._network.central_bank_url),
-            *("--keys", str(directory.network.auditor)),
-            *("--passphrase-file", str(directory.passphrase)),
-            *("--network", directory.network.network_id.read_text("ascii").strip()),
-            *("--state", str(self._company.directory / "audit")),
-            may_refuse=True,
-        )
-        if "audit" not in told:
-            raise DemoFailed(detail=f"The audit could not be run: {told}")
-        return Audit(
-            verdict=told["audit"],
-            blocks=told["blocks"],
-            orders=told["orders"],
-            accounts=told["accounts"],
-            issued_fen=told["issued_fen"],
-            destroyed_fen=told["destroyed_fen"],
+        return Told(
+            account=self._account,
+            books=expected,
+            days=days,
+            audit=audit,
+            problems=tuple(problems),
         )
 
     async def _for_all(
