@@ -59,7 +59,7 @@ def _command(words: tuple[str, ...], command: Any) -> Iterator[str]:
     parameters = [
         each
         for each in command.params
-        if not getattr(each, "hidden", False) and each.name not in _SHELL
+        if not getattr(each, "hidden", False) and each.name != "help"
     ]
     yield f"## {' '.join(words)}\n\n"
     if command.help:
@@ -104,6 +104,3 @@ def _prose(text: str) -> str:
     """Return help as one line a paragraph."""
     paragraphs = re.split(r"\n\s*\n", text.replace("\b", "").strip())
     return "\n\n".join(" ".join(each.split()) for each in paragraphs)
-
-
-_SHELL = ("install_completion", "show_completion", "help")

@@ -11,7 +11,7 @@ from jiaozi.cli.output import AsJson, print_facts, print_json
 from jiaozi.local.directory import DataDirectory
 from jiaozi.storage.backup import Backup, back_up_database, back_up_server
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 Data = Annotated[
     Path | None,

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from jiaozi.bench import gateway, registry
 
-app = typer.Typer(help="Measure on this machine.", no_args_is_help=True)
+app = typer.Typer(add_completion=False, help="Measure on this machine.", no_args_is_help=True)
 _stderr = Console(stderr=True)
 
 

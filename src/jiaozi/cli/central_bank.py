@@ -25,27 +25,13 @@ from jiaozi.cli import (
 from jiaozi.cli.configuration import Config, configured
 from jiaozi.cli.failures import PassphraseFile, failures_told, passphrase
 from jiaozi.cli.new_key import OwnKeyStore
-from jiaozi.cli.output import ExitCode, fail, stdout
+from jiaozi.cli.output import ExitCode, add_commands, fail, stdout
 from jiaozi.service.key_locations import open_store
 from jiaozi.service.logs import configure_logs
 from jiaozi.service.server import run_party
 
-app = typer.Typer(no_args_is_help=True, help="Hold the ceremony, serve the registry, decide.")
-app.command("ceremony")(central_bank_ceremony.ceremony_command)
-app.command("certificate")(central_bank_root.certificate_command)
-app.command("new-key")(new_key.new_key_command)
-for _name, _command in {**central_bank_orders.COMMANDS, **central_bank_emergency.COMMANDS}.items():
-    app.command(_name)(_command)
-app.command("show")(central_bank_approval.show_command)
-app.command("approve")(central_bank_approval.approve_command)
-app.command("submit")(central_bank_approval.submit_command)
-app.command("worker")(central_bank_worker.worker_command)
-app.command("day")(central_bank_worker.day_command)
-app.command("check-statements")(central_bank_worker.check_statements_command)
 
-
-@app.command()
-def serve(
+def serve_command(
     config: Config = None,
     dsn: Annotated[
         str | None, typer.Option(help="The registry's PostgreSQL database; or JIAOZI_DSN.")
@@ -118,3 +104,38 @@ def _misfits_told() -> Iterator[None]:
         what = str(error).rstrip(".")
         advice = "Nothing was changed: check --dsn, --network and --rulebooks"
         fail("other_genesis", what, advice, exit_code=ExitCode.USAGE, as_json=False)
+
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    help="Hold the ceremony, serve the registry, decide.",
+)
+add_commands(
+    app,
+    {
+        "Keys": {
+            "ceremony": central_bank_ceremony.ceremony_command,
+            "certificate": central_bank_root.certificate_command,
+            "new-key": new_key.new_key_command,
+        },
+        "Serve": {
+            "serve": serve_command,
+            "worker": central_bank_worker.worker_command,
+        },
+        "Draw an order up, for officers to sign": {
+            **central_bank_orders.COMMANDS,
+            **central_bank_emergency.COMMANDS,
+        },
+        "Sign and send": {
+            "show": central_bank_approval.show_command,
+            "approve": central_bank_approval.approve_command,
+            "submit": central_bank_approval.submit_command,
+        },
+        "Look": {
+            "day": central_bank_worker.day_command,
+            "check-statements": central_bank_worker.check_statements_command,
+            "halts": central_bank_emergency.halts_command,
+        },
+    },
+)

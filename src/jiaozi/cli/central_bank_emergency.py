@@ -128,7 +128,6 @@ def halts_command(
 
 COMMANDS: Mapping[str, Callable[..., Any]] = {
     "halt": halt_command,
-    "halts": halts_command,
     "reassign": reassign_command,
     "freeze": freeze_command,
     "unfreeze": unfreeze_command,

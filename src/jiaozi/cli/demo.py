@@ -28,7 +28,7 @@ from jiaozi.local.setup import OPERATORS
 from jiaozi.protocol.order_types import Holder
 from jiaozi.service.logs import configure_logs
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 SEED = 1024
 PAYMENTS_EACH = 4

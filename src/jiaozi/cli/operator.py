@@ -17,7 +17,15 @@ from jiaozi.cli.configuration import Config, configured
 from jiaozi.cli.failures import PassphraseFile, failures_told, passphrase
 from jiaozi.cli.new_key import OwnKeyStore
 from jiaozi.cli.operator_demo import demo_deposit_command
-from jiaozi.cli.output import AsJson, ExitCode, fail, print_facts, print_json, stdout
+from jiaozi.cli.output import (
+    AsJson,
+    ExitCode,
+    add_commands,
+    fail,
+    print_facts,
+    print_json,
+    stdout,
+)
 from jiaozi.operator.configuration import OperatorConfiguration
 from jiaozi.operator.customers.sms import HttpSms
 from jiaozi.operator.http.serve import serve_operator
@@ -30,22 +38,6 @@ from jiaozi.protocol.domains import NetworkId
 from jiaozi.service.key_locations import open_store
 from jiaozi.service.logs import configure_logs
 from jiaozi.service.server import run_party
-
-app = typer.Typer(no_args_is_help=True, help="Make an operator's keys, serve its wallets.")
-app.command("show")(central_bank_approval.show_command)
-app.command("approve")(central_bank_approval.approve_command)
-app.command("new-key")(new_key.new_key_command)
-app.command("demo-deposit")(demo_deposit_command)
-app.command("reconcile")(operator_reconcile.reconcile_command)
-app.command("judge-equivocations")(operator_reconcile.judge_command)
-app.command("rotate-wrapping-key")(operator_privacy.rotate_command)
-app.command("drop-wrapping-key")(operator_privacy.drop_command)
-app.command("apply-terms")(operator_privacy.terms_command)
-app.command("export-person")(operator_privacy.export_command)
-app.command("freeze")(operator_life.freeze_command)
-app.command("unfreeze")(operator_life.unfreeze_command)
-app.add_typer(operator_life.rebind_app, name="rebind")
-app.add_typer(operator_screening.app, name="screening")
 
 _NETWORK_ID_LENGTH = 32
 
@@ -60,7 +52,6 @@ def _network_id(text: str) -> NetworkId:
     return NetworkId(value)
 
 
-@app.command("keys")
 def keys_command(
     keys: Annotated[Path, typer.Option(help="The directory to put the keys in.")],
     key_store: OwnKeyStore = None,
@@ -82,8 +73,7 @@ def keys_command(
         print_facts(public)
 
 
-@app.command()
-def serve(
+def serve_command(
     config: Config = None,
     code: Annotated[int | None, typer.Option(help="The operator's code: its prefix.")] = None,
     dsn: Annotated[
@@ -188,3 +178,41 @@ def _settings(asked: OperatorConfiguration) -> OperatorSettings:
         statement_timeout_ms=asked.statement_timeout_ms,
         registry_timeout_s=asked.registry_timeout_s,
     )
+
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    help="Make an operator's keys, serve its wallets.",
+)
+add_commands(
+    app,
+    {
+        "Keys and serving": {
+            "keys": keys_command,
+            "new-key": new_key.new_key_command,
+            "serve": serve_command,
+            "demo-deposit": demo_deposit_command,
+        },
+        "Wallets": {
+            "freeze": operator_life.freeze_command,
+            "unfreeze": operator_life.unfreeze_command,
+            "rebind": operator_life.rebind_app,
+            "screening": operator_screening.app,
+        },
+        "Books": {
+            "reconcile": operator_reconcile.reconcile_command,
+            "judge-equivocations": operator_reconcile.judge_command,
+        },
+        "Orders that the central bank draws up": {
+            "show": central_bank_approval.show_command,
+            "approve": central_bank_approval.approve_command,
+        },
+        "Personal data": {
+            "export-person": operator_privacy.export_command,
+            "apply-terms": operator_privacy.terms_command,
+            "rotate-wrapping-key": operator_privacy.rotate_command,
+            "drop-wrapping-key": operator_privacy.drop_command,
+        },
+    },
+)

@@ -14,7 +14,7 @@ the one object on standard output too. Exit codes:
 import json
 import shutil
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import IntEnum
 from pathlib import Path
@@ -48,6 +48,18 @@ class ExitCode(IntEnum):
     REFUSED = 1
     USAGE = 2
     UNKNOWN = 3
+
+
+def add_commands(
+    app: typer.Typer, panels: Mapping[str, Mapping[str, Callable[..., None] | typer.Typer]]
+) -> None:
+    """Add commands and groups of commands by name, in the panels that the help shows them in."""
+    for panel, members in panels.items():
+        for name, member in members.items():
+            if isinstance(member, typer.Typer):
+                app.add_typer(member, name=name, rich_help_panel=panel)
+            else:
+                app.command(name, rich_help_panel=panel)(member)
 
 
 def print_json(document: Mapping[str, Any]) -> None:

@@ -16,7 +16,7 @@ from jiaozi.storage.database import Database
 from jiaozi.storage.embedded import EmbeddedPostgres
 from jiaozi.storage.restore import restore_database, restore_server
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 _REGISTRY = "central_bank"
 

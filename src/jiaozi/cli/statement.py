@@ -23,7 +23,7 @@ from jiaozi.protocol.numbers import format_number
 from jiaozi.protocol.refusals import Code, Refusal, refuse
 from jiaozi.protocol.statement_code import StatementCode, read_code, signing_key
 
-app = typer.Typer(no_args_is_help=True, help="Check statements of wallets.")
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="Check statements of wallets.")
 
 _ENTRY = b"entry,"
 

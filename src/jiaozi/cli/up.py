@@ -15,7 +15,7 @@ from jiaozi.local.network import PORT_BASE, LocalNetwork, LocalSettings, local_n
 from jiaozi.local.setup import DEFAULT_RULEBOOK
 from jiaozi.service.logs import configure_logs
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 Result = TypeVar("Result")
 
 PortBase = Annotated[

@@ -12,7 +12,7 @@ from jiaozi.protocol.block_keys import BlockKeys
 from jiaozi.protocol.equivocation import PROOF_BYTES_MAX, Equivocation, read_proof
 from jiaozi.protocol.genesis import read_genesis
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 _PROOFS_MAX = 1_000
 
 
