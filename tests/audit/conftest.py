@@ -13,6 +13,7 @@ from jiaozi.storage.embedded import EmbeddedPostgres
 from jiaozi.storage.launch import SUPERUSER
 from tests.audit.forgery import Forger
 from tests.audit.story import Story, play
+from tests.audit.telling import Teller
 from tests.registry.builders import UNLIMITED, registry_world
 
 
@@ -57,3 +58,9 @@ async def url(story: Story, story_dsn: str) -> AsyncIterator[str]:
 def forger(story: Story) -> Forger:
     """A registry with the true chain, about to change it."""
     return Forger(story)
+
+
+@pytest.fixture
+def teller(forger: Forger, story: Story) -> Teller:
+    """Somebody who goes on with the story."""
+    return Teller(forger, story)

@@ -24,6 +24,7 @@ from jiaozi.protocol.blocks import (
 from jiaozi.protocol.refusals import SETTLED, Outcome
 from jiaozi.protocol.suites import Ed25519Signer
 from tests.audit.story import Story
+from tests.registry.builders import UNLIMITED
 
 Item = tuple[bytes, Outcome]
 """A submission and its outcome."""
@@ -48,6 +49,10 @@ class ListSource:
         for each in self._blocks:
             if first <= each.height <= last:
                 yield each
+
+
+LIBRARY = {UNLIMITED.hash: UNLIMITED}
+"""The rulebook of the story."""
 
 
 class Forger:
@@ -131,7 +136,8 @@ class Forger:
 
     async def audit(self, **options: Any) -> AuditReport:  # noqa: ANN401 - of an audit
         """Audit the chain as it is now."""
-        return await audit_source(ListSource(self.blocks), AuditOptions(processes=0, **options))
+        options = {"processes": 0, "library": LIBRARY, **options}
+        return await audit_source(ListSource(self.blocks), AuditOptions(**options))
 
     async def first_difference(self, **options: Any) -> Difference:  # noqa: ANN401
         """Audit a chain in which something must differ, and return what was found first."""

@@ -20,7 +20,7 @@ from jiaozi.protocol.ids import LIFETIME_MAX_MS, new_order_id
 from jiaozi.protocol.numbers import reserve_of, vault_of
 from jiaozi.protocol.order_types import OrderType
 from jiaozi.protocol.state import AccountKind
-from tests.audit.forgery import Forger, ListSource
+from tests.audit.forgery import LIBRARY, Forger, ListSource
 from tests.audit.story import LAST, Story
 from tests.registry.builders import START_MS, RegistryWorld, registry_world
 
@@ -35,7 +35,7 @@ async def pay_without_end(world: RegistryWorld) -> None:
 
 
 async def test_an_audit_of_a_registry_at_work_is_ok(database_dsn: str, tmp_path: Path) -> None:
-    options = AuditOptions(processes=0, state_directory=tmp_path)
+    options = AuditOptions(processes=0, library=LIBRARY, state_directory=tmp_path)
     async with registry_world(database_dsn) as world:
         await world.provide(1001, 1_000_000)
         paying = asyncio.create_task(pay_without_end(world))
@@ -62,7 +62,7 @@ async def test_registry_and_audit_hash_the_same_state(database_dsn: str, tmp_pat
         hashed = await StateHasher(world.writer, database_dsn).hash_now()
         assert hashed == await hash_state(world.database)
         await world.open_wallet(1002)
-        options = AuditOptions(processes=0, state_directory=tmp_path)
+        options = AuditOptions(processes=0, library=LIBRARY, state_directory=tmp_path)
         assert (await audit_database(world.database, options)).verdict == "ok"
         assert (await audit_database(world.database, options)).from_height == hashed[0]
 
@@ -113,7 +113,7 @@ async def test_a_checking_process_that_is_killed_ends_the_audit(story: Story) ->
 
 async def test_progress_is_shown_up_to_the_last_block(story: Story) -> None:
     shown: list[Progress] = []
-    options = AuditOptions(processes=0, show=shown.append)
+    options = AuditOptions(processes=0, library=LIBRARY, show=shown.append)
     await audit_source(ListSource(story.blocks), options)
     assert shown[-1].height == shown[-1].tip == LAST
 
@@ -121,7 +121,9 @@ async def test_progress_is_shown_up_to_the_last_block(story: Story) -> None:
 async def test_a_long_chain_is_checked_in_order(forger: Forger) -> None:
     while len(forger.blocks) < 700:
         forger.append()
-    report = await audit_source(ListSource(forger.blocks), AuditOptions(processes=2))
+    report = await audit_source(
+        ListSource(forger.blocks), AuditOptions(processes=2, library=LIBRARY)
+    )
     assert (report.verdict, report.height) == ("ok", 699)
 
 

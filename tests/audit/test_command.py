@@ -5,6 +5,7 @@ import json
 import os
 from hashlib import sha256
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from jiaozi.cli import app
 from jiaozi.service.keys import FileKeyStore, KdfCost
 from jiaozi.storage.database import Database
 from tests.audit.story import LAST, NAMED, Story
+from tests.registry.builders import UNLIMITED_FILE
 
 PASSPHRASE = "correct horse battery"
 
@@ -22,8 +24,10 @@ PASSPHRASE = "correct horse battery"
 async def audit(*words: object, **environment: str) -> Result:
     """Run the command; nobody sits at the terminal."""
     runner = CliRunner(env={"COLUMNS": "200", **environment})
-    arguments = ["audit", "--processes", "0", *map(str, words)]
-    return await asyncio.to_thread(lambda: runner.invoke(app, arguments))
+    with TemporaryDirectory() as rulebooks:
+        (Path(rulebooks) / "unlimited.toml").write_bytes(UNLIMITED_FILE)
+        arguments = ["audit", "--processes", "0", "--rulebooks", rulebooks, *map(str, words)]
+        return await asyncio.to_thread(lambda: runner.invoke(app, arguments))
 
 
 async def document(*words: object, code: int, **environment: str) -> dict[str, Any]:

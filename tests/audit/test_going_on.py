@@ -6,22 +6,24 @@ from pathlib import Path
 import pytest
 
 from jiaozi.central_bank.audit import saved_state
-from jiaozi.central_bank.audit.audit import AuditOptions, audit_source
+from jiaozi.central_bank.audit.accounts import Account, Terms
+from jiaozi.central_bank.audit.limits import today
 from jiaozi.central_bank.audit.model import AuditReport, RawBlock, Rule
 from jiaozi.central_bank.audit.state import Key, State
 from jiaozi.central_bank.audit.used_ids import UsedIds, UsedIdsUnusable
 from jiaozi.protocol.blocks import sign_header
 from jiaozi.protocol.certificates import Use
 from jiaozi.protocol.domains import NetworkId
-from tests.audit.forgery import Forger, ListSource
+from jiaozi.protocol.order_types import OrderType
+from jiaozi.protocol.state import AccountKind
+from tests.audit.forgery import Forger
 from tests.audit.story import LAST, NAMED, NAMING, PAY, Story
-from tests.registry.builders import certified, key
+from tests.registry.builders import START_MS, certified, key, new_wallet
 
 
 async def audited(forger: Forger, directory: Path, **options: bool) -> AuditReport:
     """Audit a chain with a directory of saved states."""
-    settings = AuditOptions(processes=0, state_directory=directory, **options)  # type: ignore[arg-type]
-    return await audit_source(ListSource(forger.blocks), settings)
+    return await forger.audit(state_directory=directory, **options)
 
 
 def state_file(directory: Path, story: Story) -> Path:
@@ -170,3 +172,44 @@ async def test_two_audits_do_not_share_a_state_file(
         pytest.raises(UsedIdsUnusable),
     ):
         await audited(forger, tmp_path)
+
+
+@pytest.mark.parametrize("limit_fen", [14_00, 13_99])
+async def test_what_was_spent_before_the_saved_state_counts(
+    forger: Forger, story: Story, tmp_path: Path, limit_fen: int
+) -> None:
+    await audited(forger, tmp_path)
+    lower = story.orders.by_holder(
+        OrderType.LOWER_LIMITS, story.payer, day_limit_fen=limit_fen, year_limit_fen=14_00
+    )
+    at = forger.add(LAST, lower, story.orders.payment(story.payer, story.payee, 1_00))
+    again = await audited(forger, tmp_path)
+    assert again.from_height == NAMED
+    found = [(each.rule, each.position) for each in again.differences]
+    assert found == ([] if limit_fen == 14_00 else [(Rule.LIMIT, at + 1)])
+
+
+def test_what_limits_count_is_saved_for_wallets_and_groups(story: Story, tmp_path: Path) -> None:
+    state, day = State.from_genesis(story.network.genesis), today(START_MS)
+    alone, first, second = (new_wallet(1001, serial) for serial in (1, 2, 3))
+    carried = new_wallet(1002, 4)
+    for wallet in (first, alone, second, carried):
+        group = alone.group if wallet is alone else first.group
+        terms = Terms(int(AccountKind.WALLET), wallet.operator, -8, 2, 1)
+        state.open(wallet.number, Account(terms, b"key", group, balance_fen=10))
+        state.carriers = {1001: 1002} if wallet is second else {}
+    for wallet, amount_fen in ((first, 5), (alone, 6), (carried, 7)):
+        state.accounts[wallet.number].spend(amount_fen, day)
+        if wallet is not alone:
+            state.accounts[wallet.number].whole.spend(amount_fen, day)
+    path, raw = state_file(tmp_path, story), story.blocks[NAMED]
+    state_hash = saved_state.write_candidate(path, story.network.id, raw, state)
+    naming = replace(Forger(story).header(NAMING), state=(NAMED, state_hash))
+    signed = sign_header(naming, story.keys.block, story.network.id)
+    assert saved_state.promote(path, NAMED, signed.encoded)
+    saved = saved_state.read_saved(path, story.network)
+    assert saved is not None
+    assert sorted(saved.state.spending()) == sorted(state.spending())
+    whole = saved.state.accounts[second.number].whole
+    assert (whole.balance_fen, whole.spending) == (30, (day.day, 12, 12))
+    assert whole is saved.state.accounts[carried.number].whole

@@ -5,10 +5,11 @@ import pytest
 from jiaozi.central_bank.audit.audit import AuditOptions, audit_source
 from jiaozi.central_bank.audit.from_http import open_http
 from jiaozi.central_bank.audit.sources import SourceUnavailable
+from tests.audit.forgery import LIBRARY
 from tests.audit.story import LAST, Story
 from tests.registry.builders import key
 
-OPTIONS = AuditOptions(processes=0)
+OPTIONS = AuditOptions(processes=0, library=LIBRARY)
 
 
 async def test_an_auditor_rebuilds_the_ledgers_over_http(url: str, story: Story) -> None:

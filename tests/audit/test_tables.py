@@ -9,10 +9,11 @@ from jiaozi.central_bank.audit.model import Difference, Rule
 from jiaozi.central_bank.audit.sources import SourceUnavailable
 from jiaozi.protocol import numbers
 from jiaozi.storage.database import Database
+from tests.audit.forgery import LIBRARY
 from tests.audit.story import LAST, REDEEM, Story
 from tests.registry.builders import new_wallet
 
-OPTIONS = AuditOptions(processes=0)
+OPTIONS = AuditOptions(processes=0, library=LIBRARY)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 from jiaozi.central_bank.audit.audit import AuditOptions, audit_source
 from jiaozi.central_bank.audit.model import Rule
 from jiaozi.protocol.refusals import SETTLED
-from tests.audit.forgery import Forger, ListSource
+from tests.audit.forgery import LIBRARY, Forger, ListSource
 from tests.audit.story import (
     EXCHANGE,
     LAST,
@@ -26,7 +26,9 @@ def flipped(data: bytes, index: int) -> bytes:
 
 
 async def test_a_true_chain_is_ok_to_its_last_fen(story: Story) -> None:
-    report = await audit_source(ListSource(story.blocks), AuditOptions(processes=0))
+    report = await audit_source(
+        ListSource(story.blocks), AuditOptions(processes=0, library=LIBRARY)
+    )
     assert report.verdict == "ok", report.differences
     assert (report.height, report.blocks, report.orders) == (LAST, LAST + 1, 21)
     assert (report.issued_fen, report.destroyed_fen) == (600_00, 100_00)
@@ -40,7 +42,7 @@ async def test_several_processes_find_what_one_thread_finds(story: Story, forger
     forger.change_body(REDEEM, lambda body: flipped(body, 40))
     alone = await forger.audit()
     source = ListSource(forger.blocks)
-    together = await audit_source(source, AuditOptions(processes=2))
+    together = await audit_source(source, AuditOptions(processes=2, library=LIBRARY))
     assert together.differences == alone.differences
     assert len(together.differences) > 1
 
@@ -130,7 +132,7 @@ async def test_a_missing_block_is_found(forger: Forger) -> None:
 
 async def test_blocks_that_are_kept_back_are_found(story: Story) -> None:
     source = ListSource(story.blocks[:-2], tip_height=LAST)
-    report = await audit_source(source, AuditOptions(processes=0))
+    report = await audit_source(source, AuditOptions(processes=0, library=LIBRARY))
     [difference] = report.differences
     assert (difference.rule, difference.height) == (Rule.CHAIN, LAST - 1)
 
@@ -178,7 +180,7 @@ async def test_figures_that_are_not_those_of_the_blocks_are_found(story: Story) 
     figures = blocks[REDEEM].figures
     assert figures is not None
     blocks[REDEEM] = blocks[REDEEM]._replace(figures=figures._replace(issued=figures.issued + 1))
-    report = await audit_source(ListSource(blocks), AuditOptions(processes=0))
+    report = await audit_source(ListSource(blocks), AuditOptions(processes=0, library=LIBRARY))
     [difference] = report.differences
     assert (difference.rule, difference.height) == (Rule.SUPPLY, REDEEM)
     assert "issued" in difference.detail

@@ -28,7 +28,8 @@ from jiaozi.central_bank.registry.model import Account
 from jiaozi.central_bank.registry.store import load_accounts
 from jiaozi.central_bank.registry.verifiers import Verifiers
 from jiaozi.central_bank.registry.writer import InvariantBroken, Writer
-from jiaozi.central_bank.rulebook.model import ClassLimits, Rulebook
+from jiaozi.central_bank.rulebook.load import read_rulebook
+from jiaozi.central_bank.rulebook.model import Rulebook
 from jiaozi.protocol import numbers
 from jiaozi.protocol.certificates import Certified, Use, certify
 from jiaozi.protocol.domains import NetworkId
@@ -50,11 +51,11 @@ _SERIES_WALLETS = 100_000
 NO_IDLE_BLOCKS_S = 3600.0
 """So that a test knows which order stands at which height."""
 
-UNLIMITED = Rulebook(
-    hash=sha256(b"a rulebook without caps").digest(),
-    name="unlimited",
-    limits={(holder, each): ClassLimits() for holder in Holder for each in range(1, 5)},
+UNLIMITED_FILE = b'name = "unlimited"\n' + b"".join(
+    b"[%s.%d]\n" % (holder.name.lower().encode(), each) for holder in Holder for each in range(1, 5)
 )
+UNLIMITED = read_rulebook(UNLIMITED_FILE)
+"""Four classes of persons and four of companies, without caps."""
 
 
 def key(label: str) -> Ed25519Signer:

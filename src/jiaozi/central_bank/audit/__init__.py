@@ -9,12 +9,15 @@ blocks by the same rules. How one block flows, file by file::
     follow.py        the chain: one block after the other, ids used once, figures, state hashes
     signers.py       who had to sign, by the table of rules.md §A, with the keys of that moment
     rebuild.py       what a settled order did to accounts and control
-    state.py         accounts of both ledgers, certified keys, quotas, rulebooks
+    limits.py        what payers may spend and payees may hold, by the rulebook in force
+    accounts.py      accounts of both ledgers, and what each wallet and group has spent
+    state.py         all accounts, certified keys, quotas, rulebooks
     saved_state.py   the last state whose hash a header names: where the next audit goes on
     compare.py       at the end, the registry's own tables against the rebuilt state
 
-What it does not recompute: limits and caps, and whether a refusal was called for; a refused order
-must have no effect, and that is checked. `rebuild.py` has the state and block time at hand that a
-limit needs; only the rulebooks' contents, which no block holds, would have to come in. Operators
-check their own feeds (`jiaozi.protocol.feed`).
+Every settled order is checked against all of this. A refused one must be well formed, signed by
+those who had to sign it, alive, and of an id that was not used before; it must have no effect, and
+its outcome must be one of the catalogue. Whether it had to be refused is not checked, nor in which
+order of time orders came in, nor slow-downs: that does not stand in the blocks. Rulebooks come as
+files, whose hashes do. Operators check their own feeds (`jiaozi.protocol.feed`).
 """

@@ -28,6 +28,8 @@ class Rule(StrEnum):
     SIGNERS = "signers"
     EFFECT = "effect"
     BALANCE = "balance"
+    LIMIT = "limit"
+    BALANCE_CAP = "balance_cap"
     LEDGER = "ledger"
     SUPPLY = "supply"
     STATE_HASH = "state_hash"

@@ -6,9 +6,11 @@ so that one false order is reported once and not again with every order after it
 
 from collections.abc import Callable, Mapping
 
+from jiaozi.central_bank.audit.accounts import Account, Terms
+from jiaozi.central_bank.audit.limits import check_caps, count_spending
 from jiaozi.central_bank.audit.model import CheckedOrder, Differs, Rule
 from jiaozi.central_bank.audit.rebuild_wallets import WALLET_EFFECTS, count_mandate
-from jiaozi.central_bank.audit.state import Account, Halt, Key, State, Terms
+from jiaozi.central_bank.audit.state import Halt, Key, State
 from jiaozi.protocol.certificates import Use, read_certificate
 from jiaozi.protocol.genesis import OFFICERS_MIN, Network
 from jiaozi.protocol.numbers import (
@@ -36,11 +38,16 @@ def apply(order: CheckedOrder, state: State, network: Network, time_ms: int) -> 
 
 
 def _pay(order: CheckedOrder, state: State, network: Network, time_ms: int) -> None:
+    _check_known(order.legs, state)
+    passed = count_spending(order.legs, state, time_ms)
     _move(order.legs, state)
+    if passed is not None:
+        raise passed
+    check_caps(order.legs, state, time_ms)
 
 
 def _pay_by_mandate(order: CheckedOrder, state: State, network: Network, time_ms: int) -> None:
-    _move(order.legs, state)
+    _pay(order, state, network, time_ms)
     count_mandate(order, state, time_ms)
 
 
@@ -65,6 +72,7 @@ def _exchange(order: CheckedOrder, state: State, network: Network, time_ms: int)
     vault, wallet = state.accounts[debit], state.accounts[credit]
     if state.operator_of(wallet) != state.operator_of(vault):
         raise _effect("exchanged into another operator's wallet")
+    check_caps(order.legs, state, time_ms)
 
 
 def _issue(order: CheckedOrder, state: State, network: Network, time_ms: int) -> None:
@@ -106,11 +114,13 @@ def _open_account(order: CheckedOrder, state: State, network: Network, time_ms: 
         holder = (body["group"], operator)
         if above is None or (above.group_id, state.operator_of(above)) != holder:
             raise _effect(f"opened {format_number(number)} under a parent of another holder")
+    if state.rulebook_at(time_ms).limits_of(body["holder"], body["wallet_class"]) is None:
+        raise _effect(f"opened {format_number(number)} in a class that the rulebook lacks")
 
 
 def _rulebook(order: CheckedOrder, state: State, network: Network, time_ms: int) -> None:
     starts_at_ms = order.body["starts_at_ms"]
-    state.rulebooks[starts_at_ms] = order.body["rulebook_hash"]
+    state.put_in_force(starts_at_ms, order.body["rulebook_hash"])
     if starts_at_ms <= time_ms:
         raise _effect("put a rulebook in force for the past")
 
@@ -207,7 +217,7 @@ def _halt(order: CheckedOrder, state: State, network: Network, time_ms: int) -> 
     body = order.body
     halt = Halt(body["until_ms"], body.get("orders_per_s"))
     state.halts[body["scope"], body.get("subject", 0)] = halt
-    if halt.until_ms > time_ms + state.delays_at(time_ms).halt_max_s * 1000:
+    if halt.until_ms > time_ms + state.rulebook_at(time_ms).delays.halt_max_s * 1000:
         raise _effect("halted for longer than the rulebook allows")
 
 

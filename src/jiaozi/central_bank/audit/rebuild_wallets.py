@@ -58,7 +58,11 @@ def take_effect(state: State, time_ms: int) -> None:
 
 
 def _set_class(order: CheckedOrder, state: State, network: Network, time_ms: int) -> None:
-    state.retermed(_open(order, state), wallet_class=order.body["wallet_class"])
+    number, wallet_class = _open(order, state), order.body["wallet_class"]
+    state.retermed(number, wallet_class=wallet_class)
+    holder = state.accounts[number].terms.holder
+    if state.rulebook_at(time_ms).limits_of(holder, wallet_class) is None:
+        raise _effect(number, "was put into a class that the rulebook lacks")
 
 
 def _lower_limits(order: CheckedOrder, state: State, network: Network, time_ms: int) -> None:
@@ -79,7 +83,7 @@ def _raise_limits(order: CheckedOrder, state: State, network: Network, time_ms: 
     number = _open(order, state)
     after = _copy(state, number)
     limits = tuple(order.body.get(name) for name in OWN_LIMITS)
-    due_ms = time_ms + state.delays_at(time_ms).raise_s * 1000
+    due_ms = time_ms + state.rulebook_at(time_ms).delays.raise_s * 1000
     after.waiting = [each for each in after.waiting if each.case is not None]
     after.waiting.append(Waiting(due_ms, None, limits))
     state.guard(number, after)
@@ -104,7 +108,7 @@ def _holder_unfreeze(order: CheckedOrder, state: State, network: Network, time_m
     if (case, FreezeAuthority.HOLDER) not in after.freezes:
         raise _effect(number, "let the holder lift a freeze that is not the holder's")
     if all(each.case != case for each in after.waiting):
-        due_ms = time_ms + state.delays_at(time_ms).unfreeze_s * 1000
+        due_ms = time_ms + state.rulebook_at(time_ms).delays.unfreeze_s * 1000
         after.waiting.append(Waiting(due_ms, case, None))
     state.guard(number, after)
 
@@ -137,7 +141,7 @@ def _request_rebind(order: CheckedOrder, state: State, network: Network, time_ms
     number = _open(order, state)
     after = _copy(state, number)
     is_free = after.rebind is None and not _is_frozen(after)
-    lapses_ms = time_ms + state.delays_at(time_ms).rebind_lapse_s * 1000
+    lapses_ms = time_ms + state.rulebook_at(time_ms).delays.rebind_lapse_s * 1000
     after.rebind = Rebind(order.body["suite"], order.body["key"], time_ms, None, lapses_ms)
     state.guard(number, after)
     if not is_free:
@@ -146,7 +150,7 @@ def _request_rebind(order: CheckedOrder, state: State, network: Network, time_ms
 
 def _object(order: CheckedOrder, state: State, network: Network, time_ms: int) -> None:
     number, after, rebind = _rebind_of(order, state)
-    lapses_ms = time_ms + state.delays_at(time_ms).rebind_lapse_s * 1000
+    lapses_ms = time_ms + state.rulebook_at(time_ms).delays.rebind_lapse_s * 1000
     after.rebind = replace(rebind, objected_ms=time_ms, lapses_ms=lapses_ms)
     state.guard(number, after)
     if rebind.objected_ms is not None:
@@ -164,7 +168,7 @@ def _complete(order: CheckedOrder, state: State, network: Network, time_ms: int)
     account.key = rebind.key
     state.retermed(number, suite=rebind.suite)
     state.guard(number, Safeguards())
-    wait_ms = state.delays_at(time_ms).rebind_s * 1000
+    wait_ms = state.rulebook_at(time_ms).delays.rebind_s * 1000
     if not is_right or time_ms < since_ms + wait_ms or _is_frozen(after):
         raise _effect(number, "bound a new key too early, over an objection or under a freeze")
 

@@ -2,23 +2,27 @@
 
 ::
 
-    file    = frame: CBOR [2, network id, height, header, [certificate, ...]];
-              frame: records; ...; frame: empty; frame: naming header
-    frame   = length: 4 bytes || bytes
-    records = the CBOR sequence of `jiaozi.protocol.state`, cut anywhere between two
+    file     = frame: CBOR [3, network id, height, header, [certificate, ...]];
+               frame: records; ...; frame: empty; frame: spending; ...; frame: empty;
+               frame: SHA-256 over the frames of spending; frame: naming header
+    frame    = length: 4 bytes || bytes
+    records  = the CBOR sequence of `jiaozi.protocol.state`, cut anywhere between two
+    spending = the CBOR sequence of `State.spending`, cut likewise
 
 ``header`` is the one at that height, ``naming header`` the later one that names the state's hash.
-So the file proves itself: a block key that genesis or a certificate of the root names has signed
-the hash of what it holds. It is written while the state is hashed, and takes its name when the hash
-was compared. The ids that orders used up are beside it (`used_ids`), for no hash covers them.
+So the records prove themselves: a block key that genesis or a certificate of the root names has
+signed their hash. No header covers what limits count, nor the ids that orders used up, which are
+beside the file (`used_ids`): for these the auditor trusts its own disk. The file is written while
+the state is hashed, and takes its name when the hash was compared.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from struct import Struct
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from jiaozi.central_bank.audit.check import check_header
 from jiaozi.central_bank.audit.model import CheckedHeader, RawBlock
@@ -31,7 +35,7 @@ from jiaozi.protocol.refusals import Refusal
 from jiaozi.protocol.state import StateHash
 from jiaozi.storage.server_files import sync_directory
 
-_FORMAT = 2
+_FORMAT = 3
 _LENGTH = Struct(">I")
 _RECORDS_PER_FRAME = 1_000
 _FRAME_BYTES_MAX = 1 << 20
@@ -61,7 +65,7 @@ class Saved:
 def hash_state(state: State, height: int) -> bytes:
     """Hash a rebuilt state."""
     hashed = StateHash(height)
-    for frame in _frames(state):
+    for frame in _frames(state.records()):
         hashed.add([frame])
     return hashed.digest()
 
@@ -77,9 +81,16 @@ def write_candidate(path: Path, network: NetworkId, block: RawBlock, state: Stat
         certificates = state.block_certificates
         head = [_FORMAT, network, block.height, block.header, certificates]
         _write_frame(file, cbor.encode(head))
-        for frame in _frames(state):
+        for frame in _frames(state.records()):
             hashed.add([frame])
             _write_frame(file, frame)
+        _write_frame(file, b"")
+        spending = sha256()
+        for frame in _frames(map(cbor.encode, state.spending())):
+            spending.update(frame)
+            _write_frame(file, frame)
+        _write_frame(file, b"")
+        _write_frame(file, spending.digest())
     return hashed.digest()
 
 
@@ -89,7 +100,6 @@ def promote(path: Path, height: int, naming_header: bytes) -> bool:
     if not candidate.exists():
         return False
     with candidate.open("ab") as file:
-        _write_frame(file, b"")
         _write_frame(file, naming_header)
         file.flush()
         os.fsync(file.fileno())
@@ -110,6 +120,7 @@ def read_saved(path: Path, network: Network) -> Saved | None:
     1. It is whole, of this form and of this network.
     2. Both headers are signed with block keys that genesis or the root names.
     3. The later one names the height of the earlier, and the hash of the records.
+    4. What limits count is as it was written.
 
     Raises:
         SavedStateUnusable: One of these does not hold.
@@ -140,6 +151,11 @@ def _prove(file: BinaryIO, network: Network) -> tuple[CheckedHeader, bytes, list
     hashed = StateHash(height)
     while frame := _read_frame(file):
         hashed.add([frame])
+    spending = sha256()
+    while frame := _read_frame(file):
+        spending.update(frame)
+    if _read_frame(file) != spending.digest():
+        raise ValueError("what limits count is not as it was written")
     _, header = check_header(network.id, header_bytes)
     _, naming = check_header(network.id, _read_frame(file))
     if file.read(1):
@@ -156,19 +172,27 @@ def _read_state(file: BinaryIO) -> State:
     """Read the records of a file that was proven."""
     state = State()
     _read_frame(file)
+    for record in _read_records(file):
+        state.take_record(record)
+    for spending in _read_records(file):
+        state.take_spending(spending)
+    return state
+
+
+def _read_records(file: BinaryIO) -> Iterator[list[Any]]:
+    """Read frames up to an empty one."""
     while frame := _read_frame(file):
         for record, _ in cbor.decode_sequence(
             frame, items_max=_RECORDS_PER_FRAME, item_size_max=_RECORD_BYTES_MAX
         ):
             assert isinstance(record, list)
-            state.take_record(record)
-    return state
+            yield record
 
 
-def _frames(state: State) -> Iterator[bytes]:
+def _frames(records: Iterable[bytes]) -> Iterator[bytes]:
     frame: list[bytes] = []
     size = 0
-    for record in state.records():
+    for record in records:
         frame.append(record)
         size += len(record)
         if len(frame) == _RECORDS_PER_FRAME or size >= _FRAME_BYTES:

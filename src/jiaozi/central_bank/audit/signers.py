@@ -6,8 +6,9 @@ the rebuilt accounts and the certified keys, as they stood at the moment of the 
 
 from collections.abc import Iterable
 
+from jiaozi.central_bank.audit.accounts import Account
 from jiaozi.central_bank.audit.model import CheckedOrder
-from jiaozi.central_bank.audit.state import Account, State
+from jiaozi.central_bank.audit.state import State
 from jiaozi.protocol.certificates import Use
 from jiaozi.protocol.numbers import format_number, operator_of, vault_of
 from jiaozi.protocol.order_types import ORDER_TYPES, OrderType, Role

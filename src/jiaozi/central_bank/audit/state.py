@@ -1,14 +1,12 @@
-"""The state that blocks determine, as an audit rebuilds it: accounts of both ledgers and control.
-
-A million accounts take some 350 MB: what is alike in many of them is kept once.
-"""
+"""The state that blocks determine, as an audit rebuilds it: all accounts, and control."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from heapq import heappush
 from typing import Any, NamedTuple
 
+from jiaozi.central_bank.audit.accounts import Account, Group, Terms
 from jiaozi.central_bank.audit.model import AuditStopped
-from jiaozi.central_bank.rulebook.model import Delays, Rulebook
+from jiaozi.central_bank.rulebook.model import Rulebook
 from jiaozi.protocol.certificates import Certified, Use
 from jiaozi.protocol.genesis import Genesis
 from jiaozi.protocol.numbers import (
@@ -36,52 +34,7 @@ from jiaozi.protocol.state import (
 CONTRA_KINDS = frozenset((AccountKind.ISSUANCE, AccountKind.SETTLEMENT))
 """The two that stand below zero, so that each ledger sums to nothing."""
 RESERVE_KINDS = frozenset((AccountKind.SETTLEMENT, AccountKind.RESERVE))
-
-
-class Terms(NamedTuple):
-    """What many accounts have in common."""
-
-    kind: int
-    operator: int
-    suite: int
-    wallet_class: int = 0
-    holder: int = 0
-    closed: bool = False
-    freezes: int = 0
-    frozen_fen: int = 0
-    balance_cap_fen: int | None = None
-    single_limit_fen: int | None = None
-    day_limit_fen: int | None = None
-    year_limit_fen: int | None = None
-    second_factor_above_fen: int | None = None
-
-
-class Account:
-    """One account; its number is the key under which the state holds it."""
-
-    __slots__ = ("balance_fen", "group_id", "key", "parent", "terms")
-
-    def __init__(
-        self,
-        terms: Terms,
-        key: bytes,
-        group_id: bytes,
-        parent: int | None = None,
-        balance_fen: int = 0,
-    ) -> None:
-        self.terms = terms
-        self.key = key
-        self.group_id = group_id
-        self.parent = parent
-        self.balance_fen = balance_fen
-
-    def record(self, number: int) -> AccountRecord:
-        """Return the account as it is hashed and compared."""
-        terms = self.terms
-        return AccountRecord(
-            number, terms.kind, terms.operator, terms.wallet_class, terms.holder, terms.suite,
-            self.key, self.group_id, self.parent, *terms[5:], self.balance_fen,
-        )  # fmt: skip
+_WALLETS_AT_A_TIME = 1_000
 
 
 class Key(NamedTuple):
@@ -121,6 +74,9 @@ class State:
         self.sums_fen: list[int] = [0] * (max(AccountKind) + 1)
         """The sum of all balances of each kind of account."""
         self._terms: dict[Terms, Terms] = {}
+        self._firsts: dict[int, dict[bytes, int]] = {}
+        """The first wallet of each group, by the operator that opened it and the group's id."""
+        self._in_force: tuple[int, Rulebook] | None = None
 
     @classmethod
     def from_genesis(cls, genesis: Genesis) -> "State":
@@ -161,10 +117,25 @@ class State:
         self.open(number, Account(terms, key, number.to_bytes(16, "big")))
 
     def open(self, number: int, account: Account) -> None:
-        """Add an account."""
+        """Add an account; a wallet joins those of its holder at its operator."""
         account.terms = self._terms.setdefault(account.terms, account.terms)
         self.accounts[number] = account
         self.sums_fen[account.terms.kind] += account.balance_fen
+        if account.terms.kind == AccountKind.WALLET:
+            first = self._first_of_group(account.group_id, account.terms.operator)
+            if first is not None:
+                account.join(self.accounts[first])
+            else:
+                self._firsts.setdefault(account.terms.operator, {})[account.group_id] = number
+
+    def _first_of_group(self, group_id: bytes, operator: int) -> int | None:
+        """Return the first wallet of a group at an operator, or at one that it carries."""
+        carried = (failed for failed, by in self.carriers.items() if by == operator)
+        for each in (operator, *carried):
+            first = self._firsts.get(each, {}).get(group_id)
+            if first is not None:
+                return first
+        return None
 
     def move(self, legs: Iterable[tuple[int, int, int]]) -> list[int]:
         """Move money between accounts that exist, debits before credits.
@@ -180,29 +151,41 @@ class State:
             kind, frozen_fen = account.terms.kind, account.terms.frozen_fen
             account.balance_fen -= amount
             sums[kind] -= amount
+            if account.group is not None:
+                account.group.balance_fen -= amount
             if account.balance_fen < frozen_fen and kind not in CONTRA_KINDS:
                 below.append(debit)
         for _, credit, amount in legs:
             account = accounts[credit]
             account.balance_fen += amount
             sums[account.terms.kind] += amount
+            if account.group is not None:
+                account.group.balance_fen += amount
         return below
 
-    def delays_at(self, time_ms: int) -> Delays:
-        """Return the delays of the rulebook in force at a block time.
+    def rulebook_at(self, time_ms: int) -> Rulebook:
+        """Return the rulebook in force at a block time.
 
         Raises:
             AuditStopped: Its file is not at hand.
         """
+        if self._in_force is not None and self._in_force[0] == time_ms:
+            return self._in_force[1]
         started = max(start for start in self.rulebooks if start <= time_ms)
         book = self.library.get(self.rulebooks[started])
         if book is None:
             wanted = self.rulebooks[started].hex()
             raise AuditStopped(
-                reason=f"delays are those of the rulebook {wanted}, and no file has that hash: "
-                "name its directory with --rulebooks"
+                reason=f"limits and delays are those of the rulebook {wanted}, and no file has "
+                "that hash: name its directory with --rulebooks"
             )
-        return book.delays
+        self._in_force = (time_ms, book)
+        return book
+
+    def put_in_force(self, starts_at_ms: int, rulebook_hash: bytes) -> None:
+        """Have a rulebook apply from a time on."""
+        self.rulebooks[starts_at_ms] = rulebook_hash
+        self._in_force = None
 
     def operator_of(self, account: Account) -> int:
         """Return who carries an account: a failed operator's wallets have another."""
@@ -288,3 +271,29 @@ class State:
                 self.halts[items[0], items[1]] = Halt(*items[2:])
             case _:
                 self.guard(items[0], read_safeguards(items[1]))
+
+    def spending(self) -> Iterator[list[int]]:
+        """Yield what limits count: ``[spent on, that day, that year, number, ...]``.
+
+        One for each wallet that has spent; then those of groups, with some of their wallets each.
+        """
+        groups: dict[Group, list[int]] = {}
+        for number, account in self.accounts.items():
+            if account.spent_on:
+                yield [*account.spending, number]
+            if account.group is not None:
+                groups.setdefault(account.group, []).append(number)
+        for group, (first, *others) in groups.items():
+            for start in range(0, len(others), _WALLETS_AT_A_TIME):
+                some = others[start : start + _WALLETS_AT_A_TIME]
+                yield [*group.spending, first, *some]
+
+    def take_spending(self, item: list[int]) -> None:
+        """Take in what limits count, when all accounts are there."""
+        spent_on, day_fen, year_fen, first, *others = item
+        account = self.accounts[first]
+        for number in others:
+            other = self.accounts[number]
+            if other.group is None or other.group is not account.group:
+                other.join(account)
+        (account.whole if others else account).restore(spent_on, day_fen, year_fen)
