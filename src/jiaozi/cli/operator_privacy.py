@@ -156,7 +156,7 @@ def _new_file(path: Path) -> Iterator[TextIO]:
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             yield file
-    except BaseException:
+    except BaseException:  # Ctrl-C too: half a document would look like all that is held
         path.unlink()
         raise
 

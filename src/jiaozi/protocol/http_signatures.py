@@ -215,7 +215,7 @@ class _VerificationKeys(HTTPSignatureKeyResolver):
     def resolve_public_key(self, key_id: str) -> bytes | None:
         try:
             self.key = self._key_of(key_id) if len(key_id) <= KEY_ID_LENGTH_MAX else None
-        except Exception as error:
+        except Exception as error:  # whatever the caller's look-up raises; `verify` raises it again
             self.failure = error
             raise
         return self.key

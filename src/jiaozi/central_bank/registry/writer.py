@@ -275,7 +275,7 @@ class Writer:
             try:
                 with span("post batch", orders=len(batch)):
                     await self._commit(connection, self._lead, batch)
-            except BaseException:
+            except BaseException:  # at the end of the process too, all are answered
                 code = Code.UNKNOWN if self._committing else Code.UNAVAILABLE
                 _answer_all(batch, refuse(code))
                 raise
@@ -352,7 +352,7 @@ class Writer:
             await commit(connection, transaction, timeout_s=self._limits.commit_timeout_s)
             lead.due_ms, lead.paces = due_ms, paces
             self._adopt(lead, ledger, sealed)
-        except BaseException:
+        except BaseException:  # cancelled too: no transaction stays open on the connection
             if not self._committing:
                 await roll_back(connection, transaction)
             raise

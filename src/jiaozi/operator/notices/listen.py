@@ -41,7 +41,7 @@ class Notices:
         try:
             async with self.database.connection() as connection:
                 self.streams.reach(await store.newest(connection, [wallet]))
-        except BaseException:
+        except BaseException:  # a reader who went away too: the stream would hold its place
             self.streams.forget(stream)
             raise
         return stream
