@@ -68,6 +68,7 @@ ENDS = {
     OrderType.DESTROY: (_VAULT, numbers.ISSUANCE),
     OrderType.FUND_RESERVE: (numbers.SETTLEMENT, numbers.reserve_of(OPERATOR)),
     OrderType.MANDATE_PAYMENT: (ALICE, BOB),
+    OrderType.SWEEP: (ALICE, _VAULT),
 }
 SIGNERS = {
     Role.DEBITED: (WALLET_SEED,),
@@ -77,6 +78,7 @@ SIGNERS = {
     Role.WALLET: (WALLET_SEED,),
     Role.OPERATOR_OFFICERS: (OFFICER_SEED, OTHER_OFFICER_SEED),
     Role.MANDATE: (OTHER_WALLET_SEED,),
+    Role.BLOCK: (BLOCK_SEED,),
 }
 _VALUES: dict[FieldKind, int | bytes] = {
     FieldKind.UINT: 5_000,
@@ -89,6 +91,7 @@ _VALUES: dict[FieldKind, int | bytes] = {
     FieldKind.HOLDER: 1,
     FieldKind.FREEZE_SCOPE: 3,
     FieldKind.HALT_SCOPE: 2,
+    FieldKind.FLAG: 1,
 }
 
 

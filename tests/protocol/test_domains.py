@@ -5,10 +5,12 @@ from types import ModuleType
 
 import pytest
 
-from jiaozi.protocol import blocks, cose, feed, legs, merkle, state
+from jiaozi.protocol import blocks, cose, feed, legs, merkle, state, sweeps
 from jiaozi.protocol.http_signatures import NETWORK_HEADER, sign_request
 from jiaozi.protocol.order_types import OrderType
 from tests.protocol.builders import (
+    ALICE,
+    BOB,
     NETWORK,
     ORDER_AAD,
     Block,
@@ -21,7 +23,7 @@ from tests.protocol.builders import (
 
 HASHING: dict[ModuleType, str] = {
     legs: "leg", merkle: "tree", feed: "running hash", cose: "identity", blocks: "body",
-    state: "state",
+    state: "state", sweeps: "sweep",
 }  # fmt: skip
 
 
@@ -39,6 +41,7 @@ def hashed(monkeypatch: pytest.MonkeyPatch) -> dict[str, set[bytes]]:
     made = show(block_of([submission_of(each) for each in OrderType]))
     show(block_of([submission_of(id=order_id(serial=n)) for n in range(5)], before=made.head))
     state.StateHash(3).add([state.totals_record(1, 2)])
+    sweeps.sweep_leg(bytes(32), ALICE, BOB, 1)
     genesis_bytes()
     return seen
 
@@ -57,6 +60,7 @@ def test_every_hash_begins_with_what_it_is_for(hashed: dict[str, set[bytes]]) ->
         "running hash": [b"jiaozi/feed/1"],
         "identity": [b"\x82\x58\x26", b"\x82\x40"],
         "state": [b"jiaozi/state/1"],
+        "sweep": [b"jiaozi/sweep/1"],
     }
     for name, prefixes in beginnings.items():
         assert hashed[name], name

@@ -61,18 +61,20 @@ def code_of(order_type: OrderType, body: object) -> tuple[Code, object]:
     return refusal.code, next(iter(refusal.fields.values()), None)
 
 
+_EDGES: dict[FieldKind, tuple[int, ...]] = {
+    FieldKind.UINT: (0, 1, FEN_MAX),
+    FieldKind.OPERATOR: (1, 9999),
+    FieldKind.HOLDER: (1, 2),
+    FieldKind.FREEZE_SCOPE: (1, 3),
+    FieldKind.HALT_SCOPE: (1, 4),
+    FieldKind.FLAG: (0, 1),
+}
+
+
 def good_edges(field: BodyField) -> Iterator[object]:
     match field.kind:
-        case FieldKind.UINT:
-            yield from (0, 1, FEN_MAX)
-        case FieldKind.OPERATOR:
-            yield from (1, 9999)
-        case FieldKind.HOLDER:
-            yield from (1, 2)
-        case FieldKind.FREEZE_SCOPE:
-            yield from (1, 3)
-        case FieldKind.HALT_SCOPE:
-            yield from (1, 4)
+        case kind if kind in _EDGES:
+            yield from _EDGES[kind]
         case FieldKind.BYTES16:
             yield bytes(16)
         case FieldKind.BYTES32:
@@ -85,6 +87,16 @@ def good_edges(field: BodyField) -> Iterator[object]:
             yield Suite.ED25519.value
         case FieldKind.CERTIFICATE:
             yield certificate_bytes()
+
+
+_PAST_THE_EDGES: dict[FieldKind, tuple[object, ...]] = {
+    FieldKind.UINT: (-1, b"\x01"),
+    FieldKind.OPERATOR: (0, 10_000),
+    FieldKind.HOLDER: (0, 3),
+    FieldKind.FREEZE_SCOPE: (0, 4),
+    FieldKind.HALT_SCOPE: (0, 5),
+    FieldKind.FLAG: (-1, 2, True),
+}
 
 
 def bad_values(field: BodyField) -> Iterator[object]:
@@ -105,16 +117,8 @@ def bad_values(field: BodyField) -> Iterator[object]:
         FEN_MAX + 1,
     )
     match field.kind:
-        case FieldKind.UINT:
-            yield from (-1, b"\x01")
-        case FieldKind.OPERATOR:
-            yield from (0, 10_000)
-        case FieldKind.HOLDER:
-            yield from (0, 3)
-        case FieldKind.FREEZE_SCOPE:
-            yield from (0, 4)
-        case FieldKind.HALT_SCOPE:
-            yield from (0, 5)
+        case kind if kind in _PAST_THE_EDGES:
+            yield from _PAST_THE_EDGES[kind]
         case FieldKind.BYTES16:
             yield from (bytes(15), bytes(17), 16)
         case FieldKind.BYTES32:
@@ -246,11 +250,13 @@ def test_a_the_table_covers_every_type_once() -> None:
         ),
         (
             (Role.WALLET,),
-            {"LOWER_LIMITS", "HOLDER_FREEZE", "CLOSE", "REBIND_OBJECT", "CANCEL_MANDATE"},
+            {"LOWER_LIMITS", "HOLDER_FREEZE", "CLOSE", "REBIND_OBJECT", "CANCEL_MANDATE"}
+            | {"WATERFALL"},
         ),
         ((Role.WALLET, Role.CERTIFY), {"RAISE_LIMITS", "HOLDER_UNFREEZE", "MANDATE"}),
         ((Role.CERTIFY, Role.OPERATOR_OFFICERS), {"REBIND_OVERRULE"}),
         ((Role.MANDATE,), {"MANDATE_PAYMENT"}),
+        ((Role.BLOCK,), {"SWEEP"}),
         ((Role.DEBITED,), {"PAYMENT", "REDEEM"}),
         ((Role.VAULT,), {"EXCHANGE"}),
         ((Role.VAULT, Role.OFFICERS), {"ISSUE", "DESTROY"}),

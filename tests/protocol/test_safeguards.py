@@ -8,6 +8,7 @@ from random import Random
 import hypothesis.strategies as st
 from hypothesis import given
 
+from jiaozi.protocol import cbor
 from jiaozi.protocol.money import FEN_MAX
 from jiaozi.protocol.numbers import WALLET_SERIAL_MIN, account_number
 from jiaozi.protocol.order_types import OWN_LIMITS, FreezeScope
@@ -57,6 +58,7 @@ SAFEGUARDS = st.builds(
         st.lists(_LIFTS, max_size=4, unique_by=lambda each: each.case),
     ),
     mandates=st.lists(_MANDATES, max_size=4).map(lambda them: {each.id: each for each in them}),
+    waterfall=st.booleans(),
 )
 
 
@@ -66,7 +68,9 @@ def shuffled(safeguards: Safeguards, random: Random) -> Safeguards:
     waiting = list(safeguards.waiting)
     for each in (freezes, mandates, waiting):
         random.shuffle(each)  # type: ignore[arg-type]
-    return Safeguards(dict(freezes), safeguards.rebind, waiting, dict(mandates))
+    return Safeguards(
+        dict(freezes), safeguards.rebind, waiting, dict(mandates), safeguards.waterfall
+    )
 
 
 @given(SAFEGUARDS)
@@ -74,8 +78,8 @@ def test_safeguards_are_read_as_they_were_written(safeguards: Safeguards) -> Non
     encoded = safeguards.encoded()
     read = read_safeguards(encoded)
     assert read.encoded() == encoded
-    assert (read.freezes, read.rebind, read.mandates) == (
-        safeguards.freezes, safeguards.rebind, safeguards.mandates,
+    assert (read.freezes, read.rebind, read.mandates, read.waterfall) == (
+        safeguards.freezes, safeguards.rebind, safeguards.mandates, safeguards.waterfall,
     )  # fmt: skip
     assert sorted(map(repr, read.waiting)) == sorted(map(repr, safeguards.waiting))
     assert (read.due_ms, read.freeze_bits, read.frozen_fen) == (
@@ -124,6 +128,17 @@ def test_a_rebind_stops_debits_and_nothing_else() -> None:
     assert Safeguards(rebind=replace(rebind, objected_ms=2)).due_ms == 9
     assert Safeguards().is_empty
     assert not Safeguards(rebind=rebind).is_empty
+
+
+def test_consent_is_kept_until_all_is_dropped() -> None:
+    safeguards = Safeguards(waterfall=True)
+    assert not safeguards.is_empty
+    safeguards.clear()
+    assert safeguards == Safeguards()
+
+
+def test_what_was_written_before_there_was_consent_is_read() -> None:
+    assert read_safeguards(cbor.encode([[], None, [], []])) == Safeguards()
 
 
 def test_the_vectors_hold() -> None:

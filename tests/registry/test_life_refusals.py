@@ -33,7 +33,7 @@ FAR_MS = START_MS + 365 * 86_400_000
 VALUES: Mapping[str, int | bytes] = {
     "wallet_class": 1, "case": CASE, "scope": 1, "suite": NEW.suite, "key": NEW.public_key,
     "mandate": CASE, "payee": new_wallet(TWO, 1).number, "single_limit_fen": 1,
-    "day_limit_fen": 1, "expires_at_ms": FAR_MS,
+    "day_limit_fen": 1, "expires_at_ms": FAR_MS, "on": 1,
 }  # fmt: skip
 ABOUT_WALLETS = [
     each

@@ -28,6 +28,7 @@ GOOD: dict[FieldKind, int | bytes] = {
     FieldKind.HOLDER: 1,
     FieldKind.FREEZE_SCOPE: 1,
     FieldKind.HALT_SCOPE: 1,
+    FieldKind.FLAG: 1,
 }
 
 

@@ -337,6 +337,7 @@ def safeguards() -> Document:
         "waiting": Safeguards(waiting=waiting),
         "mandate": Safeguards(mandates={mandate.id: mandate}),
         "all": Safeguards(frozen, rebind, waiting, {mandate.id: mandate}),
+        "waterfall": Safeguards(waterfall=True),
     }
     return {
         "safeguards": [

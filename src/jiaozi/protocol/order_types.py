@@ -10,13 +10,14 @@ open account, set class  operator's certify key                     none
 payment                 each debited wallet's key                   wallet -> wallet, 1-16
 mandate payment         the mandate's key                           wallet -> wallet
 redeem                  wallet key                                  wallet -> its vault
+sweep                   the registry's block key                    wallet -> its vault
 exchange                operator's vault key                        vault -> wallet
 issue                   operator's vault key and two officers       issuance -> vault
 destroy                 operator's vault key and two officers       vault -> issuance
 fund reserve            two officers                                settlement -> reserve
 lower limits, close,    wallet key                                  none
 holder's freeze,
-cancel mandate
+cancel mandate, waterfall
 raise limits, holder's  wallet key and operator's certify key       none
 unfreeze, mandate
 operator's freezes      operator's certify key                      none
@@ -75,6 +76,8 @@ class OrderType(IntEnum):
     MANDATE = 29
     CANCEL_MANDATE = 30
     MANDATE_PAYMENT = 31
+    WATERFALL = 32
+    SWEEP = 33
 
 
 class Role(Enum):
@@ -87,6 +90,7 @@ class Role(Enum):
     WALLET = "the key of the wallet that the order names"
     OPERATOR_OFFICERS = "two officers of the operator"
     MANDATE = "the key that a mandate names"
+    BLOCK = "the registry's key that signs blocks"
 
 
 class Place(Enum):
@@ -137,6 +141,7 @@ class FieldKind(Enum):
     HOLDER = "holder"
     FREEZE_SCOPE = "scope of a freeze"
     HALT_SCOPE = "scope of a halt"
+    FLAG = "0 or 1"
 
     def takes(self, value: object) -> bool:
         """Say whether a decoded value is of this kind, as far as it can be told by itself."""
@@ -161,6 +166,7 @@ _RANGES = {
     FieldKind.HOLDER: (min(Holder), max(Holder)),
     FieldKind.FREEZE_SCOPE: (min(FreezeScope), max(FreezeScope)),
     FieldKind.HALT_SCOPE: (min(HaltScope), max(HaltScope)),
+    FieldKind.FLAG: (0, 1),
 }
 
 
@@ -323,4 +329,8 @@ ORDER_TYPES: Mapping[OrderType, OrderRule] = {
         body=(BodyField(1, "mandate", FieldKind.BYTES16),),
         legs=(Place.WALLET, Place.WALLET),
     ),
+    OrderType.WATERFALL: OrderRule(
+        signers=(Role.WALLET,), body=(_NUMBER, BodyField(2, "on", FieldKind.FLAG))
+    ),
+    OrderType.SWEEP: OrderRule(signers=(Role.BLOCK,), legs=(Place.WALLET, Place.VAULT)),
 }

@@ -1,8 +1,8 @@
-"""What protects a wallet beside its balance: freezes, a rebind, changes that wait, mandates.
+"""What protects a wallet beside its balance: freezes, a rebind, waiting changes, mandates, consent.
 
 ::
 
-    safeguards = [[freeze, ...], rebind or null, [waiting, ...], [mandate, ...]]
+    safeguards = [[freeze, ...], rebind or null, [waiting, ...], [mandate, ...], ? waterfall: true]
     freeze     = [case: 16 bytes, authority, scope, amount, since]
     rebind     = [suite, key, requested, objected or null, lapses]
     waiting    = [due, case: 16 bytes or null, [limit or null] * 5 or null]
@@ -97,15 +97,18 @@ class Safeguards:
     rebind: Rebind | None = None
     waiting: list[Waiting] = field(default_factory=list)
     mandates: dict[bytes, Mandate] = field(default_factory=dict)
+    waterfall: bool = False
+    """The holder's consent: what would be above a balance cap is redeemed."""
 
     def clear(self) -> None:
         """Drop all of it."""
         self.freezes, self.rebind, self.waiting, self.mandates = {}, None, [], {}
+        self.waterfall = False
 
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to keep."""
-        return not (self.freezes or self.rebind or self.waiting or self.mandates)
+        return not (self.freezes or self.rebind or self.waiting or self.mandates or self.waterfall)
 
     @property
     def due_ms(self) -> int | None:
@@ -143,6 +146,7 @@ class Safeguards:
                     for each in sorted(self.waiting, key=lambda each: each.case or b"")
                 ],
                 [_fields(each) for _, each in sorted(self.mandates.items())],
+                *([True] if self.waterfall else []),
             ]
         )
 
@@ -150,7 +154,7 @@ class Safeguards:
 def read_safeguards(data: bytes) -> Safeguards:
     """Read what `Safeguards.encoded` wrote."""
     value: Any = cbor.decode(data, size_max=ENCODED_BYTES_MAX)
-    freezes, rebind, waiting, mandates = value
+    freezes, rebind, waiting, mandates, *waterfall = value
     return Safeguards(
         freezes={(each[0], each[1]): Freeze(*each) for each in freezes},
         rebind=None if rebind is None else Rebind(*rebind),
@@ -159,6 +163,7 @@ def read_safeguards(data: bytes) -> Safeguards:
             for due_ms, case, limits in waiting
         ],
         mandates={each[0]: Mandate(*each) for each in mandates},
+        waterfall=waterfall == [True],
     )
 
 

@@ -9,10 +9,17 @@ from jiaozi.central_bank.registry.block import Draft, readers_of_refused, reader
 from jiaozi.central_bank.registry.control import Control
 from jiaozi.central_bank.registry.halts import Paces, check_halts
 from jiaozi.central_bank.registry.ledger import Ledger
-from jiaozi.central_bank.registry.model import RESERVE_KINDS, Kind, PayeeRefusal, Totals
+from jiaozi.central_bank.registry.model import (
+    RESERVE_KINDS,
+    Account,
+    Kind,
+    PayeeRefusal,
+    Totals,
+)
 from jiaozi.central_bank.registry.post import post
 from jiaozi.central_bank.registry.protect import take_effect
 from jiaozi.central_bank.registry.store import UsedId
+from jiaozi.central_bank.registry.sweep import add_sweeps
 from jiaozi.protocol import cbor, numbers
 from jiaozi.protocol.blocks import encode_outcome, read_outcome
 from jiaozi.protocol.certificates import Certified
@@ -55,6 +62,9 @@ async def load_ledger(
         if order.type is OrderType.OPEN_ACCOUNT:
             groups.add(order.body["group"])
     accounts = await store.load_accounts(connection, touched) if touched else {}
+    vaults = {_vault_of(each, control) for each in accounts.values() if each.waterfall}
+    if not vaults <= accounts.keys():
+        accounts |= await store.load_accounts(connection, vaults - accounts.keys())
     heads = await store.load_groups(connection, groups)
     ledger = Ledger(
         accounts=accounts,
@@ -104,6 +114,8 @@ def post_one(
         outcome = SETTLED
         readers = readers_of_settled(order, caller.operator, ledger.accounts)
     position = draft.add(order, outcome, readers)
+    if ledger.sweeps:
+        add_sweeps(order, ledger, draft)
     encoded = None if outcome == SETTLED else encode_outcome(outcome)
     used[key] = UsedId(order.identity, encoded, draft.height, position)
     return Answer(outcome, draft.height, position)
@@ -164,10 +176,17 @@ def _also_touched(order: Order, control: Control) -> set[int]:
         case OrderType.DESTROY:
             operator = numbers.operator_of(order.legs[0].debit)
             return {numbers.reserve_of(operator), numbers.SETTLEMENT}
+        case OrderType.WATERFALL:
+            number = body["number"]
+            return {number, int(numbers.vault_of(control.carrier_of(numbers.operator_of(number))))}
         case OrderType.CERTIFY:
             return {int(numbers.vault_of(operator)) for operator in control.quotas_fen}
         case _:
             return {body["number"]}
+
+
+def _vault_of(account: Account, control: Control) -> int:
+    return int(numbers.vault_of(control.carrier_of(account.operator)))
 
 
 _NAMES_WALLET = frozenset(

@@ -51,10 +51,11 @@ class Sealed(NamedTuple):
 
 
 class Draft:
-    """Collects a block's orders in the order in which they were posted."""
+    """Collects a block's orders in the order in which they were posted; ``signer`` signs it."""
 
-    def __init__(self, height: int) -> None:
+    def __init__(self, height: int, signer: Signer) -> None:
         self.height = height
+        self.signer = signer
         self.used: dict[int, list[tuple[int, bytes, int, bytes, bytes | None, int, int]]] = {}
         self._parts: list[bytes] = []
         self._leaves: list[bytes] = []
@@ -67,18 +68,26 @@ class Draft:
 
     def add(self, order: Order, outcome: Outcome, readers: Iterable[Reader]) -> int:
         """Add an order with its final outcome and return its position."""
-        position = len(self._leaves)
         settled = outcome == SETTLED
         encoded = _SETTLED_BYTES if settled else encode_outcome(outcome)
-        hashed = leaf(order.cose, encoded)
-        self._leaves.append(hashed)
-        self._parts += (order.encoded, encoded)
+        position = self._put(order, encoded, readers)
         day = last_expiry_day(order.id)
         row = (
             day, order.id, order.scope, order.identity, None if settled else encoded,
             self.height, position,
         )  # fmt: skip
         self.used.setdefault(day, []).append(row)
+        return position
+
+    def add_own(self, order: Order, readers: Iterable[Reader]) -> None:
+        """Add an order of the registry's own, which settles and uses up no id."""
+        self._put(order, _SETTLED_BYTES, readers)
+
+    def _put(self, order: Order, encoded: bytes, readers: Iterable[Reader]) -> int:
+        position = len(self._leaves)
+        hashed = leaf(order.cose, encoded)
+        self._leaves.append(hashed)
+        self._parts += (order.encoded, encoded)
         for operator, visible, cause in readers:
             self._entries.setdefault(operator, []).append(ENTRY.pack(position, visible, cause))
             self._digests.setdefault(operator, []).append(
@@ -87,8 +96,8 @@ class Draft:
         return position
 
     def seal(
-        self, tip: Tip | None, time_ms: int, operators: Iterable[int], signer: Signer,
-        network: NetworkId, state: tuple[int, bytes] | None = None, genesis: bytes = b"",
+        self, tip: Tip | None, time_ms: int, operators: Iterable[int], network: NetworkId,
+        state: tuple[int, bytes] | None = None, genesis: bytes = b"",
     ) -> Sealed:  # fmt: skip
         """Sign the header and finish body and feeds."""
         body = genesis or b"".join(self._parts)
@@ -118,7 +127,7 @@ class Draft:
             )
             for operator, entries in self._entries.items()
         ]
-        return Sealed(sign_header(header, signer, network), body, rows)
+        return Sealed(sign_header(header, self.signer, network), body, rows)
 
 
 def readers_of_settled(order: Order, caller: int, accounts: Mapping[int, Account]) -> list[Reader]:

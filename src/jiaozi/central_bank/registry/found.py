@@ -54,10 +54,9 @@ async def found(
             block_signer = block_signers.of_genesis(network.genesis)
         except KeyMissing as error:
             raise OtherGenesis(error.detail) from None
-        sealed = Draft(0).seal(
-            None, network.genesis.created_ms, control.quotas_fen, block_signer, network.id,
-            genesis=genesis,
-        )  # fmt: skip
+        sealed = Draft(0, block_signer).seal(
+            None, network.genesis.created_ms, control.quotas_fen, network.id, genesis=genesis
+        )
         await store.write_accounts(connection, (), _first_accounts(control))
         await store.append_block(connection, sealed.signed, sealed.body, Totals())
     return control

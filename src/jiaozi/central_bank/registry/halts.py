@@ -62,6 +62,13 @@ def check_halts(
             raise refuse(Code.BUSY, _RETRY_AFTER_MS)
 
 
+def stops_sweep(control: Control, operator: int, time_ms: int) -> bool:
+    """Say whether sweeps into an operator's vault are stopped; a slow-down lets them pass."""
+    scopes = ((HaltScope.OPERATOR, operator), (HaltScope.ORDER_TYPE, OrderType.SWEEP))
+    halts = [control.halts[each] for each in scopes if each in control.halts]
+    return any(each.until_ms > time_ms and each.orders_per_s is None for each in halts)
+
+
 def _covers(key: tuple[int, int], order: Order, caller: Certified) -> bool:
     scope, subject = key
     match scope:

@@ -1,6 +1,7 @@
 """What a batch of orders works on: loaded before it, written after it."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from jiaozi.central_bank.registry.control import Control
@@ -13,7 +14,7 @@ from jiaozi.central_bank.registry.model import (
     move,
 )
 from jiaozi.central_bank.rulebook.model import ClassLimits, Rulebook
-from jiaozi.protocol.orders import Order
+from jiaozi.protocol.orders import Leg, Order
 from jiaozi.protocol.refusals import Code, refuse
 from jiaozi.protocol.safeguards import Safeguards
 
@@ -37,6 +38,8 @@ class Ledger:
     """Numbers of the accounts of which more changed than balance and sums."""
     guarded: set[int] = field(default_factory=set)
     """Numbers of the wallets whose safeguards changed."""
+    sweeps: list[Leg] = field(default_factory=list)
+    """What the payment that is being posted lifts wallets above their caps."""
     calendar: Calendar = field(init=False)
     rulebook: Rulebook = field(init=False)
 
@@ -74,10 +77,10 @@ class Ledger:
         self.accounts[account.number] = account
         self.opened.append(account)
 
-    def transfer(self, order: Order) -> None:
-        """Move the money of an order whose legs were checked."""
-        move(order.legs, self.accounts)
-        for leg in order.legs:
+    def transfer(self, legs: Sequence[Leg]) -> None:
+        """Move the money of legs that were checked."""
+        move(legs, self.accounts)
+        for leg in legs:
             for number in (leg.debit, leg.credit):
                 self.changed.add(number)
                 self.changed.add(self.accounts[number].head)
@@ -88,9 +91,10 @@ class Ledger:
         return self.safeguards[account.number]
 
     def reterm(self, account: Account) -> None:
-        """Note that the terms of an account changed; its freezes follow from its safeguards."""
+        """Note that the terms of an account changed; some follow from its safeguards."""
         safeguards = self.safeguards.get(account.number)
         if safeguards is not None:
             account.freezes = safeguards.freeze_bits
             account.frozen_fen = safeguards.frozen_fen
+            account.waterfall = safeguards.waterfall
         self.retermed.add(account.number)

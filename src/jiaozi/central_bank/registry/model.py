@@ -65,6 +65,7 @@ class Account:
     day_limit_fen: int | None = None
     year_limit_fen: int | None = None
     second_factor_above_fen: int | None = None
+    waterfall: bool = False
     balance_fen: int = 0
     spent_on: int = 0
     day_spent_fen: int = 0
@@ -203,8 +204,10 @@ def check_credit(
     gain_fen: int,
     group_gain_fen: int,
     limits: ClassLimits | None,
-) -> None:
-    """Check that a wallet may be credited.
+) -> int:
+    """Check that a wallet may be credited, and return what it would hold above a cap.
+
+    That is nothing, unless its holder has consented to have it redeemed.
 
     Args:
         account: The payee; None when there is no such account.
@@ -227,9 +230,13 @@ def check_credit(
         raise PayeeRefusal(payee=account.number, cause=PayeeCause.NOT_A_PAYEE)
     own, group = account.balance_fen + gain_fen, head.group_balance_fen + group_gain_fen
     caps = ((account.balance_cap_fen, own), (limits.balance_cap_fen, group), (FEN_MAX, group))
+    excess_fen = 0
     for cap, balance in caps:
         if cap is not None and balance > cap:
-            raise PayeeRefusal(payee=account.number, cause=PayeeCause.BALANCE_CAP)
+            if not account.waterfall:
+                raise PayeeRefusal(payee=account.number, cause=PayeeCause.BALANCE_CAP)
+            excess_fen = max(excess_fen, balance - cap)
+    return excess_fen
 
 
 def move(legs: Sequence[Leg], accounts: Mapping[int, Account]) -> None:

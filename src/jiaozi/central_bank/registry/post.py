@@ -8,10 +8,11 @@ a final one stands in the block.
 from collections.abc import Callable, Container, Mapping
 from dataclasses import replace
 
-from jiaozi.central_bank.registry import govern, protect, wallets
+from jiaozi.central_bank.registry import govern, protect, sweep, wallets
 from jiaozi.central_bank.registry.ledger import Ledger
 from jiaozi.central_bank.registry.model import (
     Account,
+    PayeeRefusal,
     check_credit,
     check_funds,
     check_group_spending,
@@ -24,8 +25,8 @@ from jiaozi.protocol import numbers
 from jiaozi.protocol.certificates import Certified, Use
 from jiaozi.protocol.money import FEN_MAX
 from jiaozi.protocol.order_types import OrderType
-from jiaozi.protocol.orders import Order
-from jiaozi.protocol.refusals import Code, refuse
+from jiaozi.protocol.orders import Leg, Order
+from jiaozi.protocol.refusals import Code, PayeeCause, refuse
 
 
 def post(order: Order, caller: Certified, ledger: Ledger) -> None:
@@ -80,11 +81,14 @@ def _settle(order: Order, debits: Mapping[int, int], ledger: Ledger) -> None:
     _check_limits(spending, ledger)
     for number, amount in debits.items():
         check_funds(accounts[number], amount)
-    _check_payees(order, debits, ledger)
-    ledger.transfer(order)
+    sweeps = _check_payees(order, debits, ledger)
+    ledger.transfer(order.legs)
     for number, amount in spending.items():
         account = accounts[number]
         count_spending(account, accounts[account.head], amount, ledger.calendar)
+    if sweeps:
+        ledger.transfer(sweeps)
+        ledger.sweeps = sweeps
 
 
 def _redeem(order: Order, caller: Certified, ledger: Ledger) -> None:
@@ -98,7 +102,7 @@ def _redeem(order: Order, caller: Certified, ledger: Ledger) -> None:
     check_may_debit(account)
     _check_second_factor(account, leg.amount, countersigned)
     check_funds(account, leg.amount)
-    ledger.transfer(order)
+    ledger.transfer(order.legs)
 
 
 def _exchange(order: Order, caller: Certified, ledger: Ledger) -> None:
@@ -110,8 +114,9 @@ def _exchange(order: Order, caller: Certified, ledger: Ledger) -> None:
         raise refuse(Code.LEGS_NOT_ALLOWED, 0)
     ledger.check_begun(order)
     check_funds(ledger.accounts[leg.debit], leg.amount)
-    _check_payees(order, {}, ledger)
-    ledger.transfer(order)
+    if _check_payees(order, {}, ledger):
+        raise PayeeRefusal(payee=leg.credit, cause=PayeeCause.BALANCE_CAP)
+    ledger.transfer(order.legs)
 
 
 def _issue(order: Order, caller: Certified, ledger: Ledger) -> None:
@@ -127,7 +132,7 @@ def _issue(order: Order, caller: Certified, ledger: Ledger) -> None:
     if ledger.totals.issued_fen + leg.amount > FEN_MAX:
         raise refuse(Code.SUM_TOO_LARGE)
     ledger.totals = replace(ledger.totals, issued_fen=ledger.totals.issued_fen + leg.amount)
-    ledger.transfer(order)
+    ledger.transfer(order.legs)
     _post_reserve(ledger, operator, -leg.amount)
 
 
@@ -137,7 +142,7 @@ def _destroy(order: Order, caller: Certified, ledger: Ledger) -> None:
     check_funds(ledger.accounts[leg.debit], leg.amount)
     _check_settlement(leg.amount, ledger)
     ledger.totals = replace(ledger.totals, destroyed_fen=ledger.totals.destroyed_fen + leg.amount)
-    ledger.transfer(order)
+    ledger.transfer(order.legs)
     _post_reserve(ledger, operator, leg.amount)
 
 
@@ -185,8 +190,12 @@ def _check_limits(spending: Mapping[int, int], ledger: Ledger) -> None:
         check_group_spending(accounts[account.head], groups[account.head], limits, ledger.calendar)
 
 
-def _check_payees(order: Order, debits: Mapping[int, int], ledger: Ledger) -> None:
-    """Check every payee with all that this order adds to it and to its group."""
+def _check_payees(order: Order, debits: Mapping[int, int], ledger: Ledger) -> list[Leg]:
+    """Check every payee with all that this order adds to it and to its group.
+
+    Returns:
+        The sweeps of those that would be above a cap and have consented, in the order of the legs.
+    """
     accounts = ledger.accounts
     gains: dict[int, int] = {}
     group_gains: dict[int, int] = {}
@@ -199,18 +208,26 @@ def _check_payees(order: Order, debits: Mapping[int, int], ledger: Ledger) -> No
         head = accounts[number].head
         if head in group_gains:
             group_gains[head] -= amount
+    sweeps: list[Leg] = []
     for number, gain in gains.items():
         account = accounts.get(number)
         if account is None:
             check_credit(None, None, gain_fen=gain, group_gain_fen=gain, limits=None)
             continue
-        check_credit(
+        excess = check_credit(
             account,
             accounts[account.head],
             gain_fen=gain - debits.get(number, 0),
             group_gain_fen=group_gains[account.head],
             limits=ledger.limits_of(account),
         )
+        if excess:
+            # What was there before stays, above a cap that was lowered too.
+            swept = min(excess, gain)
+            left = account.balance_fen + gain - debits.get(number, 0) - swept
+            sweeps.append(sweep.sweep_of(order, account, swept, left, ledger, sweeps))
+            group_gains[account.head] -= swept
+    return sweeps
 
 
 def _check_institution(order: Order, number: int, ledger: Ledger) -> int:
@@ -275,4 +292,6 @@ _POSTINGS: Mapping[OrderType, Callable[[Order, Certified, Ledger], None]] = {
     OrderType.MANDATE: wallets.give_mandate,
     OrderType.CANCEL_MANDATE: wallets.cancel_mandate,
     OrderType.MANDATE_PAYMENT: _pay_by_mandate,
+    OrderType.WATERFALL: wallets.set_waterfall,
+    OrderType.SWEEP: sweep.refuse_foreign,
 }

@@ -2,7 +2,7 @@
 -- All that the rules ask of accounts, in the order of the fields of model.Account.
 SELECT number, kind, operator, wallet_class, holder, suite, key, group_id, head, parent, closed,
        freezes, frozen_fen, balance_cap_fen, single_limit_fen, day_limit_fen, year_limit_fen,
-       second_factor_above_fen, balance_fen, spent_on, day_spent_fen, year_spent_fen,
+       second_factor_above_fen, waterfall, balance_fen, spent_on, day_spent_fen, year_spent_fen,
        group_balance_fen, group_spent_on, group_day_spent_fen, group_year_spent_fen
 FROM account WHERE number = ANY ($1::bigint[]);
 
@@ -10,7 +10,7 @@ FROM account WHERE number = ANY ($1::bigint[]);
 -- The wallets that carry the totals of these groups, with the same fields.
 SELECT number, kind, operator, wallet_class, holder, suite, key, group_id, head, parent, closed,
        freezes, frozen_fen, balance_cap_fen, single_limit_fen, day_limit_fen, year_limit_fen,
-       second_factor_above_fen, balance_fen, spent_on, day_spent_fen, year_spent_fen,
+       second_factor_above_fen, waterfall, balance_fen, spent_on, day_spent_fen, year_spent_fen,
        group_balance_fen, group_spent_on, group_day_spent_fen, group_year_spent_fen
 FROM account WHERE number = head AND kind = 5 AND group_id = ANY ($1::bytea[]);
 
@@ -54,7 +54,7 @@ FROM change WHERE account.number = change.number;
 UPDATE account SET
     wallet_class = $2, suite = $3, key = $4, closed = $5, freezes = $6, frozen_fen = $7,
     balance_cap_fen = $8, single_limit_fen = $9, day_limit_fen = $10, year_limit_fen = $11,
-    second_factor_above_fen = $12
+    second_factor_above_fen = $12, waterfall = $13
 WHERE number = $1;
 
 -- name: safeguards

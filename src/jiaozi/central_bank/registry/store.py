@@ -169,7 +169,7 @@ async def write_terms(connection: Connection, changed: Iterable[Account]) -> Non
         (
             each.number, each.wallet_class, each.suite, each.key, each.closed, each.freezes,
             each.frozen_fen, each.balance_cap_fen, each.single_limit_fen, each.day_limit_fen,
-            each.year_limit_fen, each.second_factor_above_fen,
+            each.year_limit_fen, each.second_factor_above_fen, each.waterfall,
         )
         for each in changed
     ]  # fmt: skip

@@ -121,6 +121,13 @@ def cancel_mandate(order: Order, caller: Certified, ledger: Ledger) -> None:
     del ledger.guard(account).mandates[order.body["mandate"]]
 
 
+def set_waterfall(order: Order, caller: Certified, ledger: Ledger) -> None:
+    """Have what would be above a balance cap redeemed from now on, or have it refused again."""
+    account = holders_wallet(order, caller, ledger)
+    ledger.guard(account).waterfall = order.body["on"] == 1
+    ledger.reterm(account)
+
+
 def check_mandate(order: Order, account: Account, ledger: Ledger) -> Mandate:
     """Check that a payment is signed by the key of a live mandate of the wallet for its payee.
 

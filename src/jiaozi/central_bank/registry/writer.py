@@ -333,7 +333,8 @@ class Writer:
             )
             used = await store.load_used(connection, orders) if look_up else {}
             loaded = {each.number: each.balance_fen for each in ledger.accounts.values()}
-            draft, paces = Draft(lead.tip.height + 1), lead.paces.copy()
+            signer = self._signers.at(lead.control, time_ms)
+            draft, paces = Draft(lead.tip.height + 1, signer), lead.paces.copy()
             answers = [
                 post_one(each.order, each.caller, ledger, draft, used, paces) for each in batch
             ]
@@ -392,11 +393,9 @@ class Writer:
         if ledger.control is not lead.control:
             await store.write_control(connection, lead.control, ledger.control)
         network = ledger.control.network.id
-        signer = self._signers.at(lead.control, ledger.time_ms)
         sealed = draft.seal(
-            lead.tip, ledger.time_ms, ledger.control.quotas_fen, signer, network,
-            self._state_hash,
-        )  # fmt: skip
+            lead.tip, ledger.time_ms, ledger.control.quotas_fen, network, self._state_hash
+        )
         if not await store.append_block(connection, sealed.signed, sealed.body, ledger.totals):
             raise NotLeading("another registry has written", Wait.OTHER_WRITER)
         await store.append_feeds(connection, draft.height, sealed.feeds)
