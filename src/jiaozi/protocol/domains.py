@@ -24,6 +24,14 @@ class Domain(Enum):
     WALLET_STATEMENT = b"jiaozi/wallet-statement/1"
     ATTESTATION = b"jiaozi/attestation/1"
     PAYMENT_REQUEST = b"jiaozi/payment-request/1"
+    DEVICE = b"jiaozi/device/1"
+    OFFLINE_LOAD = b"jiaozi/offline-load/1"
+    OFFLINE_REQUEST = b"jiaozi/offline-request/1"
+    OFFLINE_PAYMENT = b"jiaozi/offline-payment/1"
+    OFFLINE_ACKNOWLEDGEMENT = b"jiaozi/offline-acknowledgement/1"
+    OFFLINE_STATEMENT = b"jiaozi/offline-statement/1"
+    OFFLINE_CHECKPOINT = b"jiaozi/offline-checkpoint/1"
+    REVOCATION_LIST = b"jiaozi/revocation-list/1"
 
 
 def external_aad(domain: Domain, network: NetworkId) -> bytes:

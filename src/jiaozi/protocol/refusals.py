@@ -8,6 +8,7 @@ again. There are three ranges, in the order in which a registry checks:
 - **100-199, final**: the order was well formed and signed by the right keys, so this outcome stands
   in a block and is final for that id (rules.md §C.2).
 - **200-299, operator**: refused by an operator before anything was sent to the registry.
+- **300-399, purse**: refused by a purse, or by whoever reads what purses say; no value moved.
 
 In blocks a refusal is the list ``[code, field, ...]`` of unsigned integers in the order of the
 catalogue's fields; a settled order is ``[0]``. No text ever enters a block.
@@ -105,6 +106,16 @@ class Code(IntEnum):
     KEY_UNCHANGED = 135
     SCOPE_INVALID = 136
     LAST_BLOCK_KEY = 140
+    DEVICE_UNKNOWN = 150
+    DEVICE_KNOWN = 151
+    DEVICE_ENDED = 152
+    LOAD_NUMBER_DIFFERS = 153
+    GUARANTEE_INSUFFICIENT = 154
+    PAYMENT_SETTLED = 155
+    SHADOW_INSUFFICIENT = 156
+    DEVICE_LIMITS_TOO_HIGH = 157
+    CLAIM_TOO_EARLY = 158
+    GENERATION_NOT_NEWER = 159
 
     EVIDENCE_INSUFFICIENT = 200
     CODE_WRONG = 201
@@ -132,6 +143,29 @@ class Code(IntEnum):
     TOO_MANY_STREAMS = 223
     STATEMENT_NOT_READY = 240
     NAME_NOT_PROVEN = 241
+
+    DEVICE_UNCERTIFIED = 300
+    DEVICE_EXPIRED = 301
+    DEVICE_REVOKED = 302
+    OTHER_DEVICE = 303
+    PURSE_NOT_SYNCHRONISED = 304
+    PURSE_PAYMENT_LIMIT = 305
+    PURSE_BALANCE_CAP = 306
+    PURSE_FUNDS = 307
+    PURSE_OUT_LIMIT = 308
+    PURSE_OUT_COUNT = 309
+    PURSE_IN_LIMIT = 310
+    PURSE_IN_COUNT = 311
+    REQUEST_UNKNOWN = 312
+    REQUEST_EXPIRED = 313
+    AMOUNT_DIFFERS = 314
+    HOPS_TOO_MANY = 315
+    LOAD_OUT_OF_ORDER = 316
+    CHECKPOINT_UNFIT = 317
+    LIST_UNFIT = 318
+    DOUBLE_SPENT = 319
+    LOG_DIFFERS = 320
+    PROOF_INVALID = 321
 
 
 FINAL_CODES = range(100, 200)
@@ -285,6 +319,32 @@ CATALOGUE: Mapping[Code, Entry] = {
     Code.LAST_BLOCK_KEY: Entry(
         _A, "A key that may sign blocks must remain: certify its successor first."
     ),
+    Code.DEVICE_UNKNOWN: Entry(_A, "No device of this key is enrolled."),
+    Code.DEVICE_KNOWN: Entry(_A, "The device is enrolled with a certificate at least as late."),
+    Code.DEVICE_ENDED: Entry(
+        _A, "The device is revoked, suspended or expired, or its generation is no longer accepted."
+    ),
+    Code.LOAD_NUMBER_DIFFERS: Entry(
+        _A, "A device's loads are numbered without a gap.", ("number_expected",)
+    ),
+    Code.GUARANTEE_INSUFFICIENT: Entry(
+        _A, "The guarantee of the device's operator does not cover it.", ("needed_fen",)
+    ),
+    Code.PAYMENT_SETTLED: Entry(_N, "This very offline payment stands in the registry."),
+    Code.SHADOW_INSUFFICIENT: Entry(
+        _A,
+        "The registry has seen less on the device than this: hand in what it received first.",
+        ("available_fen",),
+    ),
+    Code.DEVICE_LIMITS_TOO_HIGH: Entry(
+        _A, "A limit of the device's certificate is above the rulebook's."
+    ),
+    Code.CLAIM_TOO_EARLY: Entry(
+        _A, "What the device paid before it was lost may surface until then.", ("until_ms",)
+    ),
+    Code.GENERATION_NOT_NEWER: Entry(
+        _A, "The oldest accepted generation only rises.", ("generation",)
+    ),
     Code.EVIDENCE_INSUFFICIENT: Entry(
         _A, "This wallet class needs more evidence of identity.", ("field",)
     ),
@@ -332,6 +392,61 @@ CATALOGUE: Mapping[Code, Entry] = {
     Code.NAME_NOT_PROVEN: Entry(
         _A, "No name was proven for this wallet; a statement can be had without one."
     ),
+    Code.DEVICE_UNCERTIFIED: Entry(
+        _N, "The certificates do not lead from this network's root to the device's key."
+    ),
+    Code.DEVICE_EXPIRED: Entry(_A, "The device's certificate has ended.", ("ended_ms",)),
+    Code.DEVICE_REVOKED: Entry(
+        _N, "The device is on the revocation list, or its generation is no longer accepted."
+    ),
+    Code.OTHER_DEVICE: Entry(_N, "The message is meant for another device, or comes from this."),
+    Code.PURSE_NOT_SYNCHRONISED: Entry(
+        _A, "The purse pays and receives again once it has been synchronised.", ("days_max",)
+    ),
+    Code.PURSE_PAYMENT_LIMIT: Entry(_A, "More than one offline payment may be.", ("limit_fen",)),
+    Code.PURSE_BALANCE_CAP: Entry(
+        _A, "The purse would hold more than it may.", ("cap_fen", "room_fen")
+    ),
+    Code.PURSE_FUNDS: Entry(
+        _A,
+        "The purse does not hold this much that it may spend; the rest it may after it has been "
+        "synchronised.",
+        ("spendable_fen", "after_synchronisation_fen"),
+    ),
+    Code.PURSE_OUT_LIMIT: Entry(
+        _A, "More than may leave before the purse is synchronised.", ("limit_fen", "left_fen")
+    ),
+    Code.PURSE_OUT_COUNT: Entry(
+        _A, "As many payments as the purse makes before it is synchronised.", ("limit",)
+    ),
+    Code.PURSE_IN_LIMIT: Entry(
+        _A, "More than may come in before the purse is synchronised.", ("limit_fen", "left_fen")
+    ),
+    Code.PURSE_IN_COUNT: Entry(
+        _A, "As many payments as the purse takes before it is synchronised.", ("limit",)
+    ),
+    Code.REQUEST_UNKNOWN: Entry(
+        _A, "The payment answers no open request of this purse; hand it in at an operator."
+    ),
+    Code.REQUEST_EXPIRED: Entry(_A, "The request has expired; ask for a new one."),
+    Code.AMOUNT_DIFFERS: Entry(_N, "The payment is not of the amount that was asked for."),
+    Code.HOPS_TOO_MANY: Entry(
+        _A, "The money has changed hands too often without network.", ("hops_max",)
+    ),
+    Code.LOAD_OUT_OF_ORDER: Entry(
+        _A, "The purse takes the load of this number next.", ("number_expected",)
+    ),
+    Code.CHECKPOINT_UNFIT: Entry(
+        _A, "The checkpoint is not for the purse as it stands; synchronise again."
+    ),
+    Code.LIST_UNFIT: Entry(
+        _A, "This part of the revocation list does not continue the purse's.", ("number",)
+    ),
+    Code.DOUBLE_SPENT: Entry(
+        _N, "The payer spent the same money twice: the payment is refused, the proof is kept."
+    ),
+    Code.LOG_DIFFERS: Entry(_N, "The entries are not those that the device signed."),
+    Code.PROOF_INVALID: Entry(_N, "The file proves nothing against the device that it names."),
 }
 
 

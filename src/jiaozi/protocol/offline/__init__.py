@@ -1,0 +1,21 @@
+"""Paying without network: what two purses say to each other, and what each of them must keep.
+
+::
+
+    operator -> purse     enrolment  device certificate (`certificate`)
+    operator -> purse     load       number n+1, once the registry moved wallet -> offline
+    payee    -> payer     request    amount, challenge, number of its revocation list
+    payer    -> payee     payment    amount, counter, place in its log; its balance is lower by then
+    payee    -> payer     acknowledgement
+    purse    -> operator  statement  its log since the last checkpoint, opened (`log`)
+    operator -> purse     checkpoint what the registry says that the purse holds
+    anyone   -> purse     frame of the revocation list (`revocations`), header of a block
+
+Request and payment travel with the certificates of who signed them, so that either side needs the
+root's key and nothing else. Every message is COSE_Sign1 under a domain tag of its own.
+
+`purse` is the whole state machine: a value and its steps, without I/O, clock or randomness, as any
+secure element could hold it. A step returns the purse as it is afterwards and what to say; the
+device writes the one in one atomic act and only then says the other. So value may be in no place
+for a while, and never in two. `log` reads what a purse hands in, `proofs` what convicts one.
+"""

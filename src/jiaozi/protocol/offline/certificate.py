@@ -1,0 +1,183 @@
+"""Device certificates: an operator's word for a purse's key, chained to the root (rules.md §G.4).
+
+::
+
+    chain   = [operator's certificate, device certificate]
+    device  = COSE_Sign1 by the operator's certify key, domain "jiaozi/device/1"
+    payload = {1: operator, 2: suite, 3: key, 4: profile, 5: generation, 6: not before,
+               7: not after, 8: payment, 9: balance, 10: out, 11: out count, 12: in,
+               13: in count, 14: days, 15: hops}
+
+Times are Unix milliseconds, amounts fen. The limits bind in the device itself, whatever else
+becomes known: they need no clock and no network. A device has no name and no wallet in it.
+"""
+
+from dataclasses import asdict, dataclass
+from enum import IntEnum
+
+from jiaozi.protocol import cose, suites
+from jiaozi.protocol.certificates import Use, read_certificate
+from jiaozi.protocol.domains import Domain, NetworkId, external_aad
+from jiaozi.protocol.ids import DAY_MS
+from jiaozi.protocol.offline.reading import read_map, write_map
+from jiaozi.protocol.order_types import BodyField, FieldKind
+from jiaozi.protocol.refusals import Code, Refusal, refuse
+from jiaozi.protocol.suites import Signer
+
+DEVICE_BYTES_MAX = 320
+CHAIN_BYTES_MAX = 1024
+HOPS_MAX = 8
+VALIDITY_MAX_MS = 366 * DAY_MS
+"""Entries of the revocation list end with the certificate: that keeps the list short."""
+
+_U = FieldKind.UINT
+LIMIT_NAMES = (
+    "payment_fen",
+    "balance_fen",
+    "out_fen",
+    "out_count",
+    "in_fen",
+    "in_count",
+    "days",
+    "hops",
+)
+"""The limits of a purse, in this order everywhere."""
+_FIELDS = (
+    BodyField(1, "operator", FieldKind.OPERATOR),
+    BodyField(2, "suite", FieldKind.SUITE),
+    BodyField(3, "key", FieldKind.KEY),
+    BodyField(4, "profile", _U),
+    BodyField(5, "generation", _U),
+    BodyField(6, "not_before_ms", _U),
+    BodyField(7, "not_after_ms", _U),
+    *(BodyField(key, name, _U) for key, name in enumerate(LIMIT_NAMES, 8)),
+)
+
+
+class Profile(IntEnum):
+    """What kind of device holds a purse: each has limits of its own in the rulebook."""
+
+    CARD = 1
+    SOFTWARE = 2
+    TAP = 3
+    """Pays without power and without a person's consent to each payment."""
+    TERMINAL = 4
+    """A merchant's: takes many payments and makes none but to its own wallet."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PurseLimits:
+    """What binds a purse between two synchronisations.
+
+    Attributes:
+        payment_fen: One payment.
+        balance_fen: All it holds.
+        out_fen: The sum that leaves; ``out_count`` the number of payments.
+        in_fen: The sum that other purses pay in; ``in_count`` their number.
+        days: How long it works without being synchronised.
+        hops: How often money changes hands; 1 is staged: what comes in waits.
+    """
+
+    payment_fen: int
+    balance_fen: int
+    out_fen: int
+    out_count: int
+    in_fen: int
+    in_count: int
+    days: int
+    hops: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Anchor:
+    """All that a purse believes without a proof: the network and its root's key."""
+
+    network: NetworkId
+    root_key: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Device:
+    """What a device certificate says; times in Unix milliseconds, ``not_after_ms`` exclusive."""
+
+    operator: int
+    suite: int
+    key: bytes
+    profile: Profile
+    generation: int
+    not_before_ms: int
+    not_after_ms: int
+    limits: PurseLimits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chain:
+    """The certificates of a device as they travel."""
+
+    operator: bytes
+    device: bytes
+
+    @property
+    def parts(self) -> list[bytes]:
+        """Both, the operator's first."""
+        return [self.operator, self.device]
+
+
+def certify_device(device: Device, certify: Signer, network: NetworkId) -> bytes:
+    """Make a device certificate, signed by the operator's certify key."""
+    values = {**asdict(device), **asdict(device.limits), "profile": int(device.profile)}
+    aad = external_aad(Domain.DEVICE, network)
+    return cose.sign1(write_map(_FIELDS, values), certify, aad)
+
+
+def read_device(data: bytes, *, key: bytes, operator: int, network: NetworkId) -> Device:
+    """Check a device certificate against an operator's certify key and return what it says.
+
+    Raises:
+        Refusal: A shape code, ``signature_invalid``, or ``device_uncertified`` when it names
+            another operator than the key's.
+    """
+    aad = external_aad(Domain.DEVICE, network)
+    message = cose.read1(data, key=key, aad=aad, size_max=DEVICE_BYTES_MAX)
+    values = read_map(message.payload, "device", _FIELDS)
+    limits = PurseLimits(**{name: values.pop(name) for name in LIMIT_NAMES})
+    if values["profile"] not in tuple(Profile):
+        raise refuse(Code.MALFORMED, "device.profile")
+    if not 1 <= limits.hops <= HOPS_MAX:
+        raise refuse(Code.MALFORMED, "device.hops")
+    if not 0 < values["not_after_ms"] - values["not_before_ms"] <= VALIDITY_MAX_MS:
+        raise refuse(Code.MALFORMED, "device.validity")
+    if not suites.key_fits(values["suite"], values["key"]):
+        raise refuse(Code.MALFORMED, "device.key")
+    if values["operator"] != operator:
+        raise refuse(Code.DEVICE_UNCERTIFIED)
+    return Device(**{**values, "profile": Profile(values["profile"])}, limits=limits)
+
+
+def read_chain(chain: Chain, anchor: Anchor) -> Device:
+    """Follow the certificates from the root to the device's key.
+
+    Whether they hold at a time is asked apart: a purse has no clock.
+
+    Raises:
+        Refusal: A shape code, or ``device_uncertified``.
+    """
+    try:
+        certify_key, operator = read_operator(chain.operator, anchor)
+        return read_device(chain.device, key=certify_key, operator=operator, network=anchor.network)
+    except Refusal as refusal:
+        if refusal.code is Code.SIGNATURE_INVALID:
+            raise refuse(Code.DEVICE_UNCERTIFIED) from None
+        raise
+
+
+def read_operator(certificate: bytes, anchor: Anchor) -> tuple[bytes, int]:
+    """Return the certify key that an operator's certificate names, and the operator.
+
+    Raises:
+        Refusal: A shape code, ``signature_invalid``, or ``device_uncertified``: another use.
+    """
+    certified = read_certificate(certificate, root_key=anchor.root_key, network=anchor.network)
+    if certified.use is not Use.OPERATOR_CERTIFY:
+        raise refuse(Code.DEVICE_UNCERTIFIED)
+    return certified.key, certified.operator

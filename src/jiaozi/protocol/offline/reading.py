@@ -1,0 +1,53 @@
+"""Maps of hostile bytes become named values, by a list of the fields they may have."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from jiaozi.protocol import cbor
+from jiaozi.protocol.order_types import BodyField
+from jiaozi.protocol.refusals import Code, refuse
+
+
+def read_map(data: bytes, name: str, fields: Sequence[BodyField]) -> dict[str, Any]:
+    """Read one map; an optional field that is absent is None.
+
+    Raises:
+        Refusal: ``not_canonical`` or ``malformed``, naming the message or its field.
+    """
+    try:
+        values = cbor.decode(data, size_max=len(data))
+    except cbor.NotCanonical:
+        raise refuse(Code.NOT_CANONICAL, name) from None
+    if type(values) is not dict or not values.keys() <= {each.key for each in fields}:
+        raise refuse(Code.MALFORMED, name)
+    for each in fields:
+        given = each.key in values
+        if (given or not each.optional) and not each.kind.takes(values.get(each.key)):
+            raise refuse(Code.MALFORMED, f"{name}.{each.name}")
+    return {each.name: values.get(each.key) for each in fields}
+
+
+def write_map(fields: Sequence[BodyField], values: dict[str, Any]) -> bytes:
+    """Encode named values as `read_map` reads them; None is left out."""
+    return cbor.encode(
+        {each.key: values[each.name] for each in fields if values[each.name] is not None}
+    )
+
+
+def read_parts(data: bytes, name: str, *, size_max: int, count: int) -> list[bytes]:
+    """Read an array of so many byte strings.
+
+    Raises:
+        Refusal: ``too_large``, ``not_canonical`` or ``malformed``, naming the message.
+    """
+    if len(data) > size_max:
+        raise refuse(Code.TOO_LARGE, name, size_max)
+    try:
+        parts = cbor.decode(data, size_max=size_max)
+    except cbor.NotCanonical:
+        raise refuse(Code.NOT_CANONICAL, name) from None
+    if type(parts) is not list or len(parts) != count:
+        raise refuse(Code.MALFORMED, name)
+    if any(type(each) is not bytes for each in parts):
+        raise refuse(Code.MALFORMED, name)
+    return parts
