@@ -4,6 +4,8 @@ Each test tells a true beginning at the end of the story and then one order too 
 finds that order, at its height and place, by rules of its own.
 """
 
+from dataclasses import replace
+
 import pytest
 
 from jiaozi.central_bank.audit.model import Rule
@@ -12,7 +14,7 @@ from jiaozi.protocol.ids import DAY_MS
 from jiaozi.protocol.order_types import OrderType
 from tests.audit.story import LAST
 from tests.audit.telling import CASE, PLATFORM, Teller
-from tests.registry.builders import UNLIMITED, certified, key, person
+from tests.registry.builders import UNLIMITED, certified, key, new_wallet, person
 
 THIEF = key("thief")
 WAIT_MS = UNLIMITED.delays.rebind_s * 1000
@@ -59,6 +61,15 @@ async def test_two_officers_overrule_an_objection(teller: Teller, count: int) ->
         await teller.is_ok()
     else:
         assert f"{count} of 2" in await teller.finds(Rule.SIGNERS, place)
+
+
+async def test_nothing_opens_under_a_closed_parent(teller: Teller) -> None:
+    parent = new_wallet(1001, 50)
+    child = replace(new_wallet(1001, 51), group=parent.group)
+    teller.block(teller.orders.open_account(parent))
+    teller.block(teller.orders.by_holder(OrderType.CLOSE, parent))
+    at = teller.block(teller.orders.open_account(child, parent=parent.number))
+    assert "a parent that is closed" in await teller.finds(Rule.EFFECT, at)
 
 
 async def test_a_freeze_is_lifted_by_no_lower_authority(teller: Teller) -> None:

@@ -149,7 +149,15 @@ async def test_a_closed_sub_wallet_takes_no_place_and_its_token_means_nothing(
     await world.database_value(closed, sub.number, world.clock())
     with pytest.raises(Refusal):
         await world.operator.identity.platforms.resolve(bytes.fromhex(token), shop.number)
+    assert [each["state"] for each in await listed(parent)] == ["closed"]
     assert (await ask_sub_wallet(parent, new_signer())).status_code == 201
+
+
+async def test_nothing_opens_under_a_closed_wallet(world: OperatorWorld) -> None:
+    parent = await world.open_wallet()
+    closed = "UPDATE wallet SET ended_ms = $2 WHERE number = $1"
+    await world.database_value(closed, parent.number, world.clock())
+    assert refusal(await ask_sub_wallet(parent, new_signer())) == Code.ACCOUNT_CLOSED
 
 
 async def test_nobody_pushes_what_is_not_theirs(world: OperatorWorld) -> None:

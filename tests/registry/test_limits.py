@@ -1,5 +1,6 @@
 """rules.md §E.1 to §E.4: every limit holds to the fen, for wallets, groups, days and years."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -192,6 +193,14 @@ async def test_group_of_another_operator_is_another_group(world: RegistryWorld) 
     other = await world.open_wallet(1002, group=one.group, balance_fen=200_000)
     await spend(world, one, payee, SINGLE_FEN, SINGLE_FEN)
     await spend(world, other, payee, SINGLE_FEN, SINGLE_FEN)
+
+
+async def test_nothing_opens_under_a_closed_parent(world: RegistryWorld) -> None:
+    parent = await world.open_wallet()
+    await world.settle(world.orders.by_holder(OrderType.CLOSE, parent))
+    child = replace(new_wallet(parent.operator, 7 * 10**6), group=parent.group)
+    order = world.orders.open_account(child, parent=parent.number)
+    await refused(world, order, Code.ACCOUNT_CLOSED)
 
 
 async def test_parent_is_of_the_same_group(world: RegistryWorld) -> None:

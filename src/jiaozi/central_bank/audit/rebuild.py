@@ -114,6 +114,8 @@ def _open_account(order: CheckedOrder, state: State, network: Network, time_ms: 
         holder = (body["group"], operator)
         if above is None or (above.group_id, state.operator_of(above)) != holder:
             raise _effect(f"opened {format_number(number)} under a parent of another holder")
+        if above.terms.closed:
+            raise _effect(f"opened {format_number(number)} under a parent that is closed")
     if state.rulebook_at(time_ms).limits_of(body["holder"], body["wallet_class"]) is None:
         raise _effect(f"opened {format_number(number)} in a class that the rulebook lacks")
 

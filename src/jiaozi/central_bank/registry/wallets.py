@@ -30,6 +30,8 @@ def open_account(order: Order, caller: Certified, ledger: Ledger) -> None:
     parent = body.get("parent")
     if parent is not None and (head is None or _group_of(parent, ledger) != group):
         raise refuse(Code.ACCOUNT_UNKNOWN)
+    if parent is not None and ledger.accounts[parent].closed:
+        raise refuse(Code.ACCOUNT_CLOSED)
     account = Account(
         kind=Kind.WALLET,
         operator=operator,

@@ -1,6 +1,6 @@
 """Routes for who holds a wallet: its class, its sub-wallets, a company's signatories."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path
 from starlette.requests import Request
@@ -168,7 +168,7 @@ def _sub_wallet(listed: ListedSubWallet) -> SubWalletView:
         number=format_number(wallet.number),
         public_key=wallet.public_key.hex(),
         wallet_class=int(wallet.wallet_class),
-        state="open" if wallet.state is WalletState.OPEN else "opening",
+        state=_state(wallet),
         created_ms=wallet.created_ms,
         platforms=[
             PushView(platform=format_number(each.platform), token=each.token.hex())
@@ -177,8 +177,14 @@ def _sub_wallet(listed: ListedSubWallet) -> SubWalletView:
     )
 
 
+def _state(wallet: Wallet) -> Literal["opening", "open", "closed"]:
+    if wallet.ended_ms is not None:
+        return "closed"
+    return "open" if wallet.state is WalletState.OPEN else "opening"
+
+
 def _signatory(listed: ListedSignatory) -> SignatoryView:
-    state = "removed" if listed.removed_ms is not None else "open" if listed.is_open else "opening"
+    state = "removed" if listed.removed_ms is not None else listed.state
     return SignatoryView.model_validate(
         {
             "number": format_number(listed.wallet),

@@ -74,7 +74,7 @@ class SubWalletView(BaseModel):
     number: NumberField
     public_key: str
     wallet_class: int
-    state: Literal["opening", "open"]
+    state: Literal["opening", "open", "closed"]
     created_ms: int
     platforms: list[PushView]
 
@@ -93,7 +93,7 @@ class SignatoryView(BaseModel):
     """A person who signs for the company."""
 
     number: NumberField
-    state: Literal["opening", "open", "removed"]
+    state: Literal["opening", "open", "closed", "removed"]
     name: str | None
     role: str | None
     added_ms: int

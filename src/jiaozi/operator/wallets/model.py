@@ -43,6 +43,7 @@ class Wallet:
 
     Attributes:
         order: That opens it; None when a failed operator opened it and it is carried on here.
+        ended_ms: When it closed, or came to nothing.
     """
 
     number: AccountNumber
@@ -56,6 +57,7 @@ class Wallet:
     created_ms: int
     opened_by: AccountNumber | None = None
     parent: AccountNumber | None = None
+    ended_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -44,8 +44,9 @@ class OpenUnder:
 
         Raises:
             Refusal: ``suite_unsupported``; ``not_allowed`` under a sub-wallet;
-                ``signatory_needed``; ``too_large`` beyond `SUB_WALLETS_MAX`; what the registry
-                said for good; ``unknown`` while it has said nothing.
+                ``account_closed`` under a closed one; ``signatory_needed``; ``too_large`` beyond
+                `SUB_WALLETS_MAX`; what the registry said for good; ``unknown`` while it has said
+                nothing.
         """
         if parent.parent is not None:
             raise refuse(Code.NOT_ALLOWED)
@@ -110,6 +111,8 @@ class OpenUnder:
 
 
 def _check_may_open(owner: Owner, parent: AccountNumber | None) -> None:
+    if owner.is_closed:
+        raise refuse(Code.ACCOUNT_CLOSED)
     if owner.is_removed:
         raise refuse(Code.SIGNATORY_NEEDED)
     if parent is not None and owner.sub_wallets >= SUB_WALLETS_MAX:

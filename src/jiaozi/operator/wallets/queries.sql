@@ -11,7 +11,7 @@ VALUES ($1, $2, $3, $4, $5, $6, 'opening', $7, $8, $9, $10, $11, $12, $13, $14, 
 -- name: find_wallet
 -- One wallet.
 SELECT number, wallet_class, holder_kind, suite, public_key, state, order_id, submission, identity,
-    expires_ms, outcome, created_ms, opened_by, parent
+    expires_ms, outcome, created_ms, opened_by, parent, ended_ms
 FROM wallet WHERE number = $1;
 
 -- name: finish_opening
@@ -35,6 +35,7 @@ SELECT number FROM wallet WHERE number = $1 FOR NO KEY UPDATE;
 -- name: owner
 -- Whose a wallet is, and what that lets it do.
 SELECT wallet.holder_id, holder.group_id, wallet.phone_digest, wallet.wallet_class,
+    wallet.ended_ms IS NOT NULL AS is_closed,
     (SELECT count(*) FROM wallet AS sub
      WHERE sub.parent = wallet.number AND sub.state IN ('opening', 'open')
          AND sub.ended_ms IS NULL) AS sub_wallets,
@@ -52,7 +53,7 @@ WHERE opened_by = $1 AND public_key = $2 AND state IN ('opening', 'open');
 -- name: sub_wallets
 -- The sub-wallets of a wallet, oldest first.
 SELECT number, wallet_class, holder_kind, suite, public_key, state, order_id, submission, identity,
-    expires_ms, outcome, created_ms, opened_by, parent
+    expires_ms, outcome, created_ms, opened_by, parent, ended_ms
 FROM wallet WHERE opened_by = $1 AND parent = $1 AND state IN ('opening', 'open')
 ORDER BY created_ms, number;
 

@@ -44,10 +44,14 @@ _CASE_LENGTH = 16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedSignatory:
-    """A signatory as the company sees it; without name and role when nothing was shown."""
+    """A signatory as the company sees it; without name and role when nothing was shown.
+
+    Attributes:
+        state: Of the wallet: ``opening``, ``open`` or ``closed``.
+    """
 
     wallet: AccountNumber
-    is_open: bool
+    state: str
     name: str | None
     role: str | None
     added_ms: int
@@ -176,7 +180,7 @@ class Signatories:
             fields = await self.privacy.open(connection, record, row.sealed, access)
         return ListedSignatory(
             wallet=row.wallet,
-            is_open=row.is_open,
+            state=row.state,
             name=fields.get("name"),
             role=fields.get("role"),
             added_ms=row.added_ms,

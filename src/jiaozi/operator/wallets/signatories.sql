@@ -16,7 +16,9 @@ INSERT INTO signatory (number, holder_id, evidence_id, added_ms) VALUES ($1, $2,
 
 -- name: signatories
 -- A company's signatories with what they showed, sealed; oldest first.
-SELECT signatory.number, wallet.state = 'open' AS is_open, signatory.added_ms,
+SELECT signatory.number,
+    CASE WHEN wallet.ended_ms IS NULL THEN wallet.state ELSE 'closed' END AS state,
+    signatory.added_ms,
     signatory.removed_ms, evidence.id, evidence.data_key, evidence.sealed
 FROM signatory
 JOIN wallet ON wallet.number = signatory.number

@@ -27,10 +27,10 @@ _SQL = load_statements(_Statements, resources.files(__package__) / "signatories.
 
 
 class SignatoryRow(NamedTuple):
-    """A signatory's wallet; ``evidence`` is None for one who showed nothing of their own."""
+    """A signatory's wallet and its state; ``evidence`` is None for who showed nothing."""
 
     wallet: AccountNumber
-    is_open: bool
+    state: str
     added_ms: int
     removed_ms: int | None
     evidence_id: UUID | None
@@ -73,7 +73,7 @@ async def signatories(connection: Connection, holder_id: UUID) -> list[Signatory
     return [
         SignatoryRow(
             wallet=AccountNumber(row["number"]),
-            is_open=row["is_open"],
+            state=row["state"],
             added_ms=row["added_ms"],
             removed_ms=row["removed_ms"],
             evidence_id=row["id"],

@@ -42,6 +42,7 @@ class Owner(NamedTuple):
     phone_digest: bytes
     wallet_class: WalletClass
     sub_wallets: int
+    is_closed: bool
     is_removed: bool
     """A signatory that the company let go."""
 
@@ -99,6 +100,7 @@ def _wallet(row: asyncpg.Record) -> Wallet:
         created_ms=row["created_ms"],
         opened_by=row["opened_by"],
         parent=row["parent"],
+        ended_ms=row["ended_ms"],
     )
 
 
@@ -137,6 +139,7 @@ async def owner(connection: Connection, number: int) -> Owner:
         phone_digest=row["phone_digest"],
         wallet_class=WalletClass(row["wallet_class"]),
         sub_wallets=row["sub_wallets"],
+        is_closed=row["is_closed"],
         is_removed=row["is_removed"],
     )
 
