@@ -42,6 +42,11 @@ _PARTS = (
         "Operators",
         "Refused by an operator before anything was sent to the registry.",
     ),
+    (
+        range(300, 400),
+        "Purses",
+        "Refused by a purse, or by whoever reads what purses say. No value moved.",
+    ),
 )
 _CAUSES = """
 ## What nobody expected
