@@ -4,7 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from jiaozi.central_bank.audit import rebuild_wallets
 from jiaozi.central_bank.audit.audit import AuditOptions, audit_database
+from jiaozi.central_bank.registry import store
 from jiaozi.central_bank.registry.state_hash import hash_state
 from jiaozi.central_bank.registry.store import load_safeguards
 from jiaozi.central_bank.rulebook.model import Delays
@@ -23,6 +25,7 @@ from tests.registry.builders import (
 )
 from tests.registry.effects import refused
 from tests.registry.limited import LIMITED
+from tests.registry.waiting import until
 
 ONE, TWO = OPERATORS
 DAY_MS = 86_400_000
@@ -30,8 +33,15 @@ CASE, OTHER_CASE = bytes(16), bytes(15) + b"\x01"
 DELAYS = Delays()
 
 
+@pytest.fixture
+def _few_due(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A registry and an audit that take two wallets of which something is due in one block."""
+    for module in (store, rebuild_wallets):
+        monkeypatch.setattr(module, "DUE_MAX", 2)
+
+
 @pytest.fixture(autouse=True)
-async def _audited(own_world: RegistryWorld):  # type: ignore[no-untyped-def]  # noqa: ANN202
+async def _audited(_few_due: None, own_world: RegistryWorld):  # type: ignore[no-untyped-def]  # noqa: ANN202
     """Whatever a test did, the audit rebuilds it, to the last safeguard and state hash."""
     yield
     library = {LIMITED.hash: LIMITED}
@@ -122,6 +132,26 @@ async def test_a_holders_freeze_is_lifted_a_day_after_holder_and_operator_asked(
     await refused(world, world.orders.payment(payer, payee, 1), Code.ACCOUNT_FROZEN)
     world.clock.advance(1)
     assert (await world.pay(payer, payee, 1)).outcome == (0,)
+
+
+async def test_one_block_takes_so_many_that_are_due_and_the_next_the_rest(
+    own_world: RegistryWorld,
+) -> None:
+    world = own_world
+    wallets = await world.open_wallets(5)
+    for each in wallets:
+        await freeze(world, each)
+        both = world.orders.by_holder(
+            OrderType.HOLDER_UNFREEZE, each, countersigned_by=ONE, case=CASE
+        )
+        world.clock.advance(1)
+        await world.settle(both)
+    world.clock.advance(DELAYS.unfreeze_s * 1000)
+    height = world.height
+    # Whose turn has not come is still frozen, and nobody has to wait for the next block.
+    await world.settle(world.orders.by_operator(OrderType.OPERATOR_UNFREEZE, wallets[2], case=CASE))
+    await until(lambda: world.height == height + 2)
+    assert [await frozen_by(world, each) for each in wallets] == [set()] * 5
 
 
 async def test_limits_are_lowered_at_once_and_raised_after_a_day(

@@ -26,6 +26,8 @@ from jiaozi.protocol.order_types import FreezeScope
 FREEZES_MAX = 8
 """Of one authority."""
 MANDATES_MAX = 64
+DUE_MAX = 1_000
+"""Wallets of which something takes effect in one block, those due first; the rest is the next's."""
 ENCODED_BYTES_MAX = 32 * 1024
 
 

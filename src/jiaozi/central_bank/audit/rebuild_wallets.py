@@ -1,7 +1,8 @@
 """What a settled order did to a wallet beside its money: the audit's own reading.
 
 Freezes, rebinds, changes that wait and mandates are rebuilt with the delays of the rulebook in
-force, and what is due takes effect at the first block of its time, before that block's orders.
+force, and what is due takes effect at the first block of its time that has room for it, before
+that block's orders.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,6 +17,7 @@ from jiaozi.protocol.ids import DAY_MS
 from jiaozi.protocol.numbers import format_number
 from jiaozi.protocol.order_types import OWN_LIMITS, FreezeScope, OrderType
 from jiaozi.protocol.safeguards import (
+    DUE_MAX,
     FREEZES_MAX,
     MANDATES_MAX,
     Freeze,
@@ -39,12 +41,14 @@ _LIFTERS = {
 
 
 def take_effect(state: State, time_ms: int) -> None:
-    """Carry out what is due of wallets at a block time."""
-    while state.due and state.due[0][0] <= time_ms:
-        _, number = heappop(state.due)
+    """Carry out what is due of wallets at a block time, of as many as one block takes."""
+    left = DUE_MAX
+    while left and state.due and state.due[0][0] <= time_ms:
+        due_ms, number = heappop(state.due)
         safeguards = state.safeguards.get(number)
-        if safeguards is None or safeguards.due_ms is None or safeguards.due_ms > time_ms:
+        if safeguards is None or safeguards.due_ms != due_ms:
             continue
+        left -= 1
         after = deepcopy(safeguards)
         after.waiting = [each for each in safeguards.waiting if each.due_ms > time_ms]
         for each in safeguards.waiting:

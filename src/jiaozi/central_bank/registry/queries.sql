@@ -71,8 +71,8 @@ ON CONFLICT (account) DO UPDATE SET due_ms = excluded.due_ms, record = excluded.
 DELETE FROM safeguard WHERE account = $1;
 
 -- name: due_wallets
--- The wallets of which something is due at a block time.
-SELECT account FROM safeguard WHERE due_ms <= $1;
+-- The wallets of which something is due at a block time, those due first, as many as a block takes.
+SELECT account FROM safeguard WHERE due_ms <= $1 ORDER BY due_ms, account LIMIT $2;
 
 -- name: next_due
 -- When the next thing happens by itself.

@@ -21,7 +21,7 @@ from jiaozi.protocol.genesis import read_genesis
 from jiaozi.protocol.ids import OrderId, last_expiry_day
 from jiaozi.protocol.numbers import operator_of
 from jiaozi.protocol.orders import Order
-from jiaozi.protocol.safeguards import Safeguards, read_safeguards
+from jiaozi.protocol.safeguards import DUE_MAX, Safeguards, read_safeguards
 from jiaozi.storage.database import Connection
 from jiaozi.storage.queries import load_statements
 
@@ -178,8 +178,9 @@ async def write_terms(connection: Connection, changed: Iterable[Account]) -> Non
 
 
 async def due_wallets(connection: Connection, time_ms: int) -> list[int]:
-    """Return the wallets of which something is due."""
-    return [row["account"] for row in await connection.fetch(SQL.due_wallets, time_ms)]
+    """Return the wallets of which something is due, as many as one block takes."""
+    rows = await connection.fetch(SQL.due_wallets, time_ms, DUE_MAX)
+    return [row["account"] for row in rows]
 
 
 async def load_used(

@@ -115,6 +115,11 @@ class _Lead:
     """When something of a wallet happens by itself."""
     paces: Paces
 
+    @property
+    def has_more_due(self) -> bool:
+        """Whether the last block left something undone that was due: the next one comes at once."""
+        return self.due_ms is not None and self.due_ms <= self.tip.time_ms
+
 
 class Writer:
     """Queue and loop; `run` is to be a task of its own."""
@@ -266,7 +271,8 @@ class Writer:
         self.waits_for = None
         _log.info("writer_leads", height=tip.height)
         while True:
-            await self._wait_for_orders()
+            if not self._lead.has_more_due:
+                await self._wait_for_orders()
             count = min(len(self._queue), self._limits.batch_max)
             batch = [self._queue.popleft() for _ in range(count)]
             if not self._queue:
