@@ -282,6 +282,29 @@ async def test_the_process_ends_without_waiting_for_streams(world: OperatorWorld
         assert loop.time() - began < 0.9
 
 
+async def test_a_stream_ends_when_its_session_ended_between_check_and_opening(
+    world: OperatorWorld,
+) -> None:
+    holder = await rich(world)
+    cookie = await log_in(holder)
+    async with world.operator.database.connection() as connection:
+        wallet = await find_wallet(connection, holder.number)
+        assert wallet is not None
+        session = digest_of(cookie)
+    notices = world.operator.notices
+    streams = [await notices.open(wallet, session=session), await notices.open(wallet)]
+    assert [each.has_ended for each in streams] == [False, False]
+    for each in streams:
+        notices.streams.forget(each)
+    async with world.operator.database.transaction() as connection:
+        await end_sessions(connection, holder.number)
+    late = await notices.open(wallet, session=session)
+    other_key = await notices.open(replace(wallet, public_key=bytes(32)))
+    for each in (late, other_key):
+        notices.streams.forget(each)
+    assert (late.has_ended, other_key.has_ended) == (True, True)
+
+
 async def test_a_stream_is_opened_by_the_wallet_alone(world: OperatorWorld) -> None:
     holder, other = await world.open_wallet(), await world.open_wallet()
     url = f"{holder.path}/events"

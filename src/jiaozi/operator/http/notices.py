@@ -70,7 +70,7 @@ def notice_routes(operator: Operator, readers: Readers) -> APIRouter:
         if session is not None:
             lifetime_s = min(lifetime_s, (session.expires_ms - operator.now_ms()) / 1000)
         stream = await notices.open(
-            reader.wallet.number, session=None if session is None else session.digest, told=told
+            reader.wallet, session=None if session is None else session.digest, told=told
         )
         return EventStream(streams, stream, lifetime_s)
 

@@ -13,6 +13,7 @@ import structlog
 from jiaozi.operator.history.model import Cursor
 from jiaozi.operator.notices import store
 from jiaozi.operator.notices.streams import START, Stream, Streams
+from jiaozi.operator.wallets.model import Wallet
 from jiaozi.storage.database import Connection, Database
 from jiaozi.storage.errors import StorageUnavailable
 
@@ -29,18 +30,23 @@ class Notices:
     streams: Streams
 
     async def open(
-        self, wallet: int, *, session: bytes | None = None, told: Cursor | None = None
+        self, wallet: Wallet, *, session: bytes | None = None, told: Cursor | None = None
     ) -> Stream:
         """Open a stream; it tells at once how far the history reaches, if that is news.
+
+        What ended after its right was checked, and before it could hear of it, ends the stream.
 
         Raises:
             Refusal: As `Streams.open`.
             StorageUnavailable: The history cannot be read.
         """
-        stream = self.streams.open(wallet, session=session, told=told or START)
+        number = wallet.number
+        stream = self.streams.open(number, session=session, told=told or START)
         try:
             async with self.database.connection() as connection:
-                self.streams.reach(await store.newest(connection, [wallet]))
+                if not await store.may_read(connection, wallet, session):
+                    stream.end()
+                self.streams.reach(await store.newest(connection, [number]))
         except BaseException:  # a reader who went away too: the stream would hold its place
             self.streams.forget(stream)
             raise

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from importlib import resources
 
 from jiaozi.operator.history.model import Cursor
+from jiaozi.operator.wallets.model import Wallet
 from jiaozi.storage.database import Connection
 from jiaozi.storage.queries import load_statements
 
@@ -16,6 +17,7 @@ HISTORY, WALLET, SESSION = "history", "wallet", "session"
 @dataclass(frozen=True, slots=True)
 class _Statements:
     tell: str
+    may_read: str
     newest: str
 
 
@@ -35,6 +37,12 @@ async def tell_wallet_ended(connection: Connection, wallet: int) -> None:
 async def tell_session_ended(connection: Connection, digest: bytes) -> None:
     """Tell that all streams of a session are to end."""
     await connection.execute(_SQL.tell, f"{SESSION} {digest.hex()}")
+
+
+async def may_read(connection: Connection, wallet: Wallet, session: bytes | None) -> bool:
+    """Say whether a wallet's key and a session are still what they were when they were checked."""
+    may: bool = await connection.fetchval(_SQL.may_read, wallet.number, wallet.public_key, session)
+    return may
 
 
 async def newest(connection: Connection, wallets: Sequence[int]) -> dict[int, Cursor]:
