@@ -1,4 +1,5 @@
-# Needs python3.11 with its venv module and a package index; nothing is compiled.
+# Needs python3.11 with its venv module and a package index; nothing but the library for card readers
+# is compiled.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV   := .venv
 BIN    := $(VENV)/bin
@@ -8,7 +9,7 @@ PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --only-binary 
 UV_COMPILE  := $(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-annotate --no-header
 
-.PHONY: help setup demo test check format bench chaos docs lock clean
+.PHONY: help setup card demo test check format bench chaos docs lock clean
 
 help:  ## show the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -38,10 +39,26 @@ $(VENV)/.stamp: requirements.txt requirements-dev.txt pyproject.toml
 	  || (echo "SoftHSM2 is missing and cannot be had: install Debian's softhsm2" >&2; exit 1)
 	@touch $@
 
+# Card readers take PC/SC. Root gets it from Debian; others are told, and the tests of cards skipped.
+CARD_PACKAGES := pcscd vsmartcard-vpcd libpcsclite-dev gcc libc6-dev
+CARD_PARTS := command -v gcc && test -x /usr/sbin/pcscd && test -e /usr/include/PCSC/winscard.h \
+	&& test -e /usr/lib/pcsc/drivers/serial/libifdvpcd.so
+APT_INSTALL := DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends
+
+card: $(VENV)/.stamp-card  ## install what card readers take, where we may
+
+$(VENV)/.stamp-card: requirements-card.txt $(VENV)/.stamp
+	@($(CARD_PARTS)) >/dev/null || test "$$(id -u)" != 0 \
+	  || $(APT_INSTALL) $(CARD_PACKAGES) >/dev/null 2>&1 \
+	  || (apt-get update -qq && $(APT_INSTALL) $(CARD_PACKAGES) >/dev/null) || true
+	@if ($(CARD_PARTS)) >/dev/null && PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python $(PIP_INSTALL) \
+	  --no-binary pyscard --no-build-isolation -r requirements-card.txt; then touch $@; else \
+	  echo "Tests of cards will be skipped. They take Debian's $(CARD_PACKAGES), installed by root."; fi
+
 demo: setup  ## play the whole story, then keep serving until Ctrl-C
 	$(BIN)/jiaozi demo
 
-test: setup .venv-cose/.stamp .softhsm/.stamp  ## run every test
+test: setup card .venv-cose/.stamp .softhsm/.stamp  ## run every test
 	$(BIN)/pytest -n $(WORKERS) --dist loadfile
 
 check: setup  ## lint, types, package borders, pages made from code
@@ -68,6 +85,7 @@ docs: setup  ## renew the pages that are made from code
 lock: setup  ## renew the lock files
 	$(UV_COMPILE) --upgrade pyproject.toml -o requirements.txt
 	$(UV_COMPILE) --upgrade --group dev -c requirements.txt -o requirements-dev.txt
+	$(UV_COMPILE) --upgrade --group card -o requirements-card.txt
 	$(UV_COMPILE) --upgrade --group cose-oracle -o requirements-cose-oracle.txt
 
 clean:  ## remove environments and caches; data directories stay

@@ -33,3 +33,7 @@ class PortTaken(LocalError):
 
 class ProcessFailed(LocalError):
     """A party did not start."""
+
+
+class ReadersFailed(LocalError):
+    """There are no virtual card readers."""

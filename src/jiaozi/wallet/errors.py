@@ -188,3 +188,61 @@ class StatementCutOff(WalletError):
 
     code = "statement_cut_off"
     advice = "What came is no statement and was not kept. Ask for it again"
+
+
+class ReaderSoftwareMissing(WalletError):
+    """The library that speaks with card readers is not installed."""
+
+    code = "reader_software_missing"
+    advice = (
+        "Install Debian's pcscd, libpcsclite-dev and gcc, then `pip install 'jiaozi[card]'`. "
+        "Everything but cards works without"
+    )
+
+
+class ReaderServiceDown(WalletError):
+    """pcscd does not run, or does not let us in."""
+
+    code = "reader_service_down"
+    advice = (
+        "Start pcscd (`systemctl start pcscd`), or name the socket of the one that runs in "
+        "PCSCLITE_CSOCK_NAME. Then do the same again: a card pays nothing twice"
+    )
+
+
+class ReaderUnknown(WalletError):
+    """No reader has that name."""
+
+    code = "reader_unknown"
+    advice = "Plug the reader in and take its name as pcscd gives it"
+
+
+class CardAbsent(WalletError):
+    """No card is in the reader."""
+
+    code = "card_absent"
+    advice = "Put the card in, or hold it to the reader"
+
+
+class CardBusy(WalletError):
+    """Another program holds the card."""
+
+    code = "card_busy"
+    advice = "Close the other program that uses the card, or wait until it has done"
+
+
+class CardPulled(WalletError):
+    """The card left the reader before it had answered."""
+
+    code = "card_pulled"
+    advice = (
+        "Put the same card in and do the same again: it repeats what it said before and pays "
+        "nothing twice"
+    )
+
+
+class CardUnreadable(WalletError):
+    """The card does not answer as a card does."""
+
+    code = "card_unreadable"
+    advice = "Clean the card, put it in the right way round and try again, or try another reader"
