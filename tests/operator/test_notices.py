@@ -4,7 +4,7 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import httpx
 import pytest
@@ -14,7 +14,9 @@ from jiaozi.operator.history.model import read_cursor
 from jiaozi.operator.http.readers import COOKIE
 from jiaozi.operator.notices.streams import StreamLimits
 from jiaozi.operator.sessions.end import end_sessions
+from jiaozi.operator.sessions.log_in import digest_of
 from jiaozi.operator.sessions.model import SESSION_LIFETIME_MS
+from jiaozi.operator.wallets.store import find_wallet
 from jiaozi.protocol.http_signatures import NETWORK_HEADER, sign_request
 from jiaozi.protocol.refusals import Code
 from jiaozi.storage.embedded import EmbeddedPostgres
@@ -289,8 +291,8 @@ async def test_a_stream_ends_when_its_session_ended_between_check_and_opening(
     cookie = await log_in(holder)
     async with world.operator.database.connection() as connection:
         wallet = await find_wallet(connection, holder.number)
-        assert wallet is not None
-        session = digest_of(cookie)
+    assert wallet is not None
+    session = digest_of(cookie)
     notices = world.operator.notices
     streams = [await notices.open(wallet, session=session), await notices.open(wallet)]
     assert [each.has_ended for each in streams] == [False, False]
