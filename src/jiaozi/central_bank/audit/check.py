@@ -3,7 +3,7 @@
 1. The header is signed by the key that it names, for this network.
 2. The body is the one whose hash it names, and holds as many orders as it says.
 3. Each order is well formed, alive at block time, and every signature on it holds.
-4. Each outcome is one that may stand in a block.
+4. Each outcome is one that may stand in a block, and a sweep is the one that its payment makes.
 5. The Merkle root over orders and outcomes is the one that the header names.
 
 Whether the key may sign blocks, and whether those who signed an order are those who had to, takes
@@ -25,8 +25,10 @@ from jiaozi.protocol import blocks, cbor, cose, merkle
 from jiaozi.protocol.block_keys import BlockKeys
 from jiaozi.protocol.blocks import HEADER_BYTES_MAX, ORDERS_MAX, Header
 from jiaozi.protocol.domains import Domain, NetworkId, external_aad
+from jiaozi.protocol.order_types import OrderType
 from jiaozi.protocol.orders import SUBMISSION_BYTES_MAX, Order, check_window, parse_item
 from jiaozi.protocol.refusals import SETTLED, Refusal, refusal_of
+from jiaozi.protocol.sweeps import sweep_leg, sweep_payload
 
 LENGTH = Struct(">I")
 """What each frame begins with: its length."""
@@ -85,7 +87,7 @@ def _check_orders(
     leaves: list[bytes] = []
     items_max = 2 * min(header.count, ORDERS_MAX)
     items = cbor.decode_sequence(body, items_max=items_max, item_size_max=SUBMISSION_BYTES_MAX)
-    position = 0
+    position, payment = 0, None
     try:
         for (value, encoded), (outcome_value, encoded_outcome) in zip(items, items, strict=False):
             settled = encoded_outcome == _SETTLED
@@ -100,10 +102,21 @@ def _check_orders(
                 plain = _plain(order, position, settled)
                 _check_order(order, plain, header.time_ms, aad, report)
                 checked.append(plain)
+                if order.type is not OrderType.SWEEP:
+                    payment = order
+                elif not (settled and payment and _is_sweep_of(order, payment)):
+                    report(Rule.ORDER, "no sweep that follows from the order before it", position)
             position += 1
     except cbor.NotCanonical as error:
         report(Rule.BODY, f"the body cannot be read from here on: {error}", position)
     return checked, leaves
+
+
+def _is_sweep_of(order: Order, payment: Order) -> bool:
+    """Say whether the bytes of a sweep are those that follow from a payment."""
+    leg = order.legs[0]
+    expected = sweep_leg(payment.identity, leg.debit, leg.credit, leg.amount)
+    return order.message.payload == sweep_payload(payment, expected)
 
 
 def _check_refusal(value: object, position: int, report: _Report) -> None:

@@ -31,10 +31,12 @@ from jiaozi.central_bank.audit.rebuild import apply
 from jiaozi.central_bank.audit.rebuild_wallets import take_effect
 from jiaozi.central_bank.audit.signers import certified_fault, signers_fault
 from jiaozi.central_bank.audit.state import RESERVE_KINDS, State
+from jiaozi.central_bank.audit.sweeps import sweep_missing
 from jiaozi.central_bank.audit.used_ids import UsedId, UsedIds
 from jiaozi.central_bank.rulebook.model import Rulebook
 from jiaozi.protocol.certificates import Use
 from jiaozi.protocol.genesis import Network
+from jiaozi.protocol.order_types import OrderType
 from jiaozi.protocol.state import AccountKind
 
 
@@ -100,7 +102,10 @@ class Follower:
         take_effect(self.state, header.time_ms)
         self._check_ids(checked.orders)
         for order in checked.orders:
+            if self.state.due_sweeps.legs and order.type is not OrderType.SWEEP:
+                self._find_missing_sweep(order.position - 1)
             self._take_order(order)
+        self._find_missing_sweep(len(checked.orders) - 1)
         self.blocks += 1
         self.orders += len(checked.orders)
         self._check_figures(raw.figures)
@@ -137,7 +142,12 @@ class Follower:
         if not orders:
             return
         height = self.tip.height
-        uses = [UsedId(each.id, each.scope, height, each.position) for each in orders]
+        # A sweep is told by its payment and uses up no id of its wallet.
+        uses = [
+            UsedId(each.id, each.scope, height, each.position)
+            for each in orders
+            if each.type is not OrderType.SWEEP
+        ]
         for use, first_height, first_position in self.used_ids.use(uses):
             detail = f"the id was used by order {first_position} at height {first_height}"
             self._find(Rule.ORDER_ID, detail, use.position)
@@ -156,6 +166,11 @@ class Follower:
                 apply(order, self.state, self.network, time_ms)
             except Differs as differs:
                 self._find(differs.rule, differs.detail, order.position)
+
+    def _find_missing_sweep(self, position: int) -> None:
+        missing = sweep_missing(self.state)
+        if missing is not None:
+            self._find(Rule.BALANCE_CAP, missing, position)
 
     def _check_figures(self, claimed: Figures | None) -> None:
         if claimed is None:

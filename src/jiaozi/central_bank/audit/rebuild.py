@@ -11,6 +11,7 @@ from jiaozi.central_bank.audit.limits import check_caps, count_spending
 from jiaozi.central_bank.audit.model import CheckedOrder, Differs, Rule
 from jiaozi.central_bank.audit.rebuild_wallets import WALLET_EFFECTS, count_mandate
 from jiaozi.central_bank.audit.state import Halt, Key, State
+from jiaozi.central_bank.audit.sweeps import expect_sweeps, take_sweep
 from jiaozi.protocol.certificates import Use, read_certificate
 from jiaozi.protocol.genesis import OFFICERS_MIN, Network
 from jiaozi.protocol.numbers import (
@@ -40,10 +41,19 @@ def apply(order: CheckedOrder, state: State, network: Network, time_ms: int) -> 
 def _pay(order: CheckedOrder, state: State, network: Network, time_ms: int) -> None:
     _check_known(order.legs, state)
     passed = count_spending(order.legs, state, time_ms)
-    _move(order.legs, state)
+    try:
+        _move(order.legs, state)
+    finally:
+        expect_sweeps(order.legs, state, time_ms)
     if passed is not None:
         raise passed
-    check_caps(order.legs, state, time_ms)
+
+
+def _sweep(order: CheckedOrder, state: State, network: Network, time_ms: int) -> None:
+    try:
+        _move(order.legs, state)
+    finally:
+        take_sweep(order.legs[0], state, time_ms)
 
 
 def _pay_by_mandate(order: CheckedOrder, state: State, network: Network, time_ms: int) -> None:
@@ -238,6 +248,7 @@ EFFECTS: Mapping[OrderType, Callable[[CheckedOrder, State, Network, int], None]]
     OrderType.REASSIGN: _reassign,
     OrderType.HALT: _halt,
     OrderType.MANDATE_PAYMENT: _pay_by_mandate,
+    OrderType.SWEEP: _sweep,
     **WALLET_EFFECTS,
 }
 """What each order type does to the state, network and block time being given."""

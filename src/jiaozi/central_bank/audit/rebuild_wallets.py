@@ -211,6 +211,13 @@ def _cancel_mandate(order: CheckedOrder, state: State, network: Network, time_ms
         raise _effect(number, "cancelled a mandate that is not there")
 
 
+def _set_waterfall(order: CheckedOrder, state: State, network: Network, time_ms: int) -> None:
+    number = _open(order, state)
+    after = _copy(state, number)
+    after.waterfall = order.body["on"] == 1
+    state.guard(number, after)
+
+
 def count_mandate(order: CheckedOrder, state: State, time_ms: int) -> None:
     """Check a payment by mandate against the mandate, and count it.
 
@@ -280,5 +287,6 @@ WALLET_EFFECTS: Mapping[OrderType, Callable[[CheckedOrder, State, Network, int],
     OrderType.REBIND_WITHDRAW: _withdraw,
     OrderType.MANDATE: _give_mandate,
     OrderType.CANCEL_MANDATE: _cancel_mandate,
+    OrderType.WATERFALL: _set_waterfall,
 }
 """What each order type does to a wallet, network and block time being given."""

@@ -38,6 +38,8 @@ def signers_fault(order: CheckedOrder, state: State, time_ms: int) -> str | None
         )
     if order.type is OrderType.MANDATE_PAYMENT:
         return _mandate_fault(order, state)
+    if roles == (Role.BLOCK,):
+        return certified_fault(state, order.signers[0][1], Use.REGISTRY_BLOCK, time_ms)
     if Role.WALLET in roles:
         return _wallet_fault(order, roles, state, time_ms)
     return _roles_fault(order, roles, state, time_ms)

@@ -51,6 +51,13 @@ class Halt(NamedTuple):
     orders_per_s: int | None
 
 
+class DueSweeps(NamedTuple):
+    """Sweeps that have to come directly after a payment, and its legs that call for none."""
+
+    legs: list[tuple[int, int, int]]
+    others: list[tuple[int, int, int]]
+
+
 class State:
     """Accounts and safeguards by number, keys, quotas, rulebooks, carriers, halts."""
 
@@ -77,6 +84,7 @@ class State:
         self._firsts: dict[int, dict[bytes, int]] = {}
         """The first wallet of each group, by the operator that opened it and the group's id."""
         self._in_force: tuple[int, Rulebook] | None = None
+        self.due_sweeps = DueSweeps([], [])
 
     @classmethod
     def from_genesis(cls, genesis: Genesis) -> "State":
