@@ -1,6 +1,8 @@
 """The rulebook of most tests: small caps for one class, none for another."""
 
-from jiaozi.central_bank.rulebook.model import ClassLimits, Rulebook
+from dataclasses import replace
+
+from jiaozi.central_bank.rulebook.model import ClassLimits, Delays, Rulebook
 from jiaozi.protocol.order_types import Holder
 
 LIMITS = ClassLimits(
@@ -18,3 +20,10 @@ LIMITED = Rulebook(
         (Holder.CORPORATE, 1): ClassLimits(),
     },
 )
+HASTY = replace(
+    LIMITED,
+    hash=b"hasty".ljust(32),
+    name="hasty",
+    delays=Delays(raise_s=1, unfreeze_s=1, rebind_s=1, rebind_lapse_s=1),
+)
+"""The same, but nothing waits longer than a second."""

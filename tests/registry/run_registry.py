@@ -15,7 +15,7 @@ from jiaozi.service.dispatch import AsgiApp
 from jiaozi.service.logs import configure_logs
 from jiaozi.service.server import run_party
 from tests.registry.builders import Keys
-from tests.registry.limited import LIMITED
+from tests.registry.limited import HASTY, LIMITED
 
 
 @asynccontextmanager
@@ -24,7 +24,7 @@ async def open_party() -> AsyncIterator[AsgiApp]:
         dsn=sys.argv[1],
         genesis=Path(sys.argv[2]).read_bytes(),
         block_signers=BlockSigners([Keys().block]),
-        library={LIMITED.hash: LIMITED},
+        library={each.hash: each for each in (LIMITED, HASTY)},
         limits=WriterLimits(commit_timeout_s=float(sys.argv[4])),
     )
     async with open_central_bank(settings) as app:

@@ -52,10 +52,12 @@ class Proxy:
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Carry the requests of one connection until one of them is befallen or it ends."""
-        with suppress(OSError, asyncio.IncompleteReadError):
-            while await self._carry(await _message(reader), writer):
-                await writer.drain()
-        writer.close()
+        try:
+            with suppress(OSError, asyncio.IncompleteReadError):
+                while await self._carry(await _message(reader), writer):
+                    await writer.drain()
+        finally:
+            writer.close()
 
     async def _carry(self, request: bytes, writer: asyncio.StreamWriter) -> bool:
         fault = self.weather(request.partition(b"\r\n")[0])

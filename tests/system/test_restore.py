@@ -1,6 +1,7 @@
 """design.md §6.7: a backup taken while orders come is the whole state after one block."""
 
 import asyncio
+from functools import partial
 from pathlib import Path
 
 from jiaozi.central_bank.audit import saved_state
@@ -15,20 +16,24 @@ from jiaozi.central_bank.audit.used_ids import UsedIds
 from jiaozi.central_bank.registry.state_hash import hash_state
 from jiaozi.protocol import feed
 from jiaozi.protocol.block_keys import BlockKeys
+from jiaozi.protocol.certificates import Use
 from jiaozi.protocol.feed import FeedBlock
 from jiaozi.protocol.genesis import Network, read_genesis
-from jiaozi.storage.database import Database
+from jiaozi.protocol.ids import DAY_MS
+from jiaozi.protocol.order_types import OrderType
+from jiaozi.storage.database import Connection, Database
 from jiaozi.storage.embedded import EmbeddedPostgres
-from tests.registry.builders import Wallet
+from tests.registry.builders import Wallet, certified, key
 from tests.registry.feeds import split
 from tests.registry.limited import LIMITED
 from tests.registry.load import Load
 from tests.registry.process import callers_of, registry_process
-from tests.registry.served import Served
+from tests.registry.served import Served, clock_ms
 from tests.registry.waiting import until
 from tests.system.test_backup import jiaozi
 
 OPERATOR = 1001
+CASE = bytes(16)
 
 
 async def replayed_hash(database: Database, network: Network) -> tuple[int, bytes]:
@@ -81,6 +86,42 @@ async def pays(served: Served, payer: Wallet, payee: Wallet) -> bytes:
     return order
 
 
+async def live(served: Served) -> None:
+    """Have wallets with all that is kept of a wallet's life, a failed operator and a halt."""
+    orders, operator = served.orders, served.operator(OPERATOR)
+    frozen, waiting, lost, mandated = await served.open_wallets(4, OPERATOR)
+    new, third = key("new"), certified(Use.OPERATOR_VAULT, key("vault 1003"), 1003)
+    await served.officer.settle(
+        orders.by_officers(OrderType.AUTHORITY_FREEZE, number=frozen.number, case=CASE, scope=1),
+        orders.certify(third),
+        orders.by_officers(OrderType.REASSIGN, operator=1003, carrier=1002),
+        orders.by_officers(OrderType.HALT, scope=4, until_ms=clock_ms() + 60_000),
+    )
+    by_both, by_operator = partial(orders.by_holder, countersigned_by=OPERATOR), orders.by_operator
+    await operator.settle(
+        orders.by_holder(OrderType.HOLDER_FREEZE, waiting, case=CASE, scope=2),
+        by_both(OrderType.HOLDER_UNFREEZE, waiting, case=CASE),
+        by_both(OrderType.RAISE_LIMITS, waiting, single_limit_fen=5),
+        by_operator(OrderType.REBIND_REQUEST, lost, suite=new.suite, key=new.public_key),
+        orders.by_holder(OrderType.REBIND_OBJECT, lost),
+        by_both(
+            OrderType.MANDATE, mandated, mandate=CASE, suite=new.suite, key=new.public_key,
+            payee=frozen.number, single_limit_fen=1, day_limit_fen=2,
+            expires_at_ms=clock_ms() + DAY_MS,
+        ),
+    )  # fmt: skip
+
+
+async def lives(connection: Connection) -> list[list[tuple[object, ...]]]:
+    """Read the tables that tell of wallets' lives and of emergencies; none is empty."""
+    tables = [
+        [tuple(row) for row in await connection.fetch(f"SELECT * FROM {table} ORDER BY 1, 2")]
+        for table in ("safeguard", "carrier", "halt")
+    ]
+    assert all(tables)
+    return tables
+
+
 async def test_backup_taken_under_load_is_served_again_as_it_was(
     postgres: EmbeddedPostgres, tmp_path: Path
 ) -> None:
@@ -91,6 +132,7 @@ async def test_backup_taken_under_load_is_served_again_as_it_was(
         registry_process(first, tmp_path) as process,
         callers_of(process, tmp_path) as served,
     ):
+        await live(served)
         load = await Load.prepare(served, wallets=20)
         running = asyncio.create_task(load.run(clients=3, orders_per_request=20))
         await until(lambda: len(load.acknowledged) > 200)
@@ -112,6 +154,7 @@ async def test_backup_taken_under_load_is_served_again_as_it_was(
         async with old.connection() as there, new.connection() as here:
             block = "SELECT identity, header, body FROM block WHERE height = $1"
             assert await here.fetchrow(block, height) == await there.fetchrow(block, height)
+            assert await lives(here) == await lives(there)
         assert await replayed_hash(new, network) == (height, state_hash)
         assert await replayed_hash(old, network) == await hash_state(old)
 
