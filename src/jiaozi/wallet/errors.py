@@ -246,3 +246,31 @@ class CardUnreadable(WalletError):
 
     code = "card_unreadable"
     advice = "Clean the card, put it in the right way round and try again, or try another reader"
+
+
+class PurseMissing(WalletError):
+    """There is no purse where one was looked for."""
+
+    code = "purse_missing"
+    advice = "Make one with `jiaozi wallet offline enrol`, while there is network"
+
+
+class PurseExists(WalletError):
+    """A purse stands where a new one was to be made; it is never overwritten."""
+
+    code = "purse_exists"
+    advice = "Nothing was changed. Unload it with `jiaozi wallet offline unload` before another"
+
+
+class PurseUnavailable(WalletError):
+    """The purse's file cannot be read or written."""
+
+    code = "purse_unavailable"
+    advice = "Nothing was said, so nothing moved. Make room on the disk, or give the file back"
+
+
+class FramesUnfit(WalletError):
+    """What was scanned or read is not one whole message."""
+
+    code = "frames_unfit"
+    advice = "Nothing moved. Scan again, all codes of the one message; their order does not matter"

@@ -1,0 +1,11 @@
+"""A holder's side of paying without network.
+
+=============  ===================================================================================
+`device`       what every holder of a purse can do: this program, or a card behind a reader
+`software`     a purse in a file of this machine, labelled as such
+`frames`       messages as text, in as many QR codes as they need; `pictures` draws and reads them
+`desk`         the operator's desk: enrol, load, hand in, synchronise, unload
+=============  ===================================================================================
+
+The rules are those of `jiaozi.protocol.offline`, the same code for both kinds of purse.
+"""

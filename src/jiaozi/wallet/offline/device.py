@@ -1,0 +1,98 @@
+"""What every holder of a purse can do: this program's own file, or a card behind a reader."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from jiaozi.protocol.offline.certificate import Chain, Device
+from jiaozi.protocol.offline.purse import Usage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PurseView:
+    """What a purse shows of itself; amounts in fen, times in Unix milliseconds.
+
+    Attributes:
+        after_synchronisation_fen: Held, and not to be spent before then.
+        waiting: How many payments nobody has acknowledged.
+        list_number: Of the revocation list that it knows.
+        entries: How many the log has since the last synchronisation.
+    """
+
+    chain: Chain
+    device: Device
+    spendable_fen: int
+    after_synchronisation_fen: int
+    usage: Usage
+    counter: int
+    loads: int
+    position: int
+    entries: int
+    waiting: int
+    list_number: int
+    floor_ms: int
+    synchronised_ms: int
+
+    @property
+    def balance_fen(self) -> int:
+        """All that the purse holds."""
+        return self.spendable_fen + self.after_synchronisation_fen
+
+
+class PurseDevice(Protocol):
+    """A purse. What a method returns stands on the device before it does."""
+
+    def view(self) -> PurseView:
+        """Show where it stands."""
+
+    def ask(self, amount_fen: int, expires_ms: int) -> bytes:
+        """Make a request for a payment."""
+
+    def pay(self, request: bytes) -> bytes:
+        """Pay what another purse asks for; the same request again gives the same payment."""
+
+    def collect(self, payment: bytes) -> bytes:
+        """Take a payment and return its acknowledgement."""
+
+    def acknowledge(self, acknowledgement: bytes, payment: bytes) -> None:
+        """Note that a payment has arrived."""
+
+    def unload(self, amount_fen: int, wallet: int) -> bytes:
+        """Pay to a wallet, through an operator."""
+
+    def waiting(self) -> list[bytes]:
+        """Return the payments that nobody has acknowledged, to be said again."""
+
+    def hand_in(self) -> bytes:
+        """Say what an operator needs to settle."""
+
+    def take_load(self, load: bytes) -> None:
+        """Take money that the registry has moved here."""
+
+    def synchronise(self, checkpoint: bytes, time: bytes) -> None:
+        """Go on from what the registry says that the purse holds."""
+
+    def raise_floor(self, time: bytes) -> None:
+        """Learn the time from a header."""
+
+    def learn_revocations(self, frame: bytes) -> None:
+        """Take a frame of the revocation list."""
+
+    def frames_after(self, number: int) -> list[bytes]:
+        """Return frames of the list for another device that is at a number."""
+
+    def renew(self, chain: Chain) -> None:
+        """Take a later certificate for the same key."""
+
+
+def share_revocations(first: PurseDevice, second: PurseDevice) -> None:
+    """Bring whichever of two devices is behind with the revocation list up to the other.
+
+    Raises:
+        Refusal: ``list_unfit`` when one is too far behind: it has to be synchronised.
+    """
+    at_first, at_second = first.view().list_number, second.view().list_number
+    ahead, behind, number = (
+        (first, second, at_second) if at_first > at_second else (second, first, at_first)
+    )
+    for frame in ahead.frames_after(number):
+        behind.learn_revocations(frame)

@@ -1,0 +1,248 @@
+"""A purse in a file of this machine: no secure element, and labelled as such.
+
+Whoever owns the machine can copy the file and spend twice before it is found. What bounds that:
+lower limits in the certificate, a few days until the purse has to be synchronised, and the proof
+that its own signatures are; what it cannot do is spend what it never had without being named.
+
+A small SQLite file of its own (WAL, ``synchronous=FULL``). A step is one transaction: the purse is
+read, changed and synced to disk before its message is returned. Two processes that use it at once
+take turns.
+"""
+
+import os
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from hashlib import sha256
+from pathlib import Path
+from typing import Self, TypeVar
+
+from jiaozi.protocol.offline import steps
+from jiaozi.protocol.offline.certificate import Anchor, Chain
+from jiaozi.protocol.offline.messages import CHALLENGE_LENGTH, SALT_LENGTH
+from jiaozi.protocol.offline.purse import Purse, new_purse, read_purse
+from jiaozi.protocol.suites import Signer
+from jiaozi.wallet.edge import SYSTEM_EDGE, Edge
+from jiaozi.wallet.errors import PurseExists, PurseMissing, PurseUnavailable
+from jiaozi.wallet.offline.device import PurseView
+
+_Said = TypeVar("_Said")
+
+_LOCK_WAIT_S = 30.0
+_SCHEMA = """
+PRAGMA user_version = 1;
+CREATE TABLE IF NOT EXISTS purse (
+    only_one INTEGER PRIMARY KEY CHECK (only_one = 1),
+    state    BLOB NOT NULL
+) STRICT;
+-- Found here: payments that convict who made them. They are handed in at an operator.
+CREATE TABLE IF NOT EXISTS proofs (
+    hash  BLOB PRIMARY KEY CHECK (length(hash) = 32),
+    proof BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+"""
+
+
+class SoftwarePurse:
+    """An open purse file with its key: a `jiaozi.wallet.offline.device.PurseDevice`."""
+
+    def __init__(
+        self, path: Path, signer: Signer, anchor: Anchor, *, edge: Edge = SYSTEM_EDGE
+    ) -> None:
+        """Open a purse that was made before.
+
+        Raises:
+            PurseMissing: There is none at this place.
+            PurseUnavailable: The file cannot be read or written.
+        """
+        if not path.exists():
+            raise PurseMissing(detail=f"There is no purse at {path}")
+        self._path, self._signer, self._anchor, self._edge = path, signer, anchor, edge
+        with _explained(path):
+            self._connection = _connect(path)
+
+    @classmethod
+    def create(
+        cls, path: Path, chain: Chain, signer: Signer, anchor: Anchor, *, edge: Edge = SYSTEM_EDGE
+    ) -> Self:
+        """Make the empty purse of a key that was just certified.
+
+        Raises:
+            PurseExists: There is a purse already; it is never overwritten.
+            PurseUnavailable: The file cannot be written.
+            Refusal: ``device_uncertified``.
+        """
+        purse = new_purse(chain, anchor)
+        if path.exists():
+            raise PurseExists(detail=f"There is a purse at {path} already")
+        beside = path.with_name(f".{path.name}.new")
+        with _explained(path):
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            beside.unlink(missing_ok=True)
+            os.close(os.open(beside, os.O_RDWR | os.O_CREAT, 0o600))
+            with closing(_connect(beside)) as connection:
+                connection.execute(
+                    "INSERT INTO purse (only_one, state) VALUES (1, ?)", (purse.encoded(),)
+                )
+                connection.execute("PRAGMA journal_mode=DELETE")
+            beside.rename(path)
+        return cls(path, signer, anchor, edge=edge)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; nothing is pending, since every step syncs what it wrote."""
+        self._connection.close()
+
+    @property
+    def purse(self) -> Purse:
+        """The purse as it stands on disk."""
+        with _explained(self._path):
+            return self._read()
+
+    def view(self) -> PurseView:
+        """Show where it stands."""
+        return view_of(self.purse)
+
+    def ask(self, amount_fen: int, expires_ms: int) -> bytes:
+        """Make a request for a payment."""
+        challenge = self._edge.random(CHALLENGE_LENGTH)
+        return self._step(
+            lambda purse: steps.ask(
+                purse, amount_fen=amount_fen, challenge=challenge, expires_ms=expires_ms,
+                signer=self._signer,
+            )
+        )  # fmt: skip
+
+    def pay(self, request: bytes) -> bytes:
+        """Pay what another purse asks for; the same request again gives the same payment."""
+        salt = self._edge.random(SALT_LENGTH)
+        return self._step(lambda purse: steps.pay(purse, request, salt=salt, signer=self._signer))
+
+    def collect(self, payment: bytes) -> bytes:
+        """Take a payment and return its acknowledgement; a proof that comes of it is kept."""
+        try:
+            return self._step(lambda purse: steps.collect(purse, payment, signer=self._signer))
+        except steps.DoubleSpendFound as found:
+            self.keep_proof(found.proof)
+            raise
+
+    def acknowledge(self, acknowledgement: bytes, payment: bytes) -> None:
+        """Note that a payment has arrived."""
+        self._change(lambda purse: steps.acknowledge(purse, acknowledgement, payment))
+
+    def unload(self, amount_fen: int, wallet: int) -> bytes:
+        """Pay to a wallet, through an operator."""
+        salt = self._edge.random(SALT_LENGTH)
+        return self._step(
+            lambda purse: steps.unload(
+                purse, amount_fen=amount_fen, wallet=wallet, salt=salt, signer=self._signer
+            )
+        )
+
+    def waiting(self) -> list[bytes]:
+        """Return the payments that nobody has acknowledged, to be said again."""
+        return self.purse.waiting
+
+    def hand_in(self) -> bytes:
+        """Say what an operator needs to settle."""
+        return steps.hand_in(self.purse, signer=self._signer)
+
+    def take_load(self, load: bytes) -> None:
+        """Take money that the registry has moved here."""
+        self._change(lambda purse: steps.take_load(purse, load))
+
+    def synchronise(self, checkpoint: bytes, time: bytes) -> None:
+        """Go on from what the registry says that the purse holds."""
+        self._change(lambda purse: steps.synchronise(purse, checkpoint, time))
+
+    def raise_floor(self, time: bytes) -> None:
+        """Learn the time from a header."""
+        self._change(lambda purse: steps.raise_floor(purse, time))
+
+    def learn_revocations(self, frame: bytes) -> None:
+        """Take a frame of the revocation list."""
+        self._change(lambda purse: steps.learn_revocations(purse, frame))
+
+    def frames_after(self, number: int) -> list[bytes]:
+        """Return frames of the list for another device that is at a number."""
+        return self.purse.revocations.frames_after(number)
+
+    def renew(self, chain: Chain) -> None:
+        """Take a later certificate for the same key."""
+        self._change(lambda purse: steps.renew(purse, chain))
+
+    def keep_proof(self, proof: bytes) -> None:
+        """Keep what convicts a device until it is handed in."""
+        with _explained(self._path):
+            self._connection.execute(
+                "INSERT INTO proofs (hash, proof) VALUES (?, ?) ON CONFLICT DO NOTHING",
+                (sha256(proof).digest(), proof),
+            )
+
+    def proofs(self) -> list[bytes]:
+        """Return what convicts devices, as far as it was found here."""
+        with _explained(self._path):
+            rows = self._connection.execute("SELECT proof FROM proofs ORDER BY hash").fetchall()
+        return [proof for (proof,) in rows]
+
+    def _change(self, step: Callable[[Purse], Purse]) -> None:
+        self._step(lambda purse: (step(purse), None))
+
+    def _step(self, step: Callable[[Purse], tuple[Purse, _Said]]) -> _Said:
+        """Carry out one step: what it says is returned once the new purse is on disk."""
+        with _explained(self._path):
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                before = self._read()
+                after, said = step(before)
+                if after is not before:
+                    self._connection.execute("UPDATE purse SET state = ?", (after.encoded(),))
+                self._connection.execute("COMMIT")
+            except BaseException:
+                self._connection.execute("ROLLBACK")
+                raise
+        return said
+
+    def _read(self) -> Purse:
+        [state] = self._connection.execute("SELECT state FROM purse").fetchone()
+        return read_purse(state, self._anchor)
+
+
+def view_of(purse: Purse) -> PurseView:
+    """Return what a purse shows of itself."""
+    return PurseView(
+        chain=purse.chain,
+        device=purse.device,
+        spendable_fen=purse.spendable_fen,
+        after_synchronisation_fen=purse.balances_fen[-1],
+        usage=purse.usage,
+        counter=purse.counter,
+        loads=purse.loads,
+        position=purse.position,
+        entries=len(purse.entries),
+        waiting=len(purse.waiting_for),
+        list_number=purse.revocations.number,
+        floor_ms=purse.floor_ms,
+        synchronised_ms=purse.synchronised_ms,
+    )
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=_LOCK_WAIT_S, isolation_level=None)
+    for pragma in ("journal_mode=WAL", "synchronous=FULL"):
+        connection.execute(f"PRAGMA {pragma}")
+    connection.executescript(_SCHEMA)
+    return connection
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, sqlite3.Error) as error:
+        raise PurseUnavailable(detail=f"{path} cannot be read or written: {error}") from error
