@@ -13,6 +13,8 @@ from jiaozi.protocol.daily_statement import DailyStatement, day_of
 from jiaozi.protocol.domains import Domain, NetworkId, external_aad
 from jiaozi.protocol.genesis import Genesis, sign_genesis
 from jiaozi.protocol.ids import DAY_MS, OrderId, new_order_id
+from jiaozi.protocol.offline.certificate import Device, Profile, PurseLimits, certify_device
+from jiaozi.protocol.offline.messages import Payment, sign_payment
 from jiaozi.protocol.order_types import LEGS_MAX, ORDER_TYPES, FieldKind, OrderType, Role
 from jiaozi.protocol.orders import Leg, Order, OrderHead, leg_hash, parse, sign_order
 from jiaozi.protocol.receipts import encode_receipt
@@ -38,7 +40,7 @@ def signer_of(number: int) -> Ed25519Signer:
 WALLET_SEED, OTHER_WALLET_SEED, VAULT_SEED, CERTIFY_SEED, OFFICER_SEED, OTHER_OFFICER_SEED = range(
     1, 7
 )
-BLOCK_SEED, ROOT_SEED, TRANSPORT_SEED = 7, 8, 9
+BLOCK_SEED, ROOT_SEED, TRANSPORT_SEED, DEVICE_SEED, OTHER_DEVICE_SEED = range(7, 12)
 BLOCK_SIGNER, ROOT = signer_of(BLOCK_SEED), signer_of(ROOT_SEED)
 
 ALICE = numbers.account_number(OPERATOR, 5_000_000)
@@ -69,6 +71,11 @@ ENDS = {
     OrderType.FUND_RESERVE: (numbers.SETTLEMENT, numbers.reserve_of(OPERATOR)),
     OrderType.MANDATE_PAYMENT: (ALICE, BOB),
     OrderType.SWEEP: (ALICE, _VAULT),
+    OrderType.LOAD: (ALICE, numbers.OFFLINE),
+    OrderType.UNLOAD: (numbers.OFFLINE, ALICE),
+    OrderType.CLAIM: (numbers.OFFLINE, ALICE),
+    OrderType.FUND_GUARANTEE: (_VAULT, numbers.guarantee_of(OPERATOR)),
+    OrderType.RELEASE_GUARANTEE: (numbers.guarantee_of(OPERATOR), _VAULT),
 }
 SIGNERS = {
     Role.DEBITED: (WALLET_SEED,),
@@ -112,6 +119,30 @@ def certified(
     )
 
 
+def device_bytes() -> bytes:
+    """A device certificate by the operator's certify key."""
+    device = Device(
+        operator=OPERATOR, suite=-8, key=signer_of(DEVICE_SEED).public_key, profile=Profile.CARD,
+        generation=1, not_before_ms=NOW_MS, not_after_ms=NOW_MS + 365 * DAY_MS,
+        limits=PurseLimits(
+            payment_fen=50_000, balance_fen=100_000, out_fen=100_000, out_count=50,
+            in_fen=100_000, in_count=50, days=30, hops=3,
+        ),
+    )  # fmt: skip
+    return certify_device(device, signer_of(CERTIFY_SEED), NETWORK)
+
+
+def offline_payment_bytes(*, wallet: int | None = None) -> bytes:
+    """A payment by one device to another, or to a wallet."""
+    payment = Payment(
+        counter=7, position=9, previous=bytes(range(32)), amount_fen=12_345, hop=1,
+        balance_after=bytes(range(32)), list_number=3, wallet=wallet,
+        payee=None if wallet else signer_of(OTHER_DEVICE_SEED).public_key,
+        challenge=None if wallet else bytes(range(16)),
+    )  # fmt: skip
+    return sign_payment(payment, signer_of(DEVICE_SEED), NETWORK)
+
+
 def body_of(order_type: OrderType) -> dict[str, int | bytes]:
     """A body that an order of this type may have, with every optional field."""
     match order_type:
@@ -128,6 +159,12 @@ def body_of(order_type: OrderType) -> dict[str, int | bytes]:
             return {"operator": OPERATOR, "quota_fen": 10**12}
         case OrderType.CERTIFY:
             return {"certificate": certify(certified(), ROOT, NETWORK)}
+        case OrderType.ENROL:
+            return {"device_certificate": device_bytes(), "wallet": ALICE}
+        case OrderType.SETTLE_OFFLINE:
+            return {"payment": offline_payment_bytes()}
+        case OrderType.UNLOAD:
+            return {"payment": offline_payment_bytes(wallet=ALICE)}
         case OrderType.REVOKE:
             return {"key": signer_of(VAULT_SEED).public_key}
         case _:

@@ -11,6 +11,8 @@ from jiaozi.protocol.ids import DAY_MS
 from jiaozi.protocol.money import FEN_MAX
 from jiaozi.protocol.order_types import (
     CERTIFICATE_BYTES_MAX,
+    DEVICE_BYTES_MAX,
+    OFFLINE_PAYMENT_BYTES_MAX,
     ORDER_TYPES,
     BodyField,
     FieldKind,
@@ -21,6 +23,7 @@ from jiaozi.protocol.orders import leg_hash, parse
 from jiaozi.protocol.refusals import Code
 from jiaozi.protocol.suites import Suite
 from tests.protocol.builders import (
+    ALICE,
     CAROL,
     ENDS,
     NETWORK,
@@ -28,7 +31,9 @@ from tests.protocol.builders import (
     ROOT,
     body_of,
     certificate_bytes,
+    device_bytes,
     leg,
+    offline_payment_bytes,
     order_id,
     refusal_of,
     resigned,
@@ -71,7 +76,9 @@ _EDGES: dict[FieldKind, tuple[int, ...]] = {
 }
 
 
-def good_edges(field: BodyField) -> Iterator[object]:
+def good_edges(
+    field: BodyField, order_type: OrderType = OrderType.PAYMENT
+) -> Iterator[object]:
     match field.kind:
         case kind if kind in _EDGES:
             yield from _EDGES[kind]
@@ -87,6 +94,10 @@ def good_edges(field: BodyField) -> Iterator[object]:
             yield Suite.ED25519.value
         case FieldKind.CERTIFICATE:
             yield certificate_bytes()
+        case FieldKind.DEVICE_CERTIFICATE:
+            yield device_bytes()
+        case FieldKind.OFFLINE_PAYMENT:
+            yield offline_payment_bytes(wallet=ALICE if order_type in ENDS else None)
 
 
 _PAST_THE_EDGES: dict[FieldKind, tuple[object, ...]] = {
@@ -131,11 +142,18 @@ def bad_values(field: BodyField) -> Iterator[object]:
             yield from (0, 1, -(2**31) - 1)
         case FieldKind.CERTIFICATE:
             yield from (b"", b"a" * 32, bytes(CERTIFICATE_BYTES_MAX + 1), certificate_bytes()[:-1])
+        case FieldKind.DEVICE_CERTIFICATE:
+            yield from (b"", b"a" * 32, bytes(DEVICE_BYTES_MAX + 1), device_bytes()[:-1])
+            yield certificate_bytes()
+        case FieldKind.OFFLINE_PAYMENT:
+            payment = offline_payment_bytes()
+            yield from (b"", b"a" * 32, bytes(OFFLINE_PAYMENT_BYTES_MAX + 1), payment[:-1])
+            yield device_bytes()
 
 
 @pytest.mark.parametrize(("order_type", "field"), FIELDS)
 def test_a_field_takes_what_the_table_says(order_type: OrderType, field: BodyField) -> None:
-    for value in good_edges(field):
+    for value in good_edges(field, order_type):
         body = raw_body(order_type) | {field.key: value}
         assert parse(order_with(order_type, body)).body[field.name] == value
 
@@ -147,6 +165,12 @@ def test_a_field_takes_nothing_else(order_type: OrderType, field: BodyField) -> 
         assert code in SHAPE_CODES, value
 
 
+_STRUCTURED = {
+    FieldKind.KEY,
+    FieldKind.CERTIFICATE,
+    FieldKind.DEVICE_CERTIFICATE,
+    FieldKind.OFFLINE_PAYMENT,
+}
 SHAPE_CODES = (Code.MALFORMED, Code.NOT_CANONICAL, Code.SUITE_UNSUPPORTED, Code.TOO_LARGE)
 
 
@@ -156,7 +180,7 @@ def test_b4_no_field_of_any_order_holds_a_text(order_type: OrderType, field: Bod
     for text in TEXTS:
         body = raw_body(order_type)
         assert code_of(order_type, body | {field.key: text})[0] is Code.MALFORMED
-        if field.kind in (FieldKind.KEY, FieldKind.CERTIFICATE):
+        if field.kind in _STRUCTURED:
             code, _ = code_of(order_type, body | {field.key: text.encode()})
             assert code in SHAPE_CODES
 
@@ -171,7 +195,7 @@ def test_b4_no_order_has_room_for_a_text(order_type: OrderType) -> None:
     }
     assert widths == {FieldKind.BYTES16: {16}, FieldKind.BYTES32: {32}}
     names = {field.name for field in ORDER_TYPES[order_type].body if field.kind in free}
-    assert names <= {"group", "rulebook_hash", "case", "mandate"}
+    assert names <= {"group", "rulebook_hash", "case", "mandate", "proof"}
     order = parse(order_with(order_type, raw_body(order_type))) if raw_body(order_type) else None
     assert order is None or not [each for each in order.body.values() if isinstance(each, str)]
     for key in range(1, 9):
@@ -246,24 +270,25 @@ def test_a_the_table_covers_every_type_once() -> None:
         (
             (Role.CERTIFY,),
             {"OPEN_ACCOUNT", "SET_CLASS", "OPERATOR_FREEZE", "OPERATOR_UNFREEZE"}
-            | {"REBIND_REQUEST", "REBIND_COMPLETE", "REBIND_WITHDRAW"},
+            | {"REBIND_REQUEST", "REBIND_COMPLETE", "REBIND_WITHDRAW"}
+            | {"ENROL", "SETTLE_OFFLINE", "UNLOAD", "REVOKE_DEVICE"},
         ),
         (
             (Role.WALLET,),
             {"LOWER_LIMITS", "HOLDER_FREEZE", "CLOSE", "REBIND_OBJECT", "CANCEL_MANDATE"}
             | {"WATERFALL"},
         ),
-        ((Role.WALLET, Role.CERTIFY), {"RAISE_LIMITS", "HOLDER_UNFREEZE", "MANDATE"}),
+        ((Role.WALLET, Role.CERTIFY), {"RAISE_LIMITS", "HOLDER_UNFREEZE", "MANDATE", "CLAIM"}),
         ((Role.CERTIFY, Role.OPERATOR_OFFICERS), {"REBIND_OVERRULE"}),
         ((Role.MANDATE,), {"MANDATE_PAYMENT"}),
         ((Role.BLOCK,), {"SWEEP"}),
-        ((Role.DEBITED,), {"PAYMENT", "REDEEM"}),
-        ((Role.VAULT,), {"EXCHANGE"}),
+        ((Role.DEBITED,), {"PAYMENT", "REDEEM", "LOAD"}),
+        ((Role.VAULT,), {"EXCHANGE", "FUND_GUARANTEE", "RELEASE_GUARANTEE"}),
         ((Role.VAULT, Role.OFFICERS), {"ISSUE", "DESTROY"}),
         (
             (Role.OFFICERS,),
             {"FUND_RESERVE", "RULEBOOK", "QUOTA", "CERTIFY", "REVOKE", "REASSIGN", "HALT"}
-            | {"AUTHORITY_FREEZE", "AUTHORITY_UNFREEZE"},
+            | {"AUTHORITY_FREEZE", "AUTHORITY_UNFREEZE", "OLDEST_GENERATION", "CONVICT"},
         ),
     ],
 )

@@ -122,12 +122,18 @@ def _is_reserve(number: int) -> bool:
     return 10**12 <= number < 10**16 and number == numbers.reserve_of(numbers.operator_of(number))
 
 
+def _is_guarantee(number: int) -> bool:
+    return 10**12 <= number < 10**16 and number == numbers.guarantee_of(numbers.operator_of(number))
+
+
 _TAKES: Mapping[Place, Callable[[int], bool]] = {
     Place.WALLET: _is_wallet,
     Place.VAULT: _is_vault,
     Place.RESERVE: _is_reserve,
     Place.ISSUANCE: numbers.ISSUANCE.__eq__,
     Place.SETTLEMENT: numbers.SETTLEMENT.__eq__,
+    Place.OFFLINE: numbers.OFFLINE.__eq__,
+    Place.GUARANTEE: _is_guarantee,
 }
 
 

@@ -26,7 +26,15 @@ rebind                  certify key; the old key objects; two       none
                         operator's officers and certify overrule
 rulebook, quota,        two officers                                none
 certify, revoke,
-reassign, halt
+reassign, halt, oldest
+generation, convict
+enrol, settle offline,  operator's certify key                      none
+revoke device
+offline load            wallet key                                  wallet -> offline
+unload                  device key inside, operator's certify key   offline -> wallet
+claim                   wallet key and operator's certify key       offline -> wallet
+fund guarantee          operator's vault key                        vault -> guarantee
+release guarantee       operator's vault key                        guarantee -> vault
 ======================  ==========================================  =======================
 """
 
@@ -40,6 +48,8 @@ from jiaozi.protocol.suites import KEY_LENGTH_MAX
 
 LEGS_MAX = 16
 CERTIFICATE_BYTES_MAX = 512
+DEVICE_BYTES_MAX = 320
+OFFLINE_PAYMENT_BYTES_MAX = 384
 
 
 class OrderType(IntEnum):
@@ -78,6 +88,16 @@ class OrderType(IntEnum):
     MANDATE_PAYMENT = 31
     WATERFALL = 32
     SWEEP = 33
+    ENROL = 40
+    LOAD = 41
+    SETTLE_OFFLINE = 42
+    UNLOAD = 43
+    REVOKE_DEVICE = 44
+    CLAIM = 45
+    FUND_GUARANTEE = 46
+    RELEASE_GUARANTEE = 47
+    OLDEST_GENERATION = 48
+    CONVICT = 49
 
 
 class Role(Enum):
@@ -101,6 +121,8 @@ class Place(Enum):
     ISSUANCE = "issuance"
     SETTLEMENT = "settlement"
     RESERVE = "reserve"
+    OFFLINE = "offline"
+    GUARANTEE = "guarantee"
 
 
 class Holder(IntEnum):
@@ -142,6 +164,8 @@ class FieldKind(Enum):
     FREEZE_SCOPE = "scope of a freeze"
     HALT_SCOPE = "scope of a halt"
     FLAG = "0 or 1"
+    DEVICE_CERTIFICATE = "certificate of a device, up to 320 bytes"
+    OFFLINE_PAYMENT = "offline payment, up to 384 bytes"
 
     def takes(self, value: object) -> bool:
         """Say whether a decoded value is of this kind, as far as it can be told by itself."""
@@ -153,7 +177,14 @@ class FieldKind(Enum):
         return self is not FieldKind.WALLET_NUMBER or is_wallet_number(value)
 
 
-_BYTES = {FieldKind.BYTES16, FieldKind.BYTES32, FieldKind.KEY, FieldKind.CERTIFICATE}
+_BYTES = {
+    FieldKind.BYTES16,
+    FieldKind.BYTES32,
+    FieldKind.KEY,
+    FieldKind.CERTIFICATE,
+    FieldKind.DEVICE_CERTIFICATE,
+    FieldKind.OFFLINE_PAYMENT,
+}
 _RANGES = {
     FieldKind.UINT: (0, FEN_MAX),
     FieldKind.SUITE: (-(2**31), -1),
@@ -167,6 +198,8 @@ _RANGES = {
     FieldKind.FREEZE_SCOPE: (min(FreezeScope), max(FreezeScope)),
     FieldKind.HALT_SCOPE: (min(HaltScope), max(HaltScope)),
     FieldKind.FLAG: (0, 1),
+    FieldKind.DEVICE_CERTIFICATE: (1, DEVICE_BYTES_MAX),
+    FieldKind.OFFLINE_PAYMENT: (1, OFFLINE_PAYMENT_BYTES_MAX),
 }
 
 
@@ -198,6 +231,8 @@ class OrderRule:
 _U, _B32 = FieldKind.UINT, FieldKind.BYTES32
 _NUMBER = BodyField(1, "number", FieldKind.WALLET_NUMBER)
 _CASE = BodyField(2, "case", FieldKind.BYTES16)
+_DEVICE = BodyField(1, "device", FieldKind.KEY)
+_PAYMENT = BodyField(1, "payment", FieldKind.OFFLINE_PAYMENT)
 _FREEZE = (
     _NUMBER,
     _CASE,
@@ -333,4 +368,36 @@ ORDER_TYPES: Mapping[OrderType, OrderRule] = {
         signers=(Role.WALLET,), body=(_NUMBER, BodyField(2, "on", FieldKind.FLAG))
     ),
     OrderType.SWEEP: OrderRule(signers=(Role.BLOCK,), legs=(Place.WALLET, Place.VAULT)),
+    OrderType.ENROL: OrderRule(
+        signers=(Role.CERTIFY,),
+        body=(
+            BodyField(1, "device_certificate", FieldKind.DEVICE_CERTIFICATE),
+            BodyField(2, "wallet", FieldKind.WALLET_NUMBER, optional=True),
+        ),
+    ),
+    OrderType.LOAD: OrderRule(
+        signers=(Role.DEBITED,),
+        body=(_DEVICE, BodyField(2, "load", _U)),
+        legs=(Place.WALLET, Place.OFFLINE),
+    ),
+    OrderType.SETTLE_OFFLINE: OrderRule(signers=(Role.CERTIFY,), body=(_PAYMENT,)),
+    OrderType.UNLOAD: OrderRule(
+        signers=(Role.CERTIFY,), body=(_PAYMENT,), legs=(Place.OFFLINE, Place.WALLET)
+    ),
+    OrderType.REVOKE_DEVICE: OrderRule(signers=(Role.CERTIFY,), body=(_DEVICE,)),
+    OrderType.CLAIM: OrderRule(
+        signers=(Role.WALLET, Role.CERTIFY),
+        body=(_NUMBER, BodyField(2, "device", FieldKind.KEY)),
+        legs=(Place.OFFLINE, Place.WALLET),
+    ),
+    OrderType.FUND_GUARANTEE: OrderRule(signers=(Role.VAULT,), legs=(Place.VAULT, Place.GUARANTEE)),
+    OrderType.RELEASE_GUARANTEE: OrderRule(
+        signers=(Role.VAULT,), legs=(Place.GUARANTEE, Place.VAULT)
+    ),
+    OrderType.OLDEST_GENERATION: OrderRule(
+        signers=(Role.OFFICERS,), body=(BodyField(1, "generation", _U),)
+    ),
+    OrderType.CONVICT: OrderRule(
+        signers=(Role.OFFICERS,), body=(_DEVICE, BodyField(2, "proof", _B32))
+    ),
 }

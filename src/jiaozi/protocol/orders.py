@@ -36,6 +36,8 @@ from jiaozi.protocol.legs import HASH_LENGTH, LEG_BYTES_MAX, read_legs
 from jiaozi.protocol.legs import Leg as Leg
 from jiaozi.protocol.legs import leg_hash as leg_hash
 from jiaozi.protocol.numbers import AccountNumber
+from jiaozi.protocol.offline.certificate import Device, read_unverified_device
+from jiaozi.protocol.offline.messages import Payment, decode_payment
 from jiaozi.protocol.order_types import LEGS_MAX, ORDER_TYPES, OrderRule, OrderType, Role
 from jiaozi.protocol.refusals import Code, refuse
 from jiaozi.protocol.suites import Signer, Suite
@@ -62,6 +64,20 @@ class OrderHead:
     link: bytes | None = None
 
 
+class Inner(NamedTuple):
+    """A message that was signed apart and travels in an order's body."""
+
+    domain: Domain
+    message: Message
+    """Its one signature has to hold as the order's own do."""
+    said: Device | Payment
+
+    @property
+    def key(self) -> bytes:
+        """The public key that signed it: a device's, or the one that certified a device."""
+        return self.message.signatures[0].key
+
+
 class Order(NamedTuple):
     """A well-formed order whose signatures have not been checked yet."""
 
@@ -81,6 +97,8 @@ class Order(NamedTuple):
     """The COSE message alone, as it is hashed into a block's Merkle tree."""
     encoded: bytes
     """The submission: what stands in a block."""
+    inner: Inner | None = None
+    """The device certificate or offline payment in the body."""
 
     @property
     def rule(self) -> OrderRule:
@@ -214,6 +232,7 @@ def _parse(encoded_cose: bytes, encoded_legs: object, encoded: bytes, *, partial
         message,
         encoded_cose,
         encoded,
+        _inner(body, legs) if body else None,
     )
 
 
@@ -267,8 +286,29 @@ def _check_keys(body: dict[str, Any]) -> None:
         possible = (body["suite"],) if "suite" in body else tuple(Suite)
         if not any(suites.key_fits(suite, body["key"]) for suite in possible):
             raise refuse(Code.MALFORMED, "body.key")
+    if "device" in body and not _is_key(body["device"]):
+        raise refuse(Code.MALFORMED, "body.device")
     if "certificate" in body:
         read_unverified(body["certificate"])
+
+
+def _inner(body: dict[str, Any], legs: Sequence[Leg]) -> Inner | None:
+    """Read the message that a body carries; a leg beside it says the same as an unload."""
+    if "device_certificate" in body:
+        device, message = read_unverified_device(body["device_certificate"])
+        return Inner(Domain.DEVICE, message, device)
+    if "payment" not in body:
+        return None
+    payment, message = decode_payment(body["payment"])
+    inner = Inner(Domain.OFFLINE_PAYMENT, message, payment)
+    if payment.payee is not None and not _is_key(payment.payee):
+        raise refuse(Code.MALFORMED, "payment.payee")
+    if payment.payee == inner.key:
+        raise refuse(Code.MALFORMED, "payment.payee")
+    for leg in legs:
+        if (leg.credit, leg.amount) != (payment.wallet, payment.amount_fen):
+            raise refuse(Code.LEGS_NOT_ALLOWED, 0)
+    return inner
 
 
 def _check_signer_count(message: Message, legs: Sequence[Leg]) -> None:
@@ -276,6 +316,10 @@ def _check_signer_count(message: Message, legs: Sequence[Leg]) -> None:
     signers_max = 2 * len({leg.debit for leg in legs})
     if len(message.signatures) > signers_max:
         raise refuse(Code.TOO_LARGE, "cose.signatures", signers_max)
+
+
+def _is_key(value: bytes) -> bool:
+    return any(suites.key_fits(suite, value) for suite in Suite)
 
 
 def _is_hash(value: object) -> bool:

@@ -15,6 +15,10 @@
     carrier    = [7, operator, carrier]
     halt       = [8, scope, subject or 0, until, orders a second or null]
     safeguards = [9, number, safeguards (`jiaozi.protocol.safeguards`)]
+    device     = [10, key, suite, operator, wallet or null, profile, generation, not after,
+                  balance cap, shadow, loads, payments, number of its revocation or null,
+                  time of its revocation or null, convicted, covered]
+    list       = [11, number, hash, oldest generation]; none while the list has no entry
 
 The records stand in this order, those of a kind by their second item. What limits count, and the
 ids that orders used up, are left out: who only reads blocks does not recompute the first, and the
@@ -35,6 +39,7 @@ from jiaozi.protocol.certificates import Certified
 _DOMAIN = b"jiaozi/state/1"
 _HEIGHT_LENGTH = 8
 _ACCOUNT, _KEY, _QUOTA, _RULEBOOK, _FUNDING, _TOTALS, _CARRIER, _HALT, _SAFEGUARDS = range(1, 10)
+_DEVICE, _LIST = 10, 11
 
 
 class AccountKind(IntEnum):
@@ -75,6 +80,30 @@ class AccountRecord(NamedTuple):
     def encoded(self) -> bytes:
         """Return the bytes that are hashed."""
         return cbor.encode([_ACCOUNT, *self])
+
+
+class DeviceRecord(NamedTuple):
+    """What the registry knows of an offline device; its fields in the order of the record."""
+
+    key: bytes
+    suite: int
+    operator: int
+    wallet: int | None
+    profile: int
+    generation: int
+    not_after_ms: int
+    balance_cap_fen: int
+    shadow_fen: int
+    loads: int
+    payments: int
+    revoked: int | None
+    revoked_ms: int | None
+    convicted: bool
+    covered_fen: int
+
+    def encoded(self) -> bytes:
+        """Return the bytes that are hashed."""
+        return cbor.encode([_DEVICE, *self])
 
 
 def key_record(certified: Certified, *, revoked: bool) -> bytes:
@@ -121,6 +150,11 @@ def halt_record(scope: int, subject: int, until_ms: int, orders_per_s: int | Non
 def safeguards_record(number: int, safeguards: bytes) -> bytes:
     """Encode the safeguards of a wallet that has any."""
     return cbor.encode([_SAFEGUARDS, number, safeguards])
+
+
+def list_record(number: int, list_hash: bytes, oldest_generation: int) -> bytes:
+    """Encode where the revocation list stands; it has an entry at least."""
+    return cbor.encode([_LIST, number, list_hash, oldest_generation])
 
 
 class StateHash:

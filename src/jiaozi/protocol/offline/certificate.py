@@ -17,14 +17,14 @@ from enum import IntEnum
 
 from jiaozi.protocol import cose, suites
 from jiaozi.protocol.certificates import Use, read_certificate
+from jiaozi.protocol.cose import Message
 from jiaozi.protocol.domains import Domain, NetworkId, external_aad
 from jiaozi.protocol.ids import DAY_MS
 from jiaozi.protocol.offline.reading import read_map, write_map
-from jiaozi.protocol.order_types import BodyField, FieldKind
+from jiaozi.protocol.order_types import DEVICE_BYTES_MAX, BodyField, FieldKind
 from jiaozi.protocol.refusals import Code, Refusal, refuse
 from jiaozi.protocol.suites import Signer
 
-DEVICE_BYTES_MAX = 320
 CHAIN_BYTES_MAX = 1024
 HOPS_MAX = 8
 VALIDITY_MAX_MS = 366 * DAY_MS
@@ -139,7 +139,26 @@ def read_device(data: bytes, *, key: bytes, operator: int, network: NetworkId) -
     """
     aad = external_aad(Domain.DEVICE, network)
     message = cose.read1(data, key=key, aad=aad, size_max=DEVICE_BYTES_MAX)
-    values = read_map(message.payload, "device", _FIELDS)
+    device = _read_payload(message.payload)
+    if device.operator != operator:
+        raise refuse(Code.DEVICE_UNCERTIFIED)
+    return device
+
+
+def read_unverified_device(data: bytes) -> tuple[Device, Message]:
+    """Read what a device certificate says, and its message, whose signature is to be checked.
+
+    Raises:
+        Refusal: A shape code.
+    """
+    message = cose.decode(data, size_max=DEVICE_BYTES_MAX)
+    if not message.protected:
+        raise refuse(Code.MALFORMED, "device.signatures")
+    return _read_payload(message.payload), message
+
+
+def _read_payload(payload: bytes) -> Device:
+    values = read_map(payload, "device", _FIELDS)
     limits = PurseLimits(**{name: values.pop(name) for name in LIMIT_NAMES})
     if values["profile"] not in tuple(Profile):
         raise refuse(Code.MALFORMED, "device.profile")
@@ -149,8 +168,6 @@ def read_device(data: bytes, *, key: bytes, operator: int, network: NetworkId) -
         raise refuse(Code.MALFORMED, "device.validity")
     if not suites.key_fits(values["suite"], values["key"]):
         raise refuse(Code.MALFORMED, "device.key")
-    if values["operator"] != operator:
-        raise refuse(Code.DEVICE_UNCERTIFIED)
     return Device(**{**values, "profile": Profile(values["profile"])}, limits=limits)
 
 

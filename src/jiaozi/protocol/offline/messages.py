@@ -35,11 +35,11 @@ from jiaozi.protocol.offline.certificate import (
     read_operator,
 )
 from jiaozi.protocol.offline.reading import read_map, read_parts, write_map
-from jiaozi.protocol.order_types import BodyField, FieldKind
+from jiaozi.protocol.order_types import OFFLINE_PAYMENT_BYTES_MAX, BodyField, FieldKind
 from jiaozi.protocol.refusals import Code, refuse
 from jiaozi.protocol.suites import Signer
 
-COSE_BYTES_MAX = 384
+COSE_BYTES_MAX = OFFLINE_PAYMENT_BYTES_MAX
 MESSAGE_BYTES_MAX = COSE_BYTES_MAX + CHAIN_BYTES_MAX
 CHALLENGE_LENGTH = 16
 SALT_LENGTH = 16
