@@ -6,12 +6,15 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
-from jiaozi.local.card_readers import Slot, VirtualReaders, missing_packages, virtual_readers
+from jiaozi.local.card_readers import Slot, VirtualReaders, virtual_readers
+from jiaozi.local.errors import ReadersFailed
+from jiaozi.storage.privilege import dying_with_us
 from jiaozi.wallet import readers
 
 REQUIRED = "JIAOZI_TEST_CARDS"
@@ -21,35 +24,43 @@ INSERTED_S = 30.0
 """pcscd looks for cards every 0.4 s."""
 
 
-def _missing() -> list[str]:
-    pyscard = ["pyscard"] if importlib.util.find_spec("smartcard") is None else []
-    return missing_packages() + pyscard
-
-
 @pytest.fixture(scope="session")
 def reader_service() -> Iterator[VirtualReaders]:
     """A running pcscd that this process and its children find.
 
     PC/SC's library remembers the first socket that it saw, so that a process has one service.
     """
-    if missing := _missing():
-        told = f"cards were not tested, {', '.join(missing)} is missing: run `make card` as root"
-        pytest.fail(told) if os.environ.get(REQUIRED) == "required" else pytest.skip(told)
-    with (
-        tempfile.TemporaryDirectory(prefix="jiaozi-readers-") as home,
-        virtual_readers(Path(home)) as service,
-        pytest.MonkeyPatch.context() as patch,
-    ):
+    if importlib.util.find_spec("smartcard") is None:
+        _do_without("pyscard is missing. Run `make card` as root.")
+    with ExitStack() as stack:
+        home = stack.enter_context(tempfile.TemporaryDirectory(prefix="jiaozi-readers-"))
+        try:
+            service = stack.enter_context(virtual_readers(Path(home), slots=4))
+        except ReadersFailed as failed:
+            _do_without(str(failed))
+        patch = stack.enter_context(pytest.MonkeyPatch.context())
         for name, value in service.environment.items():
             patch.setenv(name, value)
         yield service
 
 
+def _do_without(why: str) -> NoReturn:
+    """Skip what takes a card reader, or fail where it is not to be skipped."""
+    if os.environ.get(REQUIRED) == "required":
+        pytest.fail(f"Cards cannot be tested: {why}")
+    pytest.skip(f"Cards were not tested: {why}")
+
+
+def start_echo_card(port: int) -> subprocess.Popen[bytes]:
+    """Start the process of a card that goes into the slot at a port."""
+    command = [sys.executable, "-m", "tests.card.echo_card", str(port)]
+    return subprocess.Popen([*dying_with_us("KILL"), *command], stdout=subprocess.DEVNULL)
+
+
 @contextmanager
 def inserted(slot: Slot) -> Iterator[subprocess.Popen[bytes]]:
     """Put an echo card into a slot and take it out again."""
-    command = [sys.executable, "-m", "tests.card.echo_card", str(slot.port)]
-    card = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    card = start_echo_card(slot.port)
     try:
         with readers.card_in(slot.reader, wait_s=INSERTED_S):
             pass
@@ -61,9 +72,9 @@ def inserted(slot: Slot) -> Iterator[subprocess.Popen[bytes]]:
 
 @pytest.fixture(scope="session")
 def full_slot(reader_service: VirtualReaders) -> Iterator[Slot]:
-    """A reader with an echo card in it."""
-    with inserted(reader_service.slots[0]):
-        yield reader_service.slots[0]
+    """A reader with an echo card in it; its driver is not the one of the empty slot."""
+    with inserted(reader_service.slots[2]):
+        yield reader_service.slots[2]
 
 
 @pytest.fixture

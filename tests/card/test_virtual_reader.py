@@ -1,14 +1,13 @@
 """The card in a slot, told by a driver that is a socket here."""
 
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 
 import pytest
 
 from jiaozi.card.virtual_reader import ATR
+from tests.card.conftest import start_echo_card
 
 POWER_OFF, POWER_ON, RESET, ASK_ATR = b"\x00", b"\x01", b"\x02", b"\x04"
 SELECT = bytes.fromhex("00A4040000")
@@ -29,7 +28,9 @@ class Driver:
         self.slot.settimeout(20)
 
     def tell(self, frame: bytes) -> None:
-        self.slot.sendall(len(frame).to_bytes(2, "big") + frame)
+        """Send length and body apart, as pcscd's driver does."""
+        self.slot.sendall(len(frame).to_bytes(2, "big"))
+        self.slot.sendall(frame)
 
     def ask(self, frame: bytes) -> bytes:
         self.tell(frame)
@@ -47,8 +48,7 @@ class Driver:
 @pytest.fixture(scope="module")
 def driver() -> Iterator[Driver]:
     driver = Driver()
-    command = [sys.executable, "-m", "tests.card.echo_card", str(driver.port)]
-    card = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    card = start_echo_card(driver.port)
     try:
         driver.await_card()
         yield driver
@@ -93,6 +93,14 @@ def test_frames_may_come_in_pieces(driver: Driver) -> None:
         time.sleep(0.02)
     driver.slot.sendall(b"\x00")
     assert driver.receive() == b"echo\x90\x00"
+
+
+def test_an_exchange_does_not_wait_for_a_late_acknowledgement(driver: Driver) -> None:
+    driver.ask(SELECT)
+    before = time.monotonic()
+    for _ in range(60):
+        driver.ask(ECHO)
+    assert time.monotonic() - before < 1.0, "a late one takes 40 ms"
 
 
 def test_the_card_comes_back_when_the_reader_does_and_has_forgotten(driver: Driver) -> None:

@@ -72,12 +72,6 @@ class VirtualReaders:
     slots: Sequence[Slot]
 
 
-def missing_packages() -> list[str]:
-    """Return the Debian packages that virtual readers take and that are not installed."""
-    found = {"pcscd": _pcscd() is not None, "vsmartcard-vpcd": DRIVER.exists()}
-    return [name for name, there in found.items() if not there]
-
-
 @contextmanager
 def virtual_readers(home: Path, *, slots: int = _SLOTS_PER_DRIVER) -> Iterator[VirtualReaders]:
     """Run a pcscd with virtual readers; it ends with the block, or with us.
@@ -89,10 +83,10 @@ def virtual_readers(home: Path, *, slots: int = _SLOTS_PER_DRIVER) -> Iterator[V
     Raises:
         ReadersFailed: Packages are missing, or it did not start.
     """
-    if missing := missing_packages():
+    if missing := _missing_packages():
         raise ReadersFailed(
-            happened=f"Virtual card readers take {' and '.join(missing)}.",
-            remedy=f"Run `apt-get install {' '.join(missing)}` as root.",
+            happened=f"Virtual card readers take Debian's {' and '.join(missing)}.",
+            remedy="Install what is missing, as root.",
         )
     pairs = -(-slots // _SLOTS_PER_DRIVER)
     ports = _free_ports(pairs)
@@ -116,6 +110,12 @@ def virtual_readers(home: Path, *, slots: int = _SLOTS_PER_DRIVER) -> Iterator[V
         except subprocess.TimeoutExpired:
             daemon.kill()
             daemon.wait()
+
+
+def _missing_packages() -> list[str]:
+    """Return the Debian packages that virtual readers take and that are not installed."""
+    found = {"pcscd": _pcscd() is not None, "vsmartcard-vpcd": DRIVER.exists()}
+    return [name for name, there in found.items() if not there]
 
 
 def _pcscd() -> str | None:
