@@ -25,6 +25,7 @@ class Domain(Enum):
     ATTESTATION = b"jiaozi/attestation/1"
     PAYMENT_REQUEST = b"jiaozi/payment-request/1"
     DEVICE = b"jiaozi/device/1"
+    OFFLINE_ENROLMENT = b"jiaozi/offline-enrolment/1"
     OFFLINE_LOAD = b"jiaozi/offline-load/1"
     OFFLINE_REQUEST = b"jiaozi/offline-request/1"
     OFFLINE_PAYMENT = b"jiaozi/offline-payment/1"
