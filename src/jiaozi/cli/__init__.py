@@ -19,6 +19,7 @@ _GROUPS: Mapping[str, str] = {
     "operator": "jiaozi.cli.operator",
     "central-bank": "jiaozi.cli.central_bank",
     "audit": "jiaozi.cli.audit",
+    "offline": "jiaozi.cli.offline",
     "verify-equivocation": "jiaozi.cli.verify_equivocation",
     "backup": "jiaozi.cli.backup",
     "restore": "jiaozi.cli.restore",
