@@ -6,7 +6,11 @@ from typing import Any
 import pytest
 
 from jiaozi.operator.history.model import read_cursor
+from jiaozi.operator.sessions import store as sessions
+from jiaozi.operator.sessions.model import Session
+from jiaozi.protocol.order_types import OrderType
 from jiaozi.protocol.refusals import Code, Refusal
+from jiaozi.protocol.suites import Ed25519Signer
 from tests.operator.builders import OPERATOR, OperatorWorld, operator_world
 from tests.operator.fake_registry import Fault, fake_registry
 from tests.operator.holders import Holder, send_order
@@ -117,6 +121,55 @@ async def test_history_is_built_again_from_the_feed(world: OperatorWorld) -> Non
     )
     await world.until_followed()
     assert await world.database_value(everything) == before
+
+
+@pytest.mark.parametrize("emptied", ["history_entry", "history_entry, wallet_event, rebind_key"])
+async def test_what_the_feed_tells_of_wallets_comes_to_the_same_when_it_is_read_again(
+    world: OperatorWorld, emptied: str
+) -> None:
+    holder = await world.open_wallet()
+    world.ledger.rebind_wait_ms = 0
+    orders = Orders(world.registry.keys, world.network, world.clock)
+    wallet = Wallet(holder.number, holder.signer, b"")
+    for name in ("first", "second", "third"):
+        new = Ed25519Signer(name.encode().ljust(32))
+        asked = {"suite": int(new.suite), "key": new.public_key}
+        told = [orders.by_operator(OrderType.REBIND_REQUEST, wallet, **asked)]
+        if name != "third":
+            told.append(orders.by_operator(OrderType.REBIND_COMPLETE, wallet))
+        world.ledger.submit(told)
+    for wallet_class in (1, 2):
+        change = orders.by_operator(OrderType.SET_CLASS, wallet, wallet_class=wallet_class)
+        world.ledger.submit([change])
+    await world.until_followed()
+    session = Session(
+        digest=bytes(32), wallet=holder.number, public_key=bytes(32), expires_ms=2**62
+    )
+    async with world.operator.database.connection() as connection:
+        await sessions.add_session(connection, session)
+    before = await _life(world)
+    await world.database_value(f"TRUNCATE {emptied}")
+    await world.database_value(
+        "UPDATE feed_cursor SET height = 0, sequence = 0, running_hash = $1", bytes(32)
+    )
+    await world.until_followed()
+    assert await _life(world) == before
+    ended = await world.database_value("SELECT count(*) = 0 FROM session")
+    assert ended == ("wallet_event" in emptied), "a session begins again, or was not touched"
+
+
+async def _life(world: OperatorWorld) -> object:
+    """All that the feed told of wallets beside their money."""
+    return await world.database_value(
+        """
+        SELECT array_agg(line ORDER BY line) FROM (
+            SELECT wallet_event::text AS line FROM wallet_event
+            UNION ALL SELECT rebind_key::text FROM rebind_key
+            UNION ALL SELECT carried_operator::text FROM carried_operator
+            UNION ALL SELECT concat_ws(',', number, wallet_class, public_key, ended_ms) FROM wallet
+        ) AS lines
+        """
+    )
 
 
 async def test_several_followers_store_each_line_once(world: OperatorWorld) -> None:

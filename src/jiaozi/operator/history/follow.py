@@ -134,8 +134,8 @@ class FollowFeed:
                     connection, opening.number, opening.order_id, state, opening.outcome
                 )
             for event in told.events:
-                await life.take_event(connection, event)
-                if event.event.order_type in ENDS_SESSIONS:
+                is_new = await life.take_event(connection, event)
+                if is_new and event.event.order_type in ENDS_SESSIONS:
                     await end_sessions(connection, event.event.wallet)
             await life.take_reassignments(connection, self.carriage.operator, told.reassigned)
 

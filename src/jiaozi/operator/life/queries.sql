@@ -1,9 +1,9 @@
 -- What the registry settled about wallets. See migrations/0008_life.sql.
 
 -- name: add_event
--- One settled order about a wallet; a feed that is read again tells the same.
+-- One settled order about a wallet; nothing when a feed that is read again tells it once more.
 INSERT INTO wallet_event (wallet, height, position, order_type, order_id, identity, time_ms)
-VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING;
+VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING RETURNING height;
 
 -- name: events
 -- What was settled about a wallet, newest first.

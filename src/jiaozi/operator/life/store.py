@@ -45,10 +45,16 @@ class _Statements:
 _SQL = load_statements(_Statements, resources.files(__package__) / "queries.sql")
 
 
-async def take_event(connection: Connection, told: ToldEvent) -> None:
-    """Keep an event, and let the wallet's record follow it."""
+async def take_event(connection: Connection, told: ToldEvent) -> bool:
+    """Keep an event, and let the wallet's record follow it.
+
+    Returns:
+        False, and nothing was done, for an event that is kept from an earlier reading of the feed:
+        what came of it may long be replaced by what came later.
+    """
     event, body = told
-    await connection.execute(_SQL.add_event, *event)
+    if await connection.fetchval(_SQL.add_event, *event) is None:
+        return False
     wallet = event.wallet
     match OrderType(event.order_type):
         case OrderType.SET_CLASS:
@@ -62,6 +68,7 @@ async def take_event(connection: Connection, told: ToldEvent) -> None:
             await connection.execute(_SQL.await_no_key, wallet)
         case _:
             pass  # nothing else is kept at the operator: the registry is asked
+    return True
 
 
 async def events(
