@@ -92,6 +92,9 @@ def _settings(asked: CentralBankConfiguration) -> CentralBankSettings:
         database_connections_max=asked.database_connections_max,
         statement_timeout_ms=asked.statement_timeout_ms,
         rates=asked.rates,
+        certificates=tuple(
+            each.read_bytes() for each in sorted(places.certificates.glob("*.cbor"))
+        ),
     )
 
 

@@ -5,6 +5,7 @@ for where it came from.
 """
 
 from base64 import b64encode
+from collections.abc import Iterable, Mapping
 from typing import Annotated
 
 from fastapi import APIRouter
@@ -12,6 +13,7 @@ from pydantic import BaseModel, Field
 
 from jiaozi.central_bank.registry.control import KeyRecord
 from jiaozi.central_bank.registry.writer import Writer
+from jiaozi.protocol.certificates import read_unverified
 from jiaozi.protocol.domains import NetworkId
 
 _KEY = "22bd6a1a15bd78c94f0f04b3ab36b1b0bd98a9c4b4f8a9a0f4b5de5c1cd5d4d1"
@@ -28,7 +30,10 @@ class CertificateView(BaseModel):
     revoked_ms: Annotated[int | None, Field(description="Block time of its revocation")]
     certificate: Annotated[
         str | None,
-        Field(description="base64, signed by the root; null for a key of genesis"),
+        Field(
+            description="base64, signed by the root; null for a key of genesis whose "
+            "certificate this registry was not given"
+        ),
     ]
 
 
@@ -39,23 +44,27 @@ class CertificatesView(BaseModel):
     keys: list[CertificateView]
 
 
-def certificate_routes(writer: Writer, network: NetworkId) -> APIRouter:
-    """Return the routes."""
+def certificate_routes(
+    writer: Writer, network: NetworkId, first: Iterable[bytes] = ()
+) -> APIRouter:
+    """Return the routes; ``first`` are the root's certificates of keys in genesis."""
     router = APIRouter(prefix="/v1", tags=["public"])
+    of_genesis = {read_unverified(each).key: each for each in first}
 
     @router.get("/certificates")
     async def certificates() -> CertificatesView:
         """Tell which keys the network has, what each may do, and which were revoked."""
         records = sorted(writer.control.keys.items())
         return CertificatesView(
-            network_id=network.hex(), keys=[_view(record) for _, record in records]
+            network_id=network.hex(), keys=[_view(record, of_genesis) for _, record in records]
         )
 
     return router
 
 
-def _view(record: KeyRecord) -> CertificateView:
-    certified, certificate = record.certified, record.certificate
+def _view(record: KeyRecord, of_genesis: Mapping[bytes, bytes]) -> CertificateView:
+    certified = record.certified
+    certificate = record.certificate or of_genesis.get(certified.key)
     return CertificateView(
         public_key=certified.key.hex(),
         use=certified.use.name.lower(),

@@ -69,7 +69,11 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CentralBankSettings:
-    """What a central bank's process needs to run."""
+    """What a central bank's process needs to run.
+
+    Attributes:
+        certificates: The root's, of the keys in genesis: operators hand them to devices.
+    """
 
     dsn: str
     genesis: bytes
@@ -81,6 +85,7 @@ class CentralBankSettings:
     database_connections_max: int = 8
     statement_timeout_ms: int = 30_000
     rates: CentralBankRates = field(default_factory=CentralBankRates)
+    certificates: tuple[bytes, ...] = ()
 
 
 @asynccontextmanager
@@ -160,7 +165,7 @@ def _application(
         hot_operations={("POST", "/v1/orders"): ORDERS_OPERATION},
     )
     app.include_router(public_routes(writer, database, settings.genesis))
-    app.include_router(certificate_routes(writer, writer.network))
+    app.include_router(certificate_routes(writer, writer.network, settings.certificates))
     app.include_router(reading_routes(writer, database, access))
     app.include_router(account_routes(writer, database, access))
     app.include_router(statement_routes(database, access))
