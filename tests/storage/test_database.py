@@ -4,7 +4,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from jiaozi.storage.database import Database, address_of, unavailable
+from jiaozi.storage.database import Database, address_of, connect, unavailable
 from jiaozi.storage.embedded import EmbeddedPostgres
 from jiaozi.storage.errors import CommitUnknown, StorageUnavailable
 from tests.conftest import FAST_NOT_DURABLE
@@ -91,6 +91,21 @@ async def test_waiting_for_a_connection_has_a_deadline(database_dsn: str) -> Non
         with pytest.raises(StorageUnavailable, match="no answer in time"):
             async with database.connection():
                 pytest.fail("there is one connection only")
+
+
+@pytest.mark.parametrize(
+    "dsn", ["hemlock:secret@host/registry", "postgresql://u:sec/ret@host/x", "postgresql://[::1/x"]
+)
+async def test_a_malformed_dsn_is_told_without_the_password_in_it(dsn: str) -> None:
+    for connecting in (Database.open(dsn), connect(dsn)):
+        with pytest.raises(StorageUnavailable, match="Write it as postgresql://") as raised:
+            await connecting
+        assert "sec" not in str(raised.value)
+
+
+async def test_waiting_for_a_server_in_vain_tells_why() -> None:
+    with pytest.raises(StorageUnavailable, match=r"x at 127\.0\.0\.1:1 is not available .*111"):
+        await Database.open("postgresql://u@127.0.0.1:1/x", connect_timeout_s=0.3)
 
 
 async def test_a_lost_database_is_unavailable_and_nothing_has_changed(

@@ -57,6 +57,14 @@ async def test_a_renamed_file_is_refused(database: Database, directory: Path) ->
         await migrate(database, directory)
 
 
+async def test_a_database_of_another_party_is_refused(database: Database, directory: Path) -> None:
+    await migrate(database, directory)
+    (directory / "0001_accounts.sql").rename(directory / "0001_customers.sql")
+    (directory / "0002_blocks.sql").unlink()
+    with pytest.raises(MigrationError, match=r"another party's: it began with 0001_accounts\.sql"):
+        await migrate(database, directory)
+
+
 async def test_a_database_of_a_newer_release_is_refused(
     database: Database, directory: Path
 ) -> None:

@@ -21,10 +21,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Self
 
-import asyncpg
-
 from jiaozi.storage import launch
-from jiaozi.storage.database import address_of, unavailable
+from jiaozi.storage.database import connect
 from jiaozi.storage.embedded import EmbeddedPostgres
 from jiaozi.storage.errors import BackupUnusable
 from jiaozi.storage.programs import run_program
@@ -142,10 +140,7 @@ def _make_empty(target: Path) -> None:
 
 async def _label(kind: Kind, dsn: str) -> Backup:
     made_at = datetime.now(UTC).isoformat(timespec="seconds")
-    try:
-        connection = await asyncpg.connect(dsn, timeout=10)
-    except (OSError, asyncpg.PostgresError) as error:
-        raise unavailable(error, address_of(dsn)) from error
+    connection = await connect(dsn)
     try:
         version = str(await connection.fetchval("SHOW server_version"))
     finally:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 else:
     Connection, Pool = asyncpg.Connection, asyncpg.Pool
 
-__all__ = ["Connection", "Database", "commit", "roll_back"]
+__all__ = ["Connection", "Database", "commit", "connect", "roll_back"]
 
 Isolation = Literal["read_committed", "repeatable_read", "serializable"]
 
@@ -35,6 +35,8 @@ COMMIT_TIMEOUT_S = 10.0
 # A client waits a little longer than the server, so that it hears the server's own answer.
 _ANSWER_GRACE_S = 5.0
 _RETRY_S = 0.1
+_CONNECT_TIMEOUT_S = 10.0
+_DSN_FORM = "Write it as postgresql://USER:PASSWORD@HOST:PORT/DATABASE, %40 for @ in a password."
 
 _DRIVER_ERRORS = (
     OSError,
@@ -74,7 +76,7 @@ class Database:
         name: str = "jiaozi",
         pool_size: int = 8,
         statement_timeout_ms: int = 30_000,
-        connect_timeout_s: float = 10.0,
+        connect_timeout_s: float = _CONNECT_TIMEOUT_S,
     ) -> Self:
         """Connect to a database, waiting while it starts.
 
@@ -86,10 +88,12 @@ class Database:
             connect_timeout_s: Longest wait for a connection, here and later.
 
         Raises:
-            StorageUnavailable: No connection within `connect_timeout_s`, or the server refuses it.
+            StorageUnavailable: The DSN is none, the server refuses it, or there is no connection
+                within `connect_timeout_s`.
         """
         address = address_of(dsn)
         deadline = time.monotonic() + connect_timeout_s
+        reason: Exception | None = None
         while True:
             try:
                 async with asyncio.timeout(deadline - time.monotonic()):
@@ -102,8 +106,10 @@ class Database:
                         server_settings=session_settings(name, statement_timeout_ms),
                     )
             except _DRIVER_ERRORS as error:
+                # Running out of time says nothing; what went wrong before does.
+                reason = error if reason is None or str(error) else reason
                 if not isinstance(error, _STARTING) or time.monotonic() > deadline:
-                    raise unavailable(error, address) from error
+                    raise unavailable(reason, address) from error
                 await asyncio.sleep(_RETRY_S)
             else:
                 return cls(pool, address=address, acquire_timeout_s=connect_timeout_s)
@@ -245,11 +251,33 @@ def session_settings(name: str, statement_timeout_ms: int) -> dict[str, str]:
     }
 
 
+async def connect(dsn: str) -> "asyncpg.Connection[asyncpg.Record]":
+    """Connect once, without a pool and without waiting for a server that starts.
+
+    Raises:
+        StorageUnavailable: The DSN is none, the server refuses it or does not answer.
+    """
+    address = address_of(dsn)
+    try:
+        return await asyncpg.connect(dsn, timeout=_CONNECT_TIMEOUT_S)
+    except _DRIVER_ERRORS as error:
+        raise unavailable(error, address) from error
+
+
 def address_of(dsn: str) -> str:
-    """Say where a DSN leads, without its user and password."""
-    parts = urlsplit(dsn)
+    """Say where a DSN leads, without its user and password.
+
+    Raises:
+        StorageUnavailable: It cannot be read.
+    """
+    try:
+        parts = urlsplit(dsn)
+        port = "" if parts.port is None else f":{parts.port}"
+    except ValueError:
+        # The reason would tell a part of it, which may be the password.
+        raise StorageUnavailable(happened="The DSN cannot be read.", remedy=_DSN_FORM) from None
     host = parts.hostname or parse_qs(parts.query).get("host", ["the default socket"])[0]
-    return f"{parts.path.lstrip('/') or 'the default database'} at {host}"
+    return f"{parts.path.lstrip('/') or 'the default database'} at {host}{port}"
 
 
 def unavailable(
@@ -258,6 +286,9 @@ def unavailable(
     """Say what an error of the driver means for the person who runs the service."""
     reason = str(error) or "no answer in time"
     match error:
+        case asyncpg.ClientConfigurationError():
+            # Without the address: what stands there may be anything, a password too.
+            happened, remedy = f"The DSN cannot be used ({reason}).", _DSN_FORM
         case asyncpg.DiskFullError():
             happened = f"The disk of the database {address} is full ({reason})."
             remedy = "Free some space; writing goes on by itself."

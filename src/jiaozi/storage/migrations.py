@@ -130,6 +130,12 @@ def check_history(applied: list[asyncpg.Record], migrations: list[Migration]) ->
     Raises:
         MigrationError: It is not so.
     """
+    for row, migration in zip(applied[:1], migrations[:1], strict=False):
+        if row["file_name"] != migration.file_name:
+            raise MigrationError(
+                happened=f"The database is another party's: it began with {row['file_name']}.",
+                remedy="Nothing was changed: check the DSN.",
+            )
     if len(applied) > len(migrations):
         raise MigrationError(
             happened=f"The database has {applied[-1]['file_name']}, which this program does not.",

@@ -15,7 +15,7 @@ import asyncpg
 from jiaozi.storage import launch
 from jiaozi.storage.archive import recovery_settings
 from jiaozi.storage.backup import BASE, DUMP, Backup, Kind
-from jiaozi.storage.database import address_of, unavailable
+from jiaozi.storage.database import address_of, connect, unavailable
 from jiaozi.storage.embedded import EmbeddedPostgres
 from jiaozi.storage.errors import BackupUnusable
 from jiaozi.storage.privilege import Account, server_account
@@ -77,10 +77,7 @@ async def restore_database(backup: Path, dsn: str) -> None:
         StorageUnavailable: The database does not answer.
     """
     _expect(backup, Kind.DATABASE)
-    try:
-        connection = await asyncpg.connect(dsn, timeout=10)
-    except (OSError, asyncpg.PostgresError) as error:
-        raise unavailable(error, address_of(dsn)) from error
+    connection = await connect(dsn)
     try:
         tables = await connection.fetchval(_TABLES)
     finally:
