@@ -29,6 +29,9 @@ CHAIN_BYTES_MAX = 1024
 HOPS_MAX = 8
 VALIDITY_MAX_MS = 366 * DAY_MS
 """Entries of the revocation list end with the certificate: that keeps the list short."""
+TIME_MAX_MS = 2**48 - 1
+PAYMENTS_MAX = 11_000
+"""Out and in between two synchronisations: the log of so many fits into what may be handed in."""
 
 _U = FieldKind.UINT
 LIMIT_NAMES = (
@@ -164,7 +167,10 @@ def _read_payload(payload: bytes) -> Device:
         raise refuse(Code.MALFORMED, "device.profile")
     if not 1 <= limits.hops <= HOPS_MAX:
         raise refuse(Code.MALFORMED, "device.hops")
-    if not 0 < values["not_after_ms"] - values["not_before_ms"] <= VALIDITY_MAX_MS:
+    if limits.out_count + limits.in_count > PAYMENTS_MAX:
+        raise refuse(Code.MALFORMED, "device.in_count")
+    lasts_ms = values["not_after_ms"] - values["not_before_ms"]
+    if not 0 < lasts_ms <= VALIDITY_MAX_MS or values["not_after_ms"] > TIME_MAX_MS:
         raise refuse(Code.MALFORMED, "device.validity")
     if not suites.key_fits(values["suite"], values["key"]):
         raise refuse(Code.MALFORMED, "device.key")

@@ -6,20 +6,23 @@
     head 0    = SHA-256("jiaozi/offline-entry/1" || device key)
     head n    = SHA-256("jiaozi/offline-entry/1" || head n-1 || entry n)
     statement = COSE_Sign1 by the device, domain "jiaozi/offline-statement/1"
-                {1: checkpoint, 2: position, 3: head, 4: list number}
+                {1: checkpoint, 2: position, 3: head, 4: list number, 5: certificates}
     handed in = CBOR sequence: statement, operator's certificate, device certificate,
                 checkpoint or h'', entry, entry, ...
 
-``checkpoint`` in a statement is the SHA-256 of the checkpoint's bytes. The device signs the head,
-the head covers every byte of the entries; so whoever hands a log on can add, change or leave out
-nothing, and an entry that cannot be right convicts the device alone.
+``checkpoint`` in a statement is the SHA-256 of the checkpoint's bytes, ``certificates`` that of the
+two certificates' as they are handed in. The device signs the head, the head covers every byte of
+the entries; so whoever hands a log on can add, change or leave out nothing, not even under another
+certificate for the same key, and an entry that cannot be right convicts the device alone.
 `read_log` replays the entries from the checkpoint as the device must have: balance by hop, counter,
-loads. The first that does not fit is the log's fault.
+loads. The first that does not fit is the log's fault. What came in answers a request since that
+checkpoint, whose number stands in its challenge: so nothing comes in once more after it.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import reduce
 from hashlib import sha256
 from typing import Any
 
@@ -34,12 +37,13 @@ from jiaozi.protocol.offline.messages import (
     Checkpoint,
     Payment,
     balance_hash,
+    challenge_prefix,
     decode_payment,
     read_checkpoint,
     read_load,
     read_payment,
 )
-from jiaozi.protocol.offline.reading import read_map, write_map
+from jiaozi.protocol.offline.reading import is_of_kind, read_map, write_map
 from jiaozi.protocol.order_types import BodyField, FieldKind
 from jiaozi.protocol.refusals import Code, Refusal, refuse
 from jiaozi.protocol.suites import Signer
@@ -55,6 +59,7 @@ _STATEMENT = (
     BodyField(2, "position", FieldKind.UINT),
     BodyField(3, "head", FieldKind.BYTES32),
     BodyField(4, "list_number", FieldKind.UINT),
+    BodyField(5, "certificates", FieldKind.BYTES32),
 )
 
 
@@ -82,12 +87,13 @@ class Fault(IntEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statement:
-    """What a device signs of its log: where it stands, and the hash of where it began."""
+    """What a device signs of its log: where it stands, and the hashes of where it began."""
 
     checkpoint: bytes
     position: int
     head: bytes
     list_number: int
+    certificates: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,6 +152,11 @@ def paid_entry(encoded_cose: bytes, salt: bytes) -> bytes:
     return cbor.encode([int(EntryKind.PAID), encoded_cose, salt])
 
 
+def certificates_hash(chain: Chain) -> bytes:
+    """Return what a statement says of the certificates that its device stands under."""
+    return sha256(b"".join(map(cbor.encode_bytes, chain.parts))).digest()
+
+
 def payment_in(entry: bytes) -> bytes | None:
     """Return the COSE message of the payment that an own entry is about; None for another kind."""
     value: Any = cbor.decode(entry, size_max=ENTRY_BYTES_MAX)
@@ -193,19 +204,23 @@ def read_log(data: bytes, anchor: Anchor) -> HandedLog:
     """Read what a device handed in, and replay it.
 
     Raises:
-        Refusal: A shape code, ``device_uncertified``, ``signature_invalid``; or ``log_differs``:
-            entries or checkpoint are not those that the device signed.
+        Refusal: A shape code, ``device_uncertified``, ``signature_invalid``; ``log_differs``:
+            entries, checkpoint or certificates are not those that the device signed; or
+            ``suite_unsupported``: an entry takes a suite that is not known here to be judged.
     """
     signed, chain, checkpoint, entries = _split(data)
     device = read_chain(chain, anchor)
     aad = external_aad(Domain.OFFLINE_STATEMENT, anchor.network)
     message = cose.read1(signed, key=device.key, aad=aad, size_max=COSE_BYTES_MAX)
     statement = Statement(**read_map(message.payload, "statement", _STATEMENT))
+    if certificates_hash(chain) != statement.certificates:
+        raise refuse(Code.LOG_DIFFERS)
     replay = _Replay(device, _begin(checkpoint, statement, device, anchor), anchor)
+    head = reduce(next_head, entries, replay.head)
+    if (replay.position + len(entries), head) != (statement.position, statement.head):
+        raise refuse(Code.LOG_DIFFERS)
     for entry in entries:
         replay.take(entry)
-    if (replay.position, replay.head) != (statement.position, statement.head):
-        raise refuse(Code.LOG_DIFFERS)
     return HandedLog(
         device=device,
         chain=chain,
@@ -230,8 +245,9 @@ class _Replay:
         self.fault: tuple[int, Fault] | None = None
         self.balances_fen = (0,) * (device.limits.hops + 1)
         self.position, self.head = 0, first_head(device.key)
-        self.counter = self.loads = 0
+        self.counter = self.loads = self._epoch = 0
         if checkpoint is not None:
+            self._epoch = checkpoint.number
             self.position, self.head = checkpoint.position, checkpoint.head
             self.counter, self.loads = checkpoint.counter, checkpoint.loads
             self.balances_fen = (checkpoint.balance_fen, *self.balances_fen[1:])
@@ -240,8 +256,8 @@ class _Replay:
         """Read one entry and go on behind it."""
         try:
             fault = self._read(entry)
-        except Refusal:
-            fault = Fault.ENTRY_MALFORMED
+        except Refusal as refusal:
+            fault = _judged(refusal, Fault.ENTRY_MALFORMED)
         self.position += 1
         self.head = next_head(self.head, entry)
         if fault is not None and self.fault is None:
@@ -261,8 +277,8 @@ class _Replay:
     def _load(self, encoded: bytes) -> Fault | None:
         try:
             load, operator = read_load(encoded, self._anchor)
-        except Refusal:
-            return Fault.LOAD_INVALID
+        except Refusal as refusal:
+            return _judged(refusal, Fault.LOAD_INVALID)
         expected = (self._device.key, self._device.operator, self.loads + 1)
         if (load.device, operator, load.number) != expected:
             return Fault.LOAD_INVALID
@@ -272,8 +288,8 @@ class _Replay:
     def _collect(self, encoded: bytes) -> Fault | None:
         try:
             payment, payer, message = read_payment(encoded, self._anchor)
-        except Refusal:
-            return Fault.PAYMENT_INVALID
+        except Refusal as refusal:
+            return _judged(refusal, Fault.PAYMENT_INVALID)
         if payment.payee != self._device.key or payment.hop > self._device.limits.hops:
             return Fault.PAYMENT_INVALID
         encoded_cose = cose_of(encoded)
@@ -282,7 +298,8 @@ class _Replay:
                 payment=payment, device=payer, encoded=encoded_cose, identity=message.identity
             )
         )
-        if (payer.key, payment.counter) in self._seen:
+        is_asked_since = (payment.challenge or b"").startswith(challenge_prefix(self._epoch))
+        if not is_asked_since or (payer.key, payment.counter) in self._seen:
             return Fault.COLLECTED_TWICE
         self._seen.add((payer.key, payment.counter))
         return self._add(payment.amount_fen, payment.hop)
@@ -330,11 +347,19 @@ def cose_of(travelled: bytes) -> bytes:
     return signed
 
 
+def _judged(refusal: Refusal, fault: Fault) -> Fault:
+    """Take what is refused for a fault; but nobody is convicted for a suite of later times."""
+    if refusal.code is Code.SUITE_UNSUPPORTED:
+        raise refusal
+    return fault
+
+
 def _decode_entry(entry: bytes) -> object:
     try:
-        return cbor.decode(entry, size_max=ENTRY_BYTES_MAX)
+        value = cbor.decode(entry, size_max=ENTRY_BYTES_MAX)
     except cbor.NotCanonical:
         return None
+    return value if is_of_kind(value) else None
 
 
 def _split(data: bytes) -> tuple[bytes, Chain, bytes, list[bytes]]:

@@ -14,9 +14,10 @@
                  {1: device, 2: number, 3: position, 4: head, 5: counter, 6: loads, 7: balance}
 
 A payment to a wallet is an unload: the same counter, the same log, no second way to spend. Its
-``balance after`` is a salted hash, opened when the log is handed in. ``payment`` in an
-acknowledgement and ``order`` in a load are identities (`jiaozi.protocol.cose`). Each message has a
-domain tag of its own, so that none passes for another.
+``balance after`` is a salted hash, opened when the log is handed in. A ``challenge`` begins with
+the 8-byte number of the payee's checkpoint, so that nothing comes in once more after the next.
+``payment`` in an acknowledgement and ``order`` in a load are identities (`jiaozi.protocol.cose`).
+Each message has a domain tag of its own, so that none passes for another.
 """
 
 from collections.abc import Sequence
@@ -150,6 +151,11 @@ class Checkpoint:
 def balance_hash(balances_fen: Sequence[int], salt: bytes) -> bytes:
     """Return what a payment says of the balance after it."""
     return sha256(_BALANCE_TAG + salt + cbor.encode(list(balances_fen))).digest()
+
+
+def challenge_prefix(checkpoint_number: int) -> bytes:
+    """Return what every challenge begins with that a purse gives after a checkpoint."""
+    return checkpoint_number.to_bytes(8, "big")
 
 
 def sign_request(request: Request, signer: Signer, chain: Chain, network: NetworkId) -> bytes:

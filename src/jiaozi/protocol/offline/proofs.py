@@ -19,12 +19,8 @@ from typing import Any
 from jiaozi.protocol import cbor
 from jiaozi.protocol.offline.certificate import Anchor
 from jiaozi.protocol.offline.log import LOG_BYTES_MAX, Fault, read_log
-from jiaozi.protocol.offline.messages import (
-    Load,
-    Payment,
-    read_load,
-    read_payment,
-)
+from jiaozi.protocol.offline.messages import Load, Payment, read_load, read_payment
+from jiaozi.protocol.offline.reading import is_of_kind
 from jiaozi.protocol.refusals import Code, refuse
 
 PROOF_BYTES_MAX = LOG_BYTES_MAX + 64
@@ -88,6 +84,8 @@ def verify_proof(data: bytes, anchor: Anchor) -> Proof:
         value: Any = cbor.decode(data, size_max=PROOF_BYTES_MAX)
     except cbor.NotCanonical:
         raise refuse(Code.NOT_CANONICAL, "proof") from None
+    if not is_of_kind(value):
+        raise refuse(Code.MALFORMED, "proof")
     proof_hash = sha256(data).digest()
     match value:
         case [ProofKind.DOUBLE_SPEND, bytes(first), bytes(second)]:

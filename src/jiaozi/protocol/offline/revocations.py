@@ -2,7 +2,7 @@
 
 ::
 
-    entry  = [device key, not after] or [oldest accepted generation]
+    entry  = [key, not after] or [oldest accepted generation]
     hash 0 = 32 zero bytes;  hash n = SHA-256("jiaozi/revocation/1" || hash n-1 || entry n)
     head   = COSE_Sign1 by a list-signing key, domain "jiaozi/revocation-list/1"
              {1: number, 2: hash, 3: time}
@@ -10,7 +10,8 @@
 
 The list only grows; its number is how many entries it ever had. A frame of at most 4 kB brings a
 purse that is anywhere inside it up to its head, whoever hands it over: so the list spreads from
-device to device. An entry is forgotten once the certificate that it names has ended.
+device to device. An entry is forgotten once the certificate that it names has ended. The key is a
+device's, or one that signs headers: what such a key signs is no time any more.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,21 +23,20 @@ from typing import Any
 from jiaozi.protocol import cbor, cose
 from jiaozi.protocol.certificates import Use, read_certificate
 from jiaozi.protocol.domains import Domain, NetworkId, external_aad
-from jiaozi.protocol.offline.certificate import Anchor, Device
+from jiaozi.protocol.offline.certificate import TIME_MAX_MS, Anchor, Device
 from jiaozi.protocol.offline.reading import read_map, write_map
 from jiaozi.protocol.order_types import BodyField, FieldKind
 from jiaozi.protocol.refusals import Code, refuse
 from jiaozi.protocol.suites import KEY_LENGTH_MAX, Signer
 
 FRAME_BYTES_MAX = 4096
-ENTRIES_MAX = 64
+ENTRIES_MAX = 40
 """Of one frame: they fit with head and certificate, whatever their suite."""
 FRAMES_KEPT = 16
 NO_ENTRIES = bytes(32)
 
 _TAG = b"jiaozi/revocation/1"
 _HEAD_BYTES_MAX = 256
-_TIME_MAX_MS = 2**48 - 1
 _HEAD = (
     BodyField(1, "number", FieldKind.UINT),
     BodyField(2, "hash", FieldKind.BYTES32),
@@ -194,7 +194,7 @@ def _read_entry(data: bytes) -> tuple[int, bytes, int]:
             return generation, b"", 0
         case [bytes(key), int(not_after_ms)] if (
             type(not_after_ms) is int
-            and 0 < not_after_ms <= _TIME_MAX_MS
+            and 0 < not_after_ms <= TIME_MAX_MS
             and 0 < len(key) <= KEY_LENGTH_MAX
         ):
             return 0, key, not_after_ms

@@ -39,6 +39,7 @@ from jiaozi.protocol.offline.limits import (
 from jiaozi.protocol.offline.log import (
     Statement,
     added,
+    certificates_hash,
     collected_entry,
     loaded_entry,
     next_head,
@@ -53,6 +54,7 @@ from jiaozi.protocol.offline.messages import (
     Payment,
     Request,
     balance_hash,
+    challenge_prefix,
     decode_payment,
     read_acknowledgement,
     read_checkpoint,
@@ -115,7 +117,7 @@ def ask(
     Args:
         purse: The payee's.
         amount_fen: What to pay.
-        challenge: 16 random bytes, never used before.
+        challenge: 16 random bytes, never used before; the checkpoint's number takes the first 8.
         expires_ms: By the device's own clock or its floor; the payer sees it.
         signer: The device's key.
 
@@ -126,6 +128,8 @@ def ask(
         raise refuse(Code.AMOUNT_OUT_OF_RANGE)
     check_works(purse)
     check_incoming(purse, amount_fen)
+    prefix = challenge_prefix(purse.checkpoint_number)
+    challenge = prefix + challenge[len(prefix) :]
     request = Request(
         amount_fen=amount_fen,
         challenge=challenge,
@@ -152,7 +156,7 @@ def pay(
         Refusal: A shape code, ``device_uncertified``, ``signature_invalid``, ``other_device``,
             ``request_expired``, ``device_expired``, ``device_revoked``,
             ``purse_not_synchronised``, ``purse_payment_limit``, ``purse_out_limit``,
-            ``purse_out_count`` or ``purse_funds``.
+            ``purse_out_count``, ``purse_funds``, or ``hops_too_many`` for the payee.
     """
     request, payee = read_request(request_message, purse.anchor)
     if payee.key == purse.device.key:
@@ -165,6 +169,9 @@ def pay(
     check_peer(purse, payee)
     check_works(purse)
     check_outgoing(purse, request.amount_fen)
+    _, hop = _spent(purse, request.amount_fen)
+    if hop > payee.limits.hops:
+        raise refuse(Code.HOPS_TOO_MANY, payee.limits.hops)
     usage = replace(
         purse.usage,
         out_fen=purse.usage.out_fen + request.amount_fen,
@@ -265,6 +272,7 @@ def hand_in(purse: Purse, *, signer: Signer) -> bytes:
         position=purse.position,
         head=purse.head,
         list_number=purse.revocations.number,
+        certificates=certificates_hash(purse.chain),
     )
     return sign_log(statement, purse.chain, purse.checkpoint, purse.entries, signer, purse.anchor)
 
@@ -310,7 +318,7 @@ def raise_floor(purse: Purse, time_message: bytes) -> Purse:
     """Learn the time from a header of the registry: ``[header, block key's certificate]``.
 
     Raises:
-        Refusal: A shape code, or ``signature_invalid``: not the registry's.
+        Refusal: A shape code, or ``signature_invalid``: not the registry's, or its key revoked.
     """
     header, certificate = read_parts(time_message, "time", size_max=_TIME_BYTES_MAX, count=2)
     anchor = purse.anchor
@@ -318,6 +326,8 @@ def raise_floor(purse: Purse, time_message: bytes) -> Purse:
         [certificate], root_key=anchor.root_key, network=anchor.network
     )
     signed = read_header(header, block_keys=keys, network=anchor.network)
+    if signed.key in purse.revocations.revoked:
+        raise refuse(Code.SIGNATURE_INVALID)
     return replace(purse, floor_ms=max(purse.floor_ms, signed.header.time_ms))
 
 
@@ -341,7 +351,8 @@ def renew(purse: Purse, chain: Chain) -> Purse:
     is_same = (device.key, device.operator, device.limits.hops) == (
         old.key, old.operator, old.limits.hops,
     )  # fmt: skip
-    if not is_same or device.not_after_ms < old.not_after_ms:
+    is_later = device.not_after_ms >= old.not_after_ms and device.generation >= old.generation
+    if not is_same or not is_later:
         raise refuse(Code.OTHER_DEVICE)
     return replace(purse, chain=chain, device=device)
 
@@ -351,10 +362,7 @@ def _spend(
     challenge: bytes | None = None, wallet: int | None = None,
 ) -> tuple[Purse, bytes]:  # fmt: skip
     """Lower the balance and make the payment that says so: the one way by which money leaves."""
-    spent = spend(purse.balances_fen, amount_fen)
-    if spent is None:
-        raise refuse(Code.PURSE_FUNDS, purse.spendable_fen, purse.balances_fen[-1])
-    balances_fen, hop = spent
+    balances_fen, hop = _spent(purse, amount_fen)
     payment = Payment(
         counter=purse.counter + 1,
         position=purse.position + 1,
@@ -376,6 +384,13 @@ def _spend(
         waiting_for=purse.waiting_for | {payment.counter},
     )
     return after, with_chain(encoded, purse.chain)
+
+
+def _spent(purse: Purse, amount_fen: int) -> tuple[tuple[int, ...], int]:
+    spent = spend(purse.balances_fen, amount_fen)
+    if spent is None:
+        raise refuse(Code.PURSE_FUNDS, purse.spendable_fen, purse.balances_fen[-1])
+    return spent
 
 
 def _logged(purse: Purse, entry: bytes, **changes: object) -> Purse:
