@@ -4,28 +4,40 @@ import base64
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from typer.testing import CliRunner
 
 from jiaozi.central_bank.http.serve import CentralBankSettings, open_central_bank
 from jiaozi.central_bank.registry.block_signers import BlockSigners
+from jiaozi.cli import app
 from jiaozi.operator.keys import KEY_NAMES
 from jiaozi.operator.registry.client import RegistryClient
 from jiaozi.operator.rotate_keys import RotatingKey
 from jiaozi.protocol.block_keys import BlockKeys
 from jiaozi.protocol.certificates import Certified, Use
+from jiaozi.protocol.certify_keys import CertifyKeys
 from jiaozi.protocol.genesis import read_genesis
+from jiaozi.protocol.ids import OrderId
 from jiaozi.protocol.numbers import vault_of
+from jiaozi.protocol.payment_request import PaymentRequest, Terms, read_request, sign_request
 from jiaozi.protocol.receipts import verify_receipt
 from jiaozi.protocol.refusals import Code, Refusal
 from jiaozi.protocol.suites import Signer
 from jiaozi.service.server import listening
 from jiaozi.storage.embedded import EmbeddedPostgres
+from jiaozi.wallet.client import OperatorClient
+from jiaozi.wallet.edge import SYSTEM_EDGE
+from jiaozi.wallet.open import learn_certify_keys
+from jiaozi.wallet.transport import Patience, Transport
 from tests.operator.builders import OperatorWorld, operator_keys, operator_world, until
 from tests.operator.clock import Clock
+from tests.operator.holders import Holder
 from tests.operator.test_end_to_end import ISSUED_FEN, RULEBOOK
+from tests.operator.test_statements import statement
 from tests.registry.builders import Keys, Orders, certified, key, make_genesis
 
 CODE = 1001
@@ -145,6 +157,74 @@ async def test_operator_serves_on_while_all_its_keys_change(rotation: Rotation) 
         assert signing[use].public_key == new.public_key
         assert (await payer.exchange(100_00))["state"] == "settled"
         await operator.open_wallet()
+
+
+async def test_what_an_earlier_certify_key_signed_still_holds_until_it_is_revoked(
+    rotation: Rotation, tmp_path: Path
+) -> None:
+    operator = rotation.operator
+    holder = await operator.open_wallet()
+    old_code, old_request = await statement_code(holder), await payment_request(holder)
+    await rotation.succeed(Use.OPERATOR_CERTIFY)
+    await operator.operator.rotate_keys.step()
+    new_code, new_request = await statement_code(holder), await payment_request(holder)
+    for code in (new_code, old_code):
+        assert await is_checked(operator, code)
+        assert await is_verified(rotation, code, tmp_path)
+    keys = await certify_keys_shown_by(operator)
+    assert new_request.is_attested(keys, operator.network)
+    assert old_request.is_attested(keys, operator.network)
+
+    await rotation.settle(rotation.orders.revoke(rotation.keys.certify(CODE).public_key))
+    await operator.operator.registry.block_keys.learn()
+    for code, holds in ((new_code, True), (old_code, False)):
+        assert await is_checked(operator, code) is holds
+        assert await is_verified(rotation, code, tmp_path) is holds
+    keys = await certify_keys_shown_by(operator)
+    assert new_request.is_attested(keys, operator.network)
+    assert not old_request.is_attested(keys, operator.network)
+
+
+async def statement_code(holder: Holder) -> str:
+    """The code of a statement that is made now."""
+    return (await statement(holder))[-1]["text"]
+
+
+async def payment_request(holder: Holder) -> PaymentRequest:
+    """A request to pay this wallet, attested now."""
+    attestation = (await holder.ask("GET", f"{holder.path}/attestation")).content
+    order_id = OrderId(holder.new_id())
+    expires_ms = holder.clock() + 60_000
+    terms = Terms(id=order_id, payee=holder.number, amount_fen=None, expires_ms=expires_ms, note="")
+    text = sign_request(terms, attestation, holder.signer, holder.network)
+    return read_request(text, holder.network)
+
+
+async def certify_keys_shown_by(operator: OperatorWorld) -> CertifyKeys:
+    """What a wallet of the network learns of certify keys."""
+    transport = Transport(
+        operator.http, str(operator.http.base_url), edge=SYSTEM_EDGE, patience=Patience()
+    )
+    return await learn_certify_keys(OperatorClient(transport), expected=operator.network)
+
+
+async def is_checked(operator: OperatorWorld, code: str) -> bool:
+    """Whether the operator stands by a code."""
+    answer = await operator.http.post("/v1/statements/check", json={"code": code})
+    assert answer.status_code in (200, 403), answer.text
+    return answer.status_code == httpx.codes.OK
+
+
+async def is_verified(rotation: Rotation, code: str, directory: Path) -> bool:
+    """Whether the command takes a code, given genesis and the central bank's list of keys."""
+    genesis, keys = directory / "genesis", directory / "keys.json"
+    genesis.write_bytes(rotation.genesis)
+    async with httpx.AsyncClient(trust_env=False) as http:
+        keys.write_bytes((await http.get(f"{rotation.url}/v1/certificates")).content)
+    told = CliRunner().invoke(
+        app, ["statement", "verify", code, "--genesis", str(genesis), "--certificates", str(keys)]
+    )
+    return told.exit_code == 0
 
 
 async def test_successor_that_is_not_certified_yet_is_not_used(rotation: Rotation) -> None:

@@ -76,9 +76,7 @@ _EDGES: dict[FieldKind, tuple[int, ...]] = {
 }
 
 
-def good_edges(
-    field: BodyField, order_type: OrderType = OrderType.PAYMENT
-) -> Iterator[object]:
+def good_edges(field: BodyField, order_type: OrderType = OrderType.PAYMENT) -> Iterator[object]:
     match field.kind:
         case kind if kind in _EDGES:
             yield from _EDGES[kind]

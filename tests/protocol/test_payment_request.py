@@ -13,6 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jiaozi.protocol.attestations import LIFETIME_MS, read_attestation, sign_attestation
+from jiaozi.protocol.block_keys import Span
+from jiaozi.protocol.certify_keys import CertifyKeys
 from jiaozi.protocol.domains import NetworkId
 from jiaozi.protocol.ids import new_order_id
 from jiaozi.protocol.money import Fen
@@ -61,7 +63,8 @@ def request(
 
 
 def is_attested(read: PaymentRequest) -> bool:
-    return read.is_attested([CERTIFY.public_key], NETWORK)
+    keys = CertifyKeys({(1001, CERTIFY.public_key): Span(0, 2**48)})
+    return read.is_attested(keys, NETWORK)
 
 
 def code_of(act: Callable[[], object]) -> Code:

@@ -213,6 +213,7 @@ class FakeOperator:
                     "network_id": self.network.id.hex(),
                     "genesis": genesis,
                     "block_keys": self.block_keys,
+                    "certify_keys": [],
                 }
             case "POST", ["v1", "registrations"]:
                 registration = {"registration_id": f"registration-{len(self.opened)}"}

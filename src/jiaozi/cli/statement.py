@@ -17,11 +17,16 @@ from jiaozi.cli.output import (
     stdout,
     yuan,
 )
-from jiaozi.protocol.certificates import Use
+from jiaozi.protocol.certify_keys import CertifyKeys, read_document
 from jiaozi.protocol.genesis import GENESIS_BYTES_MAX, Network, read_genesis
 from jiaozi.protocol.numbers import format_number
 from jiaozi.protocol.refusals import Code, Refusal, refuse
-from jiaozi.protocol.statement_code import StatementCode, read_code, signing_key
+from jiaozi.protocol.statement_code import (
+    StatementCode,
+    read_code,
+    read_operators_code,
+    signing_key,
+)
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Check statements of wallets.")
 
@@ -43,9 +48,18 @@ def verify_command(
     network_id: Annotated[
         str | None, typer.Option(help="The network's id, learnt by another way, to be compared.")
     ] = None,
+    certificates: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True,
+            dir_okay=False,
+            help="The central bank's list of keys, for an operator that changed its own: "
+            "curl CENTRAL-BANK/v1/certificates",
+        ),
+    ] = None,
     certify_key: Annotated[
         str | None,
-        typer.Option(help="The operator's certify key, if it was changed since genesis."),
+        typer.Option(help="The operator's certify key of that time, learnt by another way."),
     ] = None,
     csv_file: Annotated[
         Path | None,
@@ -62,7 +76,7 @@ def verify_command(
     """
     try:
         network = _network(genesis, network_id)
-        stated = read_code(code, key=_key(code, network, certify_key), network=network.id)
+        stated = _read(code, network, certificates, certify_key)
     except Refusal as refusal:
         _refuse(f"This code proves nothing: {refusal_sentence(refusal)}", as_json=as_json)
     if holder is not None and not stated.names(holder):
@@ -80,22 +94,26 @@ def _network(genesis: Path, network_id: str | None) -> Network:
     return network
 
 
-def _key(code: str, network: Network, certify_key: str | None) -> bytes:
-    """Return the key that must have signed: the one that is given, or genesis' for the operator.
+def _read(
+    code: str, network: Network, certificates: Path | None, certify_key: str | None
+) -> StatementCode:
+    """Read a code that must be signed by the key that is given, or by a certified one.
 
     Raises:
-        Refusal: ``certificate_unknown``: genesis does not list the code's key.
+        Refusal: What is wrong with the code, its key or the list of keys.
     """
     if certify_key is not None:
         try:
-            return bytes.fromhex(certify_key)
+            return read_code(code, key=bytes.fromhex(certify_key), network=network.id)
         except ValueError as error:
             raise typer.BadParameter(str(error), param_hint="--certify-key") from error
+    keys = CertifyKeys.of_network(network)
+    if certificates is not None:
+        keys = read_document(certificates.read_bytes(), network)
     named = signing_key(code)
-    for each in network.genesis.keys:
-        if each.use is Use.OPERATOR_CERTIFY and each.key == named:
-            return named
-    raise refuse(Code.CERTIFICATE_UNKNOWN)
+    if not any(key == named for _, key in keys.spans):
+        raise refuse(Code.CERTIFICATE_UNKNOWN)
+    return read_operators_code(code, keys=keys, network=network.id)
 
 
 def _digest(file: Path) -> bytes:

@@ -34,10 +34,15 @@ class Attestation:
     expires_ms: int
     message: Message
 
+    @property
+    def signer_key(self) -> bytes:
+        """The key that it names as its signer's; whether it signed is not checked here."""
+        return self.message.signatures[0].key
+
     def is_signed_by(self, key: bytes, network: NetworkId) -> bool:
         """Say whether an operator's certify key made it, for this network."""
         aad = external_aad(Domain.ATTESTATION, network)
-        return self.message.signatures[0].key == key and cose.verify(self.message, aad)
+        return self.signer_key == key and cose.verify(self.message, aad)
 
     def covers(self, time_ms: int) -> bool:
         """Say whether it holds at a time."""

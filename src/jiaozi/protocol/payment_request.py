@@ -21,13 +21,13 @@ than to the number that is shown.
 
 import base64
 import binascii
-from collections.abc import Collection
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
 from jiaozi.protocol import cbor, cose
 from jiaozi.protocol.attestations import ATTESTATION_BYTES_MAX, Attestation, read_attestation
+from jiaozi.protocol.certify_keys import CertifyKeys
 from jiaozi.protocol.domains import Domain, NetworkId, external_aad
 from jiaozi.protocol.ids import AHEAD_MAX_MS, DAY_MS, OrderId, id_time_ms, is_order_id
 from jiaozi.protocol.money import FEN_MAX, Fen
@@ -74,17 +74,19 @@ class PaymentRequest:
         """The reference of the order that pays this."""
         return note_reference(self.salt, self.terms.note)
 
-    def is_attested(self, certify_keys: Collection[bytes], network: NetworkId) -> bool:
+    def is_attested(self, keys: CertifyKeys, network: NetworkId) -> bool:
         """Say whether the payee's operator attests that the signer's key is the payee's.
 
         Args:
-            certify_keys: The certify keys of the payee's operator, from a source that is trusted.
+            keys: The certify keys of the network's operators.
             network: That it must be made for.
         """
         attestation = self.attestation
         made_ms = id_time_ms(self.terms.id)
         in_time = attestation.covers(made_ms) or attestation.covers(made_ms + AHEAD_MAX_MS)
-        return in_time and any(attestation.is_signed_by(key, network) for key in certify_keys)
+        key = attestation.signer_key
+        is_operators = keys.may_sign(attestation.operator, key, attestation.issued_ms)
+        return in_time and is_operators and attestation.is_signed_by(key, network)
 
 
 def sign_request(terms: Terms, attestation: bytes, signer: Signer, network: NetworkId) -> str:

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from jiaozi.protocol import cbor, cose
+from jiaozi.protocol.certify_keys import CertifyKeys
 from jiaozi.protocol.domains import Domain, NetworkId, external_aad
 from jiaozi.protocol.money import FEN_MAX
 from jiaozi.protocol.numbers import OPERATOR_CODE_MAX, AccountNumber, is_wallet_number
@@ -91,6 +92,20 @@ def signing_key(text: str) -> bytes:
         Refusal: ``too_large``, ``malformed``, ``not_canonical`` or ``suite_unsupported``.
     """
     return cose.decode(_message(text), size_max=CODE_BYTES_MAX).signatures[0].key
+
+
+def read_operators_code(text: str, *, keys: CertifyKeys, network: NetworkId) -> StatementCode:
+    """Read a code and check that its operator's key of that time signed it.
+
+    Raises:
+        Refusal: As `read_code`; ``signature_invalid`` also for a key that was not the operator's
+            when the code was issued, or was revoked.
+    """
+    key = signing_key(text)
+    code = read_code(text, key=key, network=network)
+    if not keys.may_sign(code.operator, key, code.issued_ms):
+        raise refuse(Code.SIGNATURE_INVALID)
+    return code
 
 
 def read_code(text: str, *, key: bytes, network: NetworkId) -> StatementCode:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from jiaozi.protocol.certificates import Use
+from jiaozi.protocol.certify_keys import CertifyKeys, read_listed
 from jiaozi.protocol.domains import NetworkId
 from jiaozi.protocol.genesis import Network, read_genesis
 from jiaozi.protocol.numbers import parse_number
@@ -82,7 +83,26 @@ async def learn_network(client: OperatorClient, *, expected: NetworkId | None) -
         NetworkDiffers: It is another network than the expected one.
         AnswerMalformed: The genesis is not one.
     """
+    return _network_of(await client.network(), expected)
+
+
+async def learn_certify_keys(client: OperatorClient, *, expected: NetworkId) -> CertifyKeys:
+    """Return the certify keys of all operators: the root signed them, the operator passes them on.
+
+    Raises:
+        NetworkDiffers: As `learn_network`.
+        AnswerMalformed: The genesis or one of the keys is none.
+    """
     answer = await client.network()
+    network = _network_of(answer, expected)
+    try:
+        certificates, revocations_ms = read_listed(take(answer, "certify_keys", list))
+        return CertifyKeys.of_network(network, certificates, revocations_ms)
+    except Refusal as error:
+        raise AnswerMalformed(detail="The operator's list of keys is not one") from error
+
+
+def _network_of(answer: Mapping[str, Any], expected: NetworkId | None) -> Network:
     try:
         network = read_genesis(base64.b64decode(take(answer, "genesis", str), validate=True))
         network.genesis.key_of(Use.REGISTRY_BLOCK)

@@ -9,16 +9,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from jiaozi.protocol.certificates import Use
 from jiaozi.protocol.ids import new_order_id
 from jiaozi.protocol.money import Fen
-from jiaozi.protocol.numbers import operator_of
 from jiaozi.protocol.payment_request import PaymentRequest, Terms, read_request, sign_request
 from jiaozi.wallet.answers import take
 from jiaozi.wallet.errors import AlreadyPaid, RequestExpired, RequestUnproven
 from jiaozi.wallet.history import read_history
 from jiaozi.wallet.model import Claim, JournaledOrder, Note, OwnRequest
-from jiaozi.wallet.open import learn_network
+from jiaozi.wallet.open import learn_certify_keys
 from jiaozi.wallet.pay import Payee, pay_claimed
 from jiaozi.wallet.wallet import Wallet
 
@@ -28,8 +26,7 @@ class Examined:
     """A request and whether the payee's operator attests that it is the payee's.
 
     Attributes:
-        is_attested: False also when the operator has changed its key since genesis: it is not
-            known then, and the payer has to compare by another way.
+        is_attested: By a key that the root certified for the payee's operator, for that time.
     """
 
     request: PaymentRequest
@@ -94,15 +91,10 @@ async def examine(wallet: Wallet, text: str) -> Examined:
     Raises:
         Refusal: It is none, was changed, or is of another network.
         NetworkDiffers: The operator shows another genesis than the wallet's.
+        AnswerMalformed: It shows keys that are none.
     """
     request = read_request(text, wallet.network)
-    genesis = (await learn_network(wallet.client, expected=wallet.network)).genesis
-    operator = operator_of(request.terms.payee)
-    keys = [
-        each.key
-        for each in genesis.keys
-        if each.use is Use.OPERATOR_CERTIFY and each.operator == operator
-    ]
+    keys = await learn_certify_keys(wallet.client, expected=wallet.network)
     return Examined(request=request, is_attested=request.is_attested(keys, wallet.network))
 
 

@@ -237,12 +237,16 @@ class NetworkView(BaseModel):
     network_id: str
     genesis: Annotated[str, Field(description="base64 of the signed document")]
     block_keys: Annotated[
-        list["BlockKeyView"], Field(description="That sign blocks beside, or no longer as, genesis")
+        list["LaterKeyView"], Field(description="That sign blocks beside, or no longer as, genesis")
+    ]
+    certify_keys: Annotated[
+        list["LaterKeyView"],
+        Field(description="With which operators sign statements and attestations, likewise"),
     ]
 
 
-class BlockKeyView(BaseModel):
-    """A key that signs blocks or did: certified after genesis, or revoked."""
+class LaterKeyView(BaseModel):
+    """A key that was certified after genesis, or revoked."""
 
     public_key: str
     certificate: Annotated[

@@ -1,11 +1,11 @@
 """What everyone may know: the network and its operator."""
 
 import base64
+from collections.abc import Iterable, Mapping
 
 from fastapi import APIRouter
 
-from jiaozi.operator.http.models import BlockKeyView, NetworkView
-from jiaozi.operator.registry.block_keys import RegistryKeys
+from jiaozi.operator.http.models import LaterKeyView, NetworkView
 from jiaozi.operator.wiring import Operator
 from jiaozi.protocol.certificates import read_unverified
 
@@ -17,24 +17,23 @@ def network_routes(operator: Operator) -> APIRouter:
 
     @router.get("/network")
     async def network() -> NetworkView:
-        """Give the genesis that this operator belongs to, and the block keys certified since."""
+        """Give the genesis that this operator belongs to, and the keys that outlast it."""
+        keys = operator.registry.block_keys
         return NetworkView(
             operator=f"{operator.code:04d}",
             network_id=operator.joined.network.id.hex(),
             genesis=genesis,
-            block_keys=_block_keys(operator.registry.block_keys),
+            block_keys=_later_keys(keys.certificates, keys.revocations_ms),
+            certify_keys=_later_keys(keys.certify_certificates, keys.certify_revocations_ms),
         )
 
     return router
 
 
-def _block_keys(known: RegistryKeys) -> list[BlockKeyView]:
-    certificates = {
-        read_unverified(each).key: base64.b64encode(each).decode() for each in known.certificates
-    }
-    revocations_ms = known.revocations_ms
+def _later_keys(known: Iterable[bytes], revocations_ms: Mapping[bytes, int]) -> list[LaterKeyView]:
+    certificates = {read_unverified(each).key: base64.b64encode(each).decode() for each in known}
     return [
-        BlockKeyView(
+        LaterKeyView(
             public_key=key.hex(),
             certificate=certificates.get(key),
             revoked_ms=revocations_ms.get(key),

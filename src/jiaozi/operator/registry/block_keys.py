@@ -1,20 +1,20 @@
-"""The registry's block keys as this operator knows them.
+"""The keys whose signatures outlast them, as this operator knows them: block and certify keys.
 
-Genesis names the first; the registry publishes the certificates of later ones, which are believed
-because the root signed them. They are asked for when a signature does not hold under the keys
-known so far, and from time to time, so that a revoked key is not believed for long.
+Genesis names the first ones; the registry publishes the certificates of later ones, which are
+believed because the root signed them. They are asked for when a signature does not hold under the
+keys known so far, and from time to time, so that a revoked key is not believed for long.
 """
 
 import asyncio
-import base64
-import binascii
 import json
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import structlog
 
 from jiaozi.protocol.block_keys import BlockKeys
+from jiaozi.protocol.certificates import Use
+from jiaozi.protocol.certify_keys import CertifyKeys, read_listed
 from jiaozi.protocol.genesis import Network
 from jiaozi.protocol.refusals import Code, Refusal, refuse
 
@@ -25,12 +25,15 @@ _log = structlog.get_logger("jiaozi.registry")
 
 
 class RegistryKeys:
-    """The block keys of one network.
+    """The block keys and certify keys of one network.
 
     Attributes:
-        current: As known now.
-        certificates: Of the keys that genesis does not name.
-        revocations_ms: Block times at which keys were revoked.
+        current: The block keys as known now.
+        certify: The certify keys of all operators.
+        certificates: Of the block keys that genesis does not name.
+        revocations_ms: Block times at which block keys were revoked.
+        certify_certificates: Of the certify keys that genesis does not name.
+        certify_revocations_ms: Block times at which certify keys were revoked.
     """
 
     def __init__(self, network: Network, fetch: Callable[[], Awaitable[bytes]]) -> None:
@@ -38,7 +41,10 @@ class RegistryKeys:
         self._fetch = fetch
         self.certificates: tuple[bytes, ...] = ()
         self.revocations_ms: dict[bytes, int] = {}
+        self.certify_certificates: tuple[bytes, ...] = ()
+        self.certify_revocations_ms: dict[bytes, int] = {}
         self.current = BlockKeys.of_network(network)
+        self.certify = CertifyKeys.of_network(network)
 
     async def checked(self, check: Callable[[BlockKeys], Checked]) -> Checked:
         """Check what the registry signed; where it does not hold, look for new keys once.
@@ -70,31 +76,32 @@ class RegistryKeys:
             Refusal: It does not answer (``unavailable``), or not so that it is understood
                 (``unknown``).
         """
-        fetched, revocations_ms = _read(await self._fetch())
-        certificates = tuple(dict.fromkeys((*self.certificates, *fetched)))
+        document = await self._fetch()
         try:
-            keys = BlockKeys.of_network(self._network, certificates)
+            self._learn_block_keys(_listed(document, Use.REGISTRY_BLOCK))
+            self._learn_certify_keys(_listed(document, Use.OPERATOR_CERTIFY))
         except Refusal:
             raise refuse(Code.UNKNOWN) from None
+
+    def _learn_block_keys(self, listed: list[Any]) -> None:
+        fetched, revocations_ms = read_listed(listed)
+        certificates = tuple(dict.fromkeys((*self.certificates, *fetched)))
+        keys = BlockKeys.of_network(self._network, certificates)
         self.certificates = certificates
         self.revocations_ms = {**revocations_ms, **self.revocations_ms}
         self.current = keys.revoked(self.revocations_ms)
 
+    def _learn_certify_keys(self, listed: list[Any]) -> None:
+        fetched, revocations_ms = read_listed(listed)
+        certificates = tuple(dict.fromkeys((*self.certify_certificates, *fetched)))
+        revoked = {**revocations_ms, **self.certify_revocations_ms}
+        self.certify = CertifyKeys.of_network(self._network, certificates, revoked)
+        self.certify_certificates, self.certify_revocations_ms = certificates, revoked
 
-def _read(document: bytes) -> tuple[list[bytes], dict[bytes, int]]:
-    """Read certificates and revocations of block keys from the registry's list of keys."""
+
+def _listed(document: bytes, use: Use) -> list[Any]:
+    """Return the keys of one use from the registry's list of keys."""
     try:
-        listed = [each for each in json.loads(document)["keys"] if each["use"] == "registry_block"]
-        certificates = [
-            base64.b64decode(each["certificate"], validate=True)
-            for each in listed
-            if each["certificate"] is not None
-        ]
-        revocations_ms = {
-            bytes.fromhex(each["public_key"]): int(each["revoked_ms"])
-            for each in listed
-            if each["revoked_ms"] is not None
-        }
-    except (KeyError, TypeError, ValueError, binascii.Error):
-        raise refuse(Code.UNKNOWN) from None
-    return certificates, revocations_ms
+        return [each for each in json.loads(document)["keys"] if each["use"] == use.name.lower()]
+    except (KeyError, TypeError, ValueError):
+        raise refuse(Code.MALFORMED, "keys") from None
