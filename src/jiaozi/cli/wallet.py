@@ -22,6 +22,7 @@ from jiaozi.cli import (
     wallet_statement,
     wallet_sub,
     wallet_watch,
+    wallet_waterfall,
 )
 from jiaozi.cli.output import add_commands
 from jiaozi.cli.wallet_setup import Setup
@@ -46,6 +47,7 @@ add_commands(
             "return": wallet_request.return_command,
             "pay-file": wallet_payroll.pay_file_command,
             "redeem": wallet_orders.redeem_command,
+            "waterfall": wallet_waterfall.app,
             "resume": wallet_orders.resume_command,
         },
         "Look": {

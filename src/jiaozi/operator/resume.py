@@ -1,4 +1,4 @@
-"""The resolver: goes on with every opening, change, exchange and redemption that is not finished.
+"""The resolver: goes on with every opening, change, exchange, redemption and sweep that is open.
 
 Started with the service, it first takes up whatever a crash left, then what becomes due. Any number
 of resolvers may run, beside the requests that began the sagas: a step taken twice is taken once.
@@ -20,6 +20,8 @@ from jiaozi.operator.life.rebind import RebindWallet
 from jiaozi.operator.wallets import store as wallets
 from jiaozi.operator.wallets.certify import CertifyOrders
 from jiaozi.operator.wallets.open import OpenWallet
+from jiaozi.operator.waterfall.credit import CreditSweep
+from jiaozi.operator.waterfall.store import due_sweeps
 from jiaozi.protocol.refusals import Refusal
 from jiaozi.storage.database import Database
 from jiaozi.storage.errors import StorageUnavailable
@@ -45,6 +47,7 @@ class Resolver:
     exchange: ExchangeDeposit
     redeem: RedeemToDeposit
     rebind: RebindWallet
+    credit_sweep: CreditSweep
     now_ms: Callable[[], int]
 
     async def run(self) -> None:
@@ -75,6 +78,7 @@ class Resolver:
             certified = await wallets.due_certify_orders(
                 connection, now_ms=due.now_ms, next_try_ms=due.next_try_ms, limit=due.limit
             )
+            sweeps = await due_sweeps(connection, due)
         exchanges = await self.store.due_exchanges(due)
         redemptions = await self.store.due_redemptions(due)
         slots = asyncio.Semaphore(_AT_ONCE)
@@ -84,8 +88,9 @@ class Resolver:
             *_each(self.exchange.advance, exchanges, slots),
             *_each(self.redeem.advance, redemptions, slots),
             *_each(self.rebind.advance, rebinds, slots),
+            *_each(self.credit_sweep.advance, sweeps, slots),
         )
-        found = (openings, certified, exchanges, redemptions, rebinds)
+        found = (openings, certified, exchanges, redemptions, rebinds, sweeps)
         return sum(len(each) for each in found)
 
 

@@ -16,6 +16,7 @@ from jiaozi.operator.life.rebind import RebindWallet
 from jiaozi.operator.registry.client import RegistryClient
 from jiaozi.operator.registry.settle import SettleOrder
 from jiaozi.operator.resume import Resolver
+from jiaozi.operator.waterfall.credit import CreditSweep
 from jiaozi.protocol.domains import NetworkId
 from jiaozi.storage.database import Database
 
@@ -101,6 +102,7 @@ def sagas_of(parts: SagaParts) -> Sagas:
             exchange=exchange,
             redeem=redeem,
             rebind=rebind,
+            credit_sweep=CreditSweep(database=database, core=parts.core),
             now_ms=now_ms,
         ),
     )

@@ -71,6 +71,19 @@ async def freeze(wallet: Wallet, scope: FreezeScope) -> tuple[bytes, JournaledOr
     return case, await order_about_wallet(wallet, order_type, case=case, scope=int(scope))
 
 
+async def redeem_excess(wallet: Wallet, *, deposit_id: str | None) -> JournaledOrder:
+    """Consent to have what would be above the balance cap redeemed, or with None withdraw it.
+
+    The operator is told the deposit first: what the registry redeems has somewhere to go.
+
+    Raises:
+        Refusal: ``deposit_unknown``; else as `order_about_wallet`.
+    """
+    if deposit_id is not None:
+        await wallet.client.ask_own("PUT", "/waterfall", {"deposit_id": deposit_id})
+    return await order_about_wallet(wallet, OrderType.WATERFALL, on=int(deposit_id is not None))
+
+
 async def give_mandate(
     wallet: Wallet, terms: MandateTerms, *, pin: str | None
 ) -> tuple[bytes, JournaledOrder]:

@@ -91,6 +91,7 @@ class AccountView(BaseModel):
     day_limit_fen: Fen
     year_limit_fen: Fen
     second_factor_above_fen: Fen
+    waterfall: bool = Field(description="whether what would be above a balance cap is redeemed")
     own_limits: dict[str, int | None] = Field(description="what the holder set")
     freeze_list: list[FreezeView]
     rebind: RebindView | None
@@ -171,6 +172,7 @@ def _account_view(
         day_limit_fen=_lower(account.day_limit_fen, caps.day_fen),
         year_limit_fen=_lower(account.year_limit_fen, caps.year_fen),
         second_factor_above_fen=account.second_factor_above_fen,
+        waterfall=account.waterfall,
         own_limits={name: getattr(account, name) for name in OWN_LIMITS},
         freeze_list=_freezes(safeguards),
         rebind=_rebind(safeguards.rebind, book.delays.rebind_s),

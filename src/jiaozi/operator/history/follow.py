@@ -25,6 +25,7 @@ from jiaozi.operator.sessions.end import end_sessions
 from jiaozi.operator.sessions.model import ENDS_SESSIONS
 from jiaozi.operator.wallets import store as wallets
 from jiaozi.operator.wallets.model import state_after
+from jiaozi.operator.waterfall.store import add_sweeps
 from jiaozi.protocol.blocks import SignedHeader
 from jiaozi.protocol.feed import FeedBlock, Head, read_block
 from jiaozi.protocol.genesis import Network
@@ -128,6 +129,7 @@ class FollowFeed:
             if told.lines:
                 await tell_history(connection)
             await add_movements(connection, gathered.movements)
+            await add_sweeps(connection, told.sweeps)
             for opening in told.openings:
                 state = state_after(Decided(opening.outcome))
                 await wallets.finish_opening(

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from jiaozi.operator.life.carriage import Carriage
 from jiaozi.operator.life.model import LIFE_TYPES, ToldEvent, event_of
+from jiaozi.operator.waterfall.model import ToldSweep
 from jiaozi.protocol.feed import Entry, FeedBlock
 from jiaozi.protocol.order_types import OrderType
 from jiaozi.protocol.orders import Order, parse_view
@@ -120,11 +121,12 @@ def read_cursor(text: str) -> Cursor:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What blocks of the feed told: lines of histories, openings, events, reassignments."""
+    """What blocks of the feed told: lines of histories, openings, events, sweeps, reassignments."""
 
     lines: list[Line] = field(default_factory=list)
     openings: list[Opening] = field(default_factory=list)
     events: list[ToldEvent] = field(default_factory=list)
+    sweeps: list[ToldSweep] = field(default_factory=list)
     reassigned: list[tuple[int, int]] = field(default_factory=list)
     """Failed operators and their carriers."""
 
@@ -142,11 +144,20 @@ class Told:
                 self.openings.append(Opening(order.body["number"], order.id, entry.outcome))
             elif order.legs or entry.legs:
                 self.lines.extend(_legs(entry, order, header.height, header.time_ms, carriage))
+                if order.type is OrderType.SWEEP:
+                    self.sweeps.append(_sweep(entry, order, header.height, header.time_ms))
             elif settled and order.type in LIFE_TYPES:
                 self.events.append(event_of(order, header.height, entry.position, header.time_ms))
             elif settled and order.type is OrderType.REASSIGN:
                 self.reassigned.append((order.body["operator"], order.body["carrier"]))
                 carriage.reassigned(*self.reassigned[-1])
+
+
+def _sweep(entry: Entry, order: Order, height: int, time_ms: int) -> ToldSweep:
+    leg = order.legs[0]
+    return ToldSweep(
+        order.identity, leg.debit, order.id, leg.amount, height, entry.position, time_ms
+    )
 
 
 def _legs(

@@ -18,11 +18,13 @@ from jiaozi.operator.http.models import (
     FundingBody,
     RedemptionBody,
     SagaView,
+    WaterfallBody,
     hex_or_none,
     refusal_view,
 )
 from jiaozi.operator.http.wallets import Number
 from jiaozi.operator.wallets.model import Wallet
+from jiaozi.operator.waterfall.store import choose_deposit
 from jiaozi.operator.wiring import Operator
 from jiaozi.protocol.refusals import Code, refuse
 from jiaozi.service.openapi import ORDER_SHAPE, may_refuse
@@ -74,6 +76,20 @@ def deposit_routes(operator: Operator, access: Access) -> APIRouter:
         wallet = await access.of_wallet_numbered(request, number)
         await check_deposit(wallet, body.deposit_id)
         return _saga(await operator.redeem(wallet, _submission(body), body.deposit_id))
+
+    @router.put("/wallets/{number}/waterfall", openapi_extra=may_refuse(Code.DEPOSIT_UNKNOWN))
+    async def direct(request: Request, number: Number, body: WaterfallBody) -> WaterfallBody:
+        """Choose the deposit that is credited with what is redeemed above the balance cap.
+
+        It is redeemed once the holder consents, by an order of the wallet's.
+        """
+        wallet = await access.of_wallet_numbered(request, number)
+        await check_deposit(wallet, body.deposit_id)
+        async with operator.database.connection() as connection:
+            await choose_deposit(
+                connection, wallet.number, body.deposit_id, now_ms=operator.now_ms()
+            )
+        return body
 
     return router
 

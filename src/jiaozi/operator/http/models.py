@@ -103,6 +103,12 @@ class RedemptionBody(Body):
     deposit_id: DepositId
 
 
+class WaterfallBody(Body):
+    """The deposit that is credited with what would be above the wallet's balance cap."""
+
+    deposit_id: DepositId
+
+
 class RefusalView(BaseModel):
     """Why something was refused for good."""
 

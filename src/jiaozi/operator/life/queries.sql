@@ -110,7 +110,8 @@ SELECT EXISTS (
         SELECT FROM exchange WHERE wallet = $1 AND state NOT IN ('captured', 'released'))
     OR EXISTS (
         SELECT FROM redemption
-        WHERE wallet = $1 AND state NOT IN ('credited', 'refused', 'dead'));
+        WHERE wallet = $1 AND state NOT IN ('credited', 'refused', 'dead'))
+    OR EXISTS (SELECT FROM sweep WHERE wallet = $1 AND state = 'settled');
 
 -- name: adopt_wallet
 -- A wallet that a failed operator opened: there is no order of ours behind it.

@@ -40,6 +40,8 @@ class _Statements:
     deposit_posting: str
     exchange: str
     redemption: str
+    sweep: str
+    waterfall: str
     history_entry: str
     wallet_event: str
     rebind_key: str
@@ -71,6 +73,8 @@ PLAIN: Mapping[str, str] = {
     "deposit_posting": _SQL.deposit_posting,
     "exchange": _SQL.exchange,
     "redemption": _SQL.redemption,
+    "sweep": _SQL.sweep,
+    "waterfall": _SQL.waterfall,
     "history_entry": _SQL.history_entry,
     "wallet_event": _SQL.wallet_event,
     "rebind_key": _SQL.rebind_key,

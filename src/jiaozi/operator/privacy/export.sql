@@ -79,6 +79,16 @@ WHERE wallet = ANY($1::bigint[]) ORDER BY created_ms, id;
 SELECT to_jsonb(it)::text AS document FROM redemption AS it
 WHERE wallet = ANY($1::bigint[]) ORDER BY created_ms, order_id;
 
+-- name: sweep
+-- What was redeemed above a cap.
+SELECT to_jsonb(it)::text AS document FROM sweep AS it
+WHERE wallet = ANY($1::bigint[]) ORDER BY created_ms, identity;
+
+-- name: waterfall
+-- The deposits that were chosen for it.
+SELECT to_jsonb(it)::text AS document FROM waterfall AS it
+WHERE wallet = ANY($1::bigint[]) ORDER BY wallet;
+
 -- name: history_entry
 -- What the feed told of the wallets.
 SELECT to_jsonb(it)::text AS document FROM history_entry AS it

@@ -130,6 +130,8 @@ KEPT: Mapping[str, str] = {
     "deposit_posting": "the operator's books",
     "exchange": "the operator's books",
     "redemption": "the operator's books",
+    "sweep": "the operator's books",
+    "waterfall": "random numbers of wallet and deposit",
     "vault_movement": "the operator's books",
     "signatory": "which wallet is a signatory's; the person is evidence",
     "certify_order": "the registry's blocks say the same",

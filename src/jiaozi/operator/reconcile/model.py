@@ -4,6 +4,7 @@
 
     exchange     registry: vault -> wallet     then core: deposit -> digital yuan   (captured)
     redemption   registry: wallet -> vault     then core: digital yuan -> deposit   (credited)
+    sweep        likewise, by the registry itself; its deposit may be chosen later
 
 On its way, money is on the registry's side and not yet on the core's: its saga says so, and is
 open. Everything else that stands on one side alone is a difference, each with one cause.
@@ -21,9 +22,9 @@ class Cause(StrEnum):
     """Why a difference is one."""
 
     CORE_WITHOUT_SAGA = "core_without_saga"
-    """The core booked digital yuan for no exchange or redemption of ours."""
+    """The core booked digital yuan for no exchange, redemption or sweep of ours."""
     VAULT_WITHOUT_SAGA = "vault_without_saga"
-    """The vault moved for no exchange or redemption of ours."""
+    """The vault moved for no exchange, redemption or sweep of ours."""
     AMOUNT_DIFFERS = "amount_differs"
     """Core or vault moved another amount than the saga says."""
     CORE_MISSING = "core_missing"
@@ -67,7 +68,7 @@ class Open(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """An exchange or redemption as three tell of it; None is nothing told. Amounts in fen."""
+    """An exchange, redemption or sweep as three tell of it; None is nothing. Amounts in fen."""
 
     core_key: str | None
     posted_key: str | None

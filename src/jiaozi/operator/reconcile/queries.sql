@@ -78,22 +78,27 @@ WHERE (saga.state = 'captured' AND core.amount_fen = saga.amount_fen
 ORDER BY coalesce(moved.time_ms, saga.created_ms), saga.core_key;
 
 -- name: redemptions
--- Every redemption that is not over on all three sides.
+-- Every redemption and sweep that is not over on all three sides.
 SELECT saga.core_key, core.key AS posted_key, saga.state, saga.amount_fen,
     coalesce(saga.order_id, moved.order_id) AS order_id, saga.height, saga.created_ms,
     core.amount_fen AS core_fen, moved.amount_fen AS vault_fen, moved.time_ms
 FROM (
     SELECT 'redeem/' || lpad(wallet::text, 16, '0') || '/' || encode(order_id, 'hex') AS core_key,
-        wallet, state, amount_fen, order_id, height, created_ms
+        wallet, state, amount_fen, order_id, height, created_ms, 4::smallint AS order_type
     FROM redemption
+    UNION ALL
+    SELECT 'sweep/' || lpad(wallet::text, 16, '0') || '/' || encode(identity, 'hex'),
+        wallet, state, amount_fen, order_id, height, created_ms, 33::smallint
+    FROM sweep
 ) AS saga
 FULL JOIN (
     SELECT key, amount_fen FROM deposit_posting WHERE debit = 'digital-yuan'
 ) AS core ON core.key = saga.core_key
 FULL JOIN (
-    SELECT order_id, counterparty, amount_fen, time_ms FROM vault_movement
+    SELECT order_id, counterparty, amount_fen, time_ms, order_type FROM vault_movement
     WHERE incoming AND counterparty <> $1
 ) AS moved ON moved.order_id = saga.order_id AND moved.counterparty = saga.wallet
+    AND moved.order_type = saga.order_type
 WHERE (saga.state = 'credited' AND core.amount_fen = saga.amount_fen
         AND moved.amount_fen = saga.amount_fen) IS NOT TRUE
     AND (saga.state IN ('refused', 'dead') AND core.key IS NULL AND moved.order_id IS NULL)
