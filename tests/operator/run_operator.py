@@ -1,17 +1,7 @@
-"""An operator in a process of its own that dies where it is told to.
-
-::
-
-    run_operator.py DSN REGISTRY_URL DEATH
-
-``DEATH`` is a file. While it holds the name of a step, such as ``LedgerCore.hold``, the process is
-killed by SIGKILL right after that step, before anything that follows from it. Prints its URL once
-it serves.
-"""
+"""An operator that dies where it is told to; `main` is run in a process of its own."""
 
 import os
 import signal
-import sys
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -79,8 +69,16 @@ _STEPS = {
 }  # fmt: skip
 
 
-def main(dsn: str, registry_url: str, death: Path) -> None:
-    """Serve until killed."""
+def main(dsn: str, registry_url: str, death: Path, tell_url: Callable[[str], None]) -> None:
+    """Serve until killed.
+
+    Args:
+        dsn: Of the operator's database.
+        registry_url: Of the central bank.
+        death: A file. While it holds the name of a step, such as ``LedgerCore.hold``, the process
+            is killed by SIGKILL right after that step, before anything that follows from it.
+        tell_url: Called with the URL once it serves.
+    """
     for name in _STEPS:
         place, _, step = name.partition(".")
         setattr(_PLACES[place], step, _deadly(getattr(_PLACES[place], step), name, death))
@@ -92,7 +90,7 @@ def main(dsn: str, registry_url: str, death: Path) -> None:
         lambda: serve_operator(settings),
         host="127.0.0.1",
         port=0,
-        on_ready=lambda url: print(url, flush=True),
+        on_ready=tell_url,
     )
 
 
@@ -105,7 +103,3 @@ def _deadly(step: Callable[..., Any], name: str, death: Path) -> Callable[..., A
         return result
 
     return then_die
-
-
-if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], Path(sys.argv[3]))

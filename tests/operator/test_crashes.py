@@ -1,7 +1,5 @@
 """An operator that is killed at every step loses nothing, doubles nothing and goes on."""
 
-import asyncio
-import sys
 from collections.abc import AsyncIterator, Awaitable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +17,7 @@ from tests.operator.builders import OperatorWorld, settings_for, until
 from tests.operator.fake_registry import FakeRegistry, fake_registry
 from tests.operator.life import rebinding
 from tests.operator.test_deposits import BOOKS_DIFFER
+from tests.processes import ServingProcess
 
 AMOUNT_FEN = 30_00
 FUNDED_FEN = 100_00
@@ -33,18 +32,14 @@ class Mortal:
     registry: FakeRegistry
     death: Path
     database: Database
-    process: asyncio.subprocess.Process | None = None
+    process: ServingProcess | None = None
     http: httpx.AsyncClient | None = None
 
     async def start(self) -> None:
         """Start it, again after a death."""
         self.death.unlink(missing_ok=True)
-        self.process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", run_operator.__name__, self.dsn, self.registry.url,
-            str(self.death), stdout=asyncio.subprocess.PIPE, cwd=Path(__file__).parents[2],
-        )  # fmt: skip
-        assert self.process.stdout is not None
-        url = (await self.process.stdout.readline()).decode().strip()
+        self.process = ServingProcess(run_operator.main, self.dsn, self.registry.url, self.death)
+        url = await self.process.url()
         assert url, "the operator did not start"
         self.http = httpx.AsyncClient(base_url=url, timeout=30, trust_env=False)
 
@@ -53,9 +48,7 @@ class Mortal:
         assert self.process is not None
         assert self.http is not None
         await self.http.aclose()
-        if self.process.returncode is None:
-            self.process.kill()
-        await self.process.wait()
+        await self.process.kill()
 
     async def dies_after(self, step: str, doing: Awaitable[object]) -> None:
         """Do something during which the process is killed after a step, and start it again."""

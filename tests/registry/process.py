@@ -1,9 +1,6 @@
 """A central bank as a real process: started, killed, started again at the same address."""
 
-import asyncio
-import os
 import socket
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,11 +10,10 @@ import psutil
 
 from jiaozi.protocol.genesis import read_genesis
 from jiaozi.storage.database import COMMIT_TIMEOUT_S
+from tests.processes import ServingProcess
+from tests.registry import run_registry
 from tests.registry.builders import Keys, Orders
 from tests.registry.served import Served, clock_ms, genesis_for, until_healthy
-
-_PROGRAM = Path(__file__).with_name("run_registry.py")
-_ROOT = Path(__file__).parents[2]
 
 
 class RegistryProcess:
@@ -31,7 +27,7 @@ class RegistryProcess:
         self._commit_timeout_s = commit_timeout_s
         self.log = log
         self._port = _free_port()
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: ServingProcess | None = None
 
     @property
     def url(self) -> str:
@@ -46,28 +42,16 @@ class RegistryProcess:
 
     async def start(self) -> None:
         """Start the process and wait until it takes requests; it need not lead yet."""
-        with self.log.open("ab") as log:
-            self._process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                str(_PROGRAM),
-                self._dsn,
-                str(self._genesis_file),
-                str(self._port),
-                str(self._commit_timeout_s),
-                stdout=asyncio.subprocess.PIPE,
-                stderr=log,
-                env={**os.environ, "PYTHONPATH": str(_ROOT)},
-            )
-        assert self._process.stdout is not None
-        line = await asyncio.wait_for(self._process.stdout.readline(), 60)
-        assert line.decode().strip() == self.url, self.log.read_text()
+        self._process = ServingProcess(
+            run_registry.main, self._dsn, self._genesis_file, self._port, self._commit_timeout_s,
+            log=self.log,
+        )  # fmt: skip
+        assert await self._process.url() == self.url, self.log.read_text()
 
     async def kill(self) -> None:
         """End the process as a power cut would."""
         assert self._process is not None
-        if self._process.returncode is None:
-            self._process.kill()
-        await self._process.communicate()
+        await self._process.kill()
 
     def children(self) -> list[psutil.Process]:
         """Return its verifier processes."""

@@ -1,10 +1,6 @@
-"""A central bank in a process of its own: prints its URL, serves until it is asked to end.
+"""A central bank that serves until it is asked to end; `main` is run in a process of its own."""
 
-Usage: run_registry.py DSN GENESIS_FILE PORT COMMIT_TIMEOUT_S
-"""
-
-import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -18,24 +14,26 @@ from tests.registry.builders import Keys
 from tests.registry.limited import HASTY, LIMITED
 
 
-@asynccontextmanager
-async def open_party() -> AsyncIterator[AsgiApp]:
-    settings = CentralBankSettings(
-        dsn=sys.argv[1],
-        genesis=Path(sys.argv[2]).read_bytes(),
-        block_signers=BlockSigners([Keys().block]),
-        library={each.hash: each for each in (LIMITED, HASTY)},
-        limits=WriterLimits(commit_timeout_s=float(sys.argv[4])),
-    )
-    async with open_central_bank(settings) as app:
-        yield app
+def main(
+    dsn: str,
+    genesis_file: Path,
+    port: int,
+    commit_timeout_s: float,
+    tell_url: Callable[[str], None],
+) -> None:
+    """Serve a network that is told by a file, at a port of this machine."""
 
+    @asynccontextmanager
+    async def open_party() -> AsyncIterator[AsgiApp]:
+        settings = CentralBankSettings(
+            dsn=dsn,
+            genesis=genesis_file.read_bytes(),
+            block_signers=BlockSigners([Keys().block]),
+            library={each.hash: each for each in (LIMITED, HASTY)},
+            limits=WriterLimits(commit_timeout_s=commit_timeout_s),
+        )
+        async with open_central_bank(settings) as app:
+            yield app
 
-if __name__ == "__main__":
     configure_logs("central-bank")
-    run_party(
-        open_party,
-        host="127.0.0.1",
-        port=int(sys.argv[3]),
-        on_ready=lambda url: print(url, flush=True),
-    )
+    run_party(open_party, host="127.0.0.1", port=port, on_ready=tell_url)
