@@ -143,6 +143,8 @@ class Code(IntEnum):
     TOO_MANY_STREAMS = 223
     STATEMENT_NOT_READY = 240
     NAME_NOT_PROVEN = 241
+    SYNCHRONISATION_WAITS = 270
+    DEVICE_SUSPENDED = 271
 
     DEVICE_UNCERTIFIED = 300
     DEVICE_EXPIRED = 301
@@ -391,6 +393,14 @@ CATALOGUE: Mapping[Code, Entry] = {
     ),
     Code.NAME_NOT_PROVEN: Entry(
         _A, "No name was proven for this wallet; a statement can be had without one."
+    ),
+    Code.SYNCHRONISATION_WAITS: Entry(
+        _A, "Payments of the log are not settled yet; synchronise again in a moment.", ("open",)
+    ),
+    Code.DEVICE_SUSPENDED: Entry(
+        _A,
+        "The device's log and the registry do not agree: it is suspended until the operator has "
+        "looked into it.",
     ),
     Code.DEVICE_UNCERTIFIED: Entry(
         _N, "The certificates do not lead from this network's root to the device's key."

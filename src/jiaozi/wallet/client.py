@@ -116,6 +116,32 @@ class OperatorClient:
         """Send any request that is answered in JSON."""
         return await self._json(request)
 
+    async def ask_bytes(
+        self,
+        method: str,
+        path: str,
+        body: bytes = b"",
+        *,
+        content_type: str | None = None,
+        credentials: Credentials | None = None,
+    ) -> bytes:
+        """Send bytes, or none, and return the bytes of a good answer.
+
+        Raises:
+            Refusal: The operator or the registry says no.
+            NoAnswer: Nothing definite before the deadline.
+            AnswerMalformed: Neither an answer nor a refusal that is known here.
+        """
+        request = Request(
+            method=method,
+            path=path,
+            body=body,
+            content_type=content_type,
+            accept=_CBOR,
+            credentials=credentials,
+        )
+        return (await self._asked(request)).body
+
     async def _json(self, request: Request) -> dict[str, Any]:
         return read_json((await self._asked(request)).body)
 
@@ -242,6 +268,18 @@ class WalletClient(OperatorClient):
             credentials=self._credentials,
         )
         return await self._json(request)
+
+    async def ask_own_bytes(
+        self, method: str, path: str, body: bytes = b"", *, content_type: str | None = None
+    ) -> bytes:
+        """Ask something of a route below this wallet's own; as `ask_bytes`."""
+        return await self.ask_bytes(
+            method,
+            self._path + path,
+            body,
+            content_type=content_type,
+            credentials=self._credentials,
+        )
 
     async def set_pin(self, change_id: bytes, *, new: str, old: str | None) -> None:
         """Set the wallet's PIN; repeating one change, by its id, sets it once."""

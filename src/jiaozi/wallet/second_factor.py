@@ -57,11 +57,21 @@ async def countersigned(wallet: Wallet, order: SignedOrder, pin: str) -> SignedO
         AnswerMalformed: What came back is no signature under this order.
     """
     draft = orders.parse(order.submission)
-    payload, aad = draft.message.payload, external_aad(Domain.ORDER, wallet.network)
     answer = await wallet.client.countersign(
-        payload, [leg.encoded() for leg in draft.legs], pin=pin
+        draft.message.payload, [leg.encoded() for leg in draft.legs], pin=pin
     )
-    theirs = _read(answer, draft, aad)
+    return beside(wallet, order, answer)
+
+
+def beside(wallet: Wallet, order: SignedOrder, countersignature: bytes) -> SignedOrder:
+    """Return an order with a signature of the operator's beside the wallet's.
+
+    Raises:
+        AnswerMalformed: It is no signature under this order.
+    """
+    draft = orders.parse(order.submission)
+    payload, aad = draft.message.payload, external_aad(Domain.ORDER, wallet.network)
+    theirs = _read(countersignature, draft, aad)
     ours = cose.signature_by(payload, wallet.signer, aad)
     submission = orders.submission(cose.join(payload, [ours, theirs]), draft.legs)
     orders.parse(submission)

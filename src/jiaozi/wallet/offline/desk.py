@@ -1,0 +1,283 @@
+"""The operator's desk: what a purse gets from it and hands in, all of it any number of times.
+
+::
+
+    enrol        the device's key, signed by itself      -> certificates
+    load         LOAD order of the wallet; once settled  -> load n+1, the same bytes for ever
+    synchronise  the device's log, opened                -> checkpoint, time, revocations
+    unload       a payment of the purse to the wallet    -> settled
+    say again    payments that nobody acknowledged       -> settled, wherever their payee is
+
+What breaks off is begun again: a purse takes no load twice, says no payment differently, and the
+registry knows each payment by device and counter.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any
+
+from jiaozi.protocol import cbor, numbers, orders
+from jiaozi.protocol.ids import new_order_id
+from jiaozi.protocol.legs import SALT_LENGTH, Leg
+from jiaozi.protocol.offline.certificate import Chain
+from jiaozi.protocol.order_types import OrderType
+from jiaozi.protocol.orders import OrderHead
+from jiaozi.protocol.refusals import Code, Refusal
+from jiaozi.wallet.client import OperatorClient
+from jiaozi.wallet.edge import Edge
+from jiaozi.wallet.errors import AnswerMalformed
+from jiaozi.wallet.model import JournaledOrder, Purpose, SignedOrder, State
+from jiaozi.wallet.offline.device import PurseDevice
+from jiaozi.wallet.pay import LIFETIME_MS
+from jiaozi.wallet.second_factor import beside, made_whole
+from jiaozi.wallet.submit import submit
+from jiaozi.wallet.transport import ANSWER_BYTES_MAX
+from jiaozi.wallet.wallet import Wallet
+
+_CBOR, _SEQUENCE = "application/cbor", "application/cbor-seq"
+_PAYMENTS_PER_REQUEST = 500
+_POLL_S = 0.2
+_SETTLE_WAIT_S = 30.0
+
+
+class HandedState(IntEnum):
+    """What became of a payment that was handed in."""
+
+    OPEN = 0
+    SETTLED = 1
+    WAITS = 2
+    """Refused by the registry for now; the operator tries again by itself."""
+    ELSEWHERE = 3
+    """Another operator's to settle."""
+
+
+@dataclass(frozen=True, slots=True)
+class Handed:
+    """One payment of what was handed in; ``outcome`` is the registry's when it waits."""
+
+    device: bytes
+    counter: int
+    identity: bytes
+    state: HandedState
+    outcome: tuple[int, ...] | None
+
+
+async def enrol(wallet: Wallet, enrolment: bytes) -> Chain:
+    """Have a device of this wallet certified; the same again gives the same certificates."""
+    answer = await wallet.client.ask_own_bytes("POST", "/devices", enrolment, content_type=_CBOR)
+    return _chain(answer)
+
+
+async def enrol_anonymous(client: OperatorClient, enrolment: bytes) -> Chain:
+    """Have a device certified that belongs to nobody who is known."""
+    path = "/v1/offline/devices"
+    return _chain(await client.ask_bytes("POST", path, enrolment, content_type=_CBOR))
+
+
+async def load(
+    wallet: Wallet, device: PurseDevice, amount_fen: int, *, pin: str | None = None
+) -> JournaledOrder:
+    """Move money from the wallet to a device, which must be within reach.
+
+    What an earlier load left on the way is fetched first, so that numbers leave no gap.
+
+    Raises:
+        Refusal: The order could never be taken, or as `countersigned`; or the purse does not take
+            the load (``purse_balance_cap``): then it stays for later, and `fetch_loads` gets it.
+        NoAnswer: What was stored stays open, and settles once or never.
+    """
+    await fetch_loads(wallet, device)
+    view = device.view()
+    order = _sign(
+        wallet,
+        OrderType.LOAD,
+        Leg(wallet.number, numbers.OFFLINE, amount_fen, wallet.edge.random(SALT_LENGTH)),
+        device=view.device.key,
+        load=view.loads + 1,
+    )
+    order = await made_whole(wallet, order, pin)
+    wallet.journal.store([order])
+    standing = (await submit(wallet, [order]))[order.order_id]
+    if standing.state is State.SETTLED:
+        await fetch_loads(wallet, device)
+    return JournaledOrder(order=order, standing=standing)
+
+
+async def fetch_loads(wallet: Wallet, device: PurseDevice) -> int:
+    """Let a device take the loads that the registry has moved to it; returns how many.
+
+    Raises:
+        Refusal: ``purse_balance_cap``: the rest stays for later.
+    """
+    taken = 0
+    while (message := await _next_load(wallet, device)) is not None:
+        device.take_load(message)
+        taken += 1
+    return taken
+
+
+async def synchronise(client: OperatorClient, device: PurseDevice, edge: Edge) -> None:
+    """Hand a device's log in at its operator and let it go on from what the registry says.
+
+    Raises:
+        Refusal: The operator gives no checkpoint: the device is suspended or revoked, or payments
+            of its log wait for something.
+        NoAnswer: Nothing is lost; begin again.
+    """
+    log, path = device.hand_in(), "/v1/offline/synchronisations"
+    deadline_s = edge.monotonic_s() + _SETTLE_WAIT_S
+    while True:
+        try:
+            answer = await client.ask_bytes("POST", path, log, content_type=_SEQUENCE)
+            break
+        except Refusal as refusal:
+            waits = refusal.code is Code.SYNCHRONISATION_WAITS
+            if not waits or edge.monotonic_s() > deadline_s:
+                raise
+        await edge.sleep(_POLL_S)
+    checkpoint, time, frames = _array(answer, bytes, bytes, list)
+    for frame in frames:
+        device.learn_revocations(frame)
+    device.synchronise(checkpoint, time)
+
+
+async def hand_in(client: OperatorClient, log: bytes) -> list[Handed]:
+    """Hand a log in at any operator, whoever's device it is."""
+    path = "/v1/offline/logs"
+    return _handed(await client.ask_bytes("POST", path, log, content_type=_SEQUENCE))
+
+
+async def say_again(client: OperatorClient, payments: Sequence[bytes]) -> list[Handed]:
+    """Hand payments in that may not have arrived: they belong to their payees all the same."""
+    handed: list[Handed] = []
+    for first in range(0, len(payments), _PAYMENTS_PER_REQUEST):
+        part = payments[first : first + _PAYMENTS_PER_REQUEST]
+        body = b"".join(map(cbor.encode_bytes, part))
+        path = "/v1/offline/payments"
+        handed += _handed(await client.ask_bytes("POST", path, body, content_type=_SEQUENCE))
+    return handed
+
+
+async def unload(wallet: Wallet, device: PurseDevice, amount_fen: int) -> Handed:
+    """Move money from a device, which must be within reach, to its wallet.
+
+    The device is synchronised first: what came in may be unloaded then, and the registry has seen
+    it. An unload that was said before and did not arrive is said again by the synchronisation.
+
+    Raises:
+        Refusal: ``purse_funds``, or as `synchronise`.
+        NoAnswer: The payment stands on the device; synchronising it finishes this.
+    """
+    await synchronise(wallet.client, device, wallet.edge)
+    payment = device.unload(amount_fen, wallet.number)
+    deadline_s = wallet.edge.monotonic_s() + _SETTLE_WAIT_S
+    while True:
+        [handed] = await say_again(wallet.client, [payment])
+        if handed.state is not HandedState.OPEN or wallet.edge.monotonic_s() > deadline_s:
+            break
+        await wallet.edge.sleep(_POLL_S)
+    if handed.state is HandedState.SETTLED:
+        await synchronise(wallet.client, device, wallet.edge)
+    return handed
+
+
+async def devices(wallet: Wallet) -> list[dict[str, Any]]:
+    """Return the devices of this wallet, as the operator tells of them."""
+    listed = (await wallet.client.ask_own("GET", "/devices"))["devices"]
+    if type(listed) is not list or any(type(each) is not dict for each in listed):
+        raise AnswerMalformed(detail="The list of devices cannot be read")
+    return listed
+
+
+async def report_lost(wallet: Wallet, key: bytes) -> dict[str, Any]:
+    """Have a device revoked: no purse that learns of it pays or believes it any more."""
+    return await wallet.client.ask_own("POST", f"/devices/{key.hex()}/revocation")
+
+
+async def claim(wallet: Wallet, key: bytes) -> JournaledOrder:
+    """Take back what is left of a lost device, once what it paid must have surfaced.
+
+    Raises:
+        Refusal: The operator does not sign it.
+        NoAnswer: What was stored stays open.
+        AnswerMalformed: The operator tells no amount, or its signature is none.
+    """
+    amount_fen = (await wallet.client.ask_own("GET", f"/devices/{key.hex()}")).get("shadow_fen")
+    if type(amount_fen) is not int:
+        raise AnswerMalformed(detail="The operator does not tell what is left on the device")
+    leg = Leg(numbers.OFFLINE, wallet.number, amount_fen, wallet.edge.random(SALT_LENGTH))
+    order = _sign(wallet, OrderType.CLAIM, leg, number=wallet.number, device=key)
+    draft = orders.parse(order.submission)
+    body = cbor.encode([draft.message.payload, [leg.encoded() for leg in draft.legs]])
+    countersignature = await wallet.client.ask_own_bytes(
+        "POST", f"/devices/{key.hex()}/claims", body, content_type=_CBOR
+    )
+    order = beside(wallet, order, countersignature)
+    wallet.journal.store([order])
+    standing = (await submit(wallet, [order]))[order.order_id]
+    return JournaledOrder(order=order, standing=standing)
+
+
+async def _next_load(wallet: Wallet, device: PurseDevice) -> bytes | None:
+    view = device.view()
+    path = f"/devices/{view.device.key.hex()}/loads/{view.loads + 1}"
+    try:
+        return await wallet.client.ask_own_bytes("GET", path)
+    except Refusal as refusal:
+        if refusal.code is not Code.NOT_FOUND:
+            raise
+        return None
+
+
+def _sign(
+    wallet: Wallet, order_type: OrderType, leg: Leg, **body: int | bytes | None
+) -> SignedOrder:
+    now_ms = wallet.edge.now_ms()
+    head = OrderHead(
+        id=new_order_id(now_ms, wallet.edge.random(10)),
+        type=order_type,
+        expires_ms=now_ms + LIFETIME_MS,
+    )
+    submission = orders.sign_order(head, [wallet.signer], wallet.network, legs=[leg], **body)
+    return SignedOrder(
+        order_id=head.id, purpose=Purpose.LIFE, submission=submission, expires_ms=head.expires_ms
+    )
+
+
+def _chain(answer: bytes) -> Chain:
+    operator, device = _array(answer, bytes, bytes)
+    return Chain(operator=operator, device=device)
+
+
+def _handed(answer: bytes) -> list[Handed]:
+    rows = _value(answer)
+    if type(rows) is not list:
+        raise AnswerMalformed(detail="What became of the payments cannot be read")
+    handed = []
+    for row in rows:
+        device, counter, identity, state, outcome = _typed(row, bytes, int, bytes, int, object)
+        if state not in tuple(HandedState) or not isinstance(outcome, list | None):
+            raise AnswerMalformed(detail="What became of a payment cannot be read")
+        refusal = None if outcome is None else tuple(outcome)
+        handed.append(Handed(device, counter, identity, HandedState(state), refusal))
+    return handed
+
+
+def _array(answer: bytes, *types: type) -> list[Any]:
+    return _typed(_value(answer), *types)
+
+
+def _typed(value: object, *types: type) -> list[Any]:
+    if type(value) is not list or len(value) != len(types):
+        raise AnswerMalformed(detail="The operator's answer has another shape")
+    if not all(isinstance(each, kind) for each, kind in zip(value, types, strict=True)):
+        raise AnswerMalformed(detail="The operator's answer has another shape")
+    return value
+
+
+def _value(answer: bytes) -> object:
+    try:
+        return cbor.decode(answer, size_max=ANSWER_BYTES_MAX)
+    except cbor.NotCanonical as error:
+        raise AnswerMalformed(detail="The operator's answer is no CBOR") from error
