@@ -18,6 +18,7 @@ from jiaozi.protocol.orders import Order, check_window, parse
 from jiaozi.protocol.receipts import encode_receipt
 from jiaozi.protocol.refusals import SETTLED, Code, Outcome, Refusal, refuse
 from jiaozi.protocol.suites import Signer
+from jiaozi.protocol.sweeps import sign_sweep, sweep_leg
 
 
 @dataclass(slots=True)
@@ -166,6 +167,18 @@ class FakeLedger:
     def forget(self, account: int, order_id: bytes) -> None:
         """Forget an id, as a registry does when its last day is over."""
         del self.used[account, order_id]
+
+    def sweep(self, payment: bytes, amount_fen: int) -> Order:
+        """Redeem some of what a settled payment credited, in a block of its own."""
+        paid = parse(payment)
+        wallet = paid.legs[0].credit
+        vault = numbers.vault_of(numbers.operator_of(wallet))
+        leg = sweep_leg(paid.identity, wallet, vault, amount_fen)
+        order = sign_sweep(paid, leg, self.signer, self._network.id)
+        self.accounts[wallet].balance_fen -= amount_fen
+        self.accounts[vault].balance_fen += amount_fen
+        self.append([(order, SETTLED)])
+        return order
 
     def wallets(self) -> int:
         """Return how many wallets were opened."""

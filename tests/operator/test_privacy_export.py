@@ -73,6 +73,17 @@ async def busy_holder(world: OperatorWorld) -> Holder:
             holder.number,
             secrets.token_bytes(16),
         )
+        await connection.execute(
+            "INSERT INTO waterfall (wallet, deposit_id, chosen_ms) VALUES ($1, 'deposit', 1)",
+            holder.number,
+        )
+        await connection.execute(
+            "INSERT INTO sweep (identity, wallet, order_id, amount_fen, height, position,"
+            " created_ms, state, next_try_ms)"
+            f" SELECT $2, $1, ({order}), 1, 1, 1, 1, 'settled', {2**62}",
+            holder.number,
+            secrets.token_bytes(32),
+        )
     return holder
 
 
