@@ -18,6 +18,7 @@ from jiaozi.central_bank.audit.model import AuditReport, AuditStopped, Differenc
 from jiaozi.central_bank.certification.keys import AUDITOR_KEY
 from jiaozi.central_bank.rulebook.load import RulebookInvalid, load_directory, shipped
 from jiaozi.central_bank.rulebook.model import Rulebook
+from jiaozi.cli.arguments import network_id_of
 from jiaozi.cli.failures import PassphraseFile, failures_told, passphrase
 from jiaozi.cli.output import (
     AsJson,
@@ -30,14 +31,11 @@ from jiaozi.cli.output import (
     stdout,
     yuan,
 )
-from jiaozi.protocol.domains import NetworkId
 from jiaozi.service.key_locations import open_store
 from jiaozi.service.keys import generations
 from jiaozi.storage.database import Database
 
 app = typer.Typer(add_completion=False)
-
-_NETWORK_ID_LENGTH = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +98,7 @@ def audit(
         options = AuditOptions(
             state_directory=state or Path(typer.get_app_dir("jiaozi")) / "audit",
             from_genesis=from_genesis,
-            network=None if network is None else _network_id(network),
+            network=None if network is None else network_id_of(network, "--network"),
             processes=cores() if processes is None else processes,
             show=bar.show,
             library=_library(rulebooks),
@@ -238,13 +236,3 @@ def _stops_told(*, as_json: bool) -> Iterator[None]:
             exit_code=ExitCode.UNKNOWN,
             as_json=as_json,
         )
-
-
-def _network_id(text: str) -> NetworkId:
-    try:
-        network = NetworkId(bytes.fromhex(text))
-    except ValueError:
-        network = NetworkId(b"")
-    if len(network) != _NETWORK_ID_LENGTH:
-        raise typer.BadParameter("a network's id is 64 hexadecimal digits", param_hint="--network")
-    return network

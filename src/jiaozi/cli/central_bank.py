@@ -77,6 +77,7 @@ def serve_command(
 def _settings(asked: CentralBankConfiguration) -> CentralBankSettings:
     """Open what the settings name: genesis, keys and rulebooks."""
     places = KeyPlaces(asked.network)
+    central_bank_worker.founded_network(places)
     store = open_store(
         asked.key_store or str(places.registry), lambda: passphrase(asked.passphrase_file)
     )
@@ -105,7 +106,7 @@ def _misfits_told() -> Iterator[None]:
         yield
     except (OtherGenesis, LookupError, RulebookInvalid) as error:
         what = str(error).rstrip(".")
-        advice = "Nothing was changed: check --dsn, --network and --rulebooks"
+        advice = "Nothing was changed: check --dsn, --network, --key-store and --rulebooks"
         fail("other_genesis", what, advice, exit_code=ExitCode.USAGE, as_json=False)
 
 

@@ -19,7 +19,7 @@ from jiaozi.central_bank.certification.approve import (
 from jiaozi.central_bank.issuance.issue import Dead, destroy, issue
 from jiaozi.central_bank.issuance.reserve_system import BuiltInReserves
 from jiaozi.central_bank.issuance.send import Sender
-from jiaozi.cli.failures import PassphraseFile, failures_told, passphrase
+from jiaozi.cli.failures import PassphraseFile, failures_told, misfit_told, passphrase
 from jiaozi.cli.output import (
     AsJson,
     ExitCode,
@@ -65,7 +65,7 @@ _Key = Annotated[
 def show_command(file: _File, network: _Network, as_json: AsJson = False) -> None:
     """Show what an order says and who has signed it."""
     with failures_told(as_json=as_json):
-        approval = read_approval(file.read_bytes(), _network_id(network))
+        approval = _read(file, _network_id(network), as_json=as_json)
     tell_approval(approval, file=file, as_json=as_json)
 
 
@@ -80,7 +80,7 @@ def approve_command(
     """Sign an order: officers with their own key, an operator with its vault key."""
     network_id = _network_id(network)
     with failures_told(as_json=as_json):
-        approval = read_approval(file.read_bytes(), network_id)
+        approval = _read(file, network_id, as_json=as_json)
         if not is_sure:
             tell_approval(approval, file=file, as_json=False)
             typer.confirm("Sign this order?", abort=True, err=True)
@@ -111,7 +111,7 @@ def submit_command(
     """Send an order that all have signed; the same file may be sent again and acts once."""
     network_id = _network_id(network)
     with failures_told(as_json=as_json):
-        approval = read_approval(file.read_bytes(), network_id)
+        approval = _read(file, network_id, as_json=as_json)
         officer = _signer(key, passphrase_file)
         outcome = asyncio.run(_submit(approval, network_id, officer, registry))
     if outcome is Dead.DEAD:
@@ -216,6 +216,12 @@ def _shown(name: str, value: bytes | int) -> str:
     if name.endswith("_fen"):
         return f"{yuan(value)} yuan"
     return local_time(value) if name.endswith("_ms") else str(value)
+
+
+def _read(file: Path, network: NetworkId, *, as_json: bool) -> Approval:
+    data = file.read_bytes()
+    with misfit_told(file, "an order that was drawn up for this network", as_json=as_json):
+        return read_approval(data, network)
 
 
 def _network_id(directory: Path) -> NetworkId:

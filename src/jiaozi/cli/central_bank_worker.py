@@ -12,12 +12,12 @@ from jiaozi.central_bank.registry.block_signers import BlockSigners
 from jiaozi.central_bank.registry.store import read_control
 from jiaozi.central_bank.statements.check import Checked, check_statements
 from jiaozi.central_bank.statements.make import state_so_far
-from jiaozi.cli.failures import PassphraseFile, failures_told, passphrase
+from jiaozi.cli.failures import PassphraseFile, failures_told, misfit_told, passphrase
 from jiaozi.cli.new_key import OwnKeyStore
 from jiaozi.cli.output import AsJson, ExitCode, print_json, print_table, stdout, yuan
 from jiaozi.protocol.block_keys import BlockKeys
 from jiaozi.protocol.daily_statement import DailyStatement
-from jiaozi.protocol.genesis import read_genesis
+from jiaozi.protocol.genesis import Network, read_genesis
 from jiaozi.service.key_locations import open_store
 from jiaozi.service.logs import configure_logs
 from jiaozi.service.server import run_party
@@ -27,6 +27,13 @@ Dsn = Annotated[str, typer.Option(envvar="JIAOZI_DSN", help="The registry's Post
 NetworkDirectory = Annotated[
     Path, typer.Option(help="The ceremony's directory: genesis.cbor and registry/block.key.")
 ]
+
+
+def founded_network(places: KeyPlaces) -> Network:
+    """Read the genesis of a ceremony's directory, or tell that it is none and end."""
+    data = places.genesis.read_bytes()
+    with misfit_told(places.genesis, "the genesis of a network"):
+        return read_genesis(data)
 
 
 def worker_command(
@@ -50,7 +57,7 @@ def worker_command(
         store = open_store(key_store or str(places.registry), lambda: passphrase(passphrase_file))
         settings = WorkerSettings(
             dsn=dsn,
-            network=read_genesis(places.genesis.read_bytes()).id,
+            network=founded_network(places).id,
             block_signers=BlockSigners(store=store, name=BLOCK_KEY),
         )
         run_party(
@@ -68,7 +75,7 @@ def check_statements_command(dsn: Dsn, network: NetworkDirectory, as_json: AsJso
     """
 
     async def check() -> Checked:
-        known = read_genesis(KeyPlaces(network).genesis.read_bytes())
+        known = founded_network(KeyPlaces(network))
         async with await Database.open(dsn, name="check-statements") as database:
             async with database.connection() as connection:
                 keys = (await read_control(connection)).keys

@@ -1,5 +1,6 @@
 """How commands that run institutions fail: what happened, what to do, an exit code."""
 
+import errno
 import os
 import re
 import sys
@@ -10,7 +11,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from jiaozi.cli.output import ExitCode, fail, fail_refused
+from jiaozi.cli.output import ExitCode, fail, fail_refused, refusal_sentence
 from jiaozi.local.errors import LocalError
 from jiaozi.protocol.refusals import Refusal
 from jiaozi.service.keys import KeyStoreError, passphrase_from
@@ -42,12 +43,45 @@ def failures_told(*, as_json: bool = False) -> Iterator[None]:
         fail_refused(refusal, as_json=as_json)
     except (LocalError, StorageError) as error:
         _fail(error, error.happened, error.remedy, as_json=as_json)
-    except (AddressInUse, KeyStoreError, ServerStopped) as error:
+    except KeyStoreError as error:
+        advice = "Nothing was changed: check the place of the keys and their passphrase"
+        _fail(error, str(error), advice, as_json=as_json)
+    except (AddressInUse, ServerStopped) as error:
         _fail(error, str(error), "Nothing was changed", as_json=as_json)
     except OSError as error:
         name = error.filename2 or error.filename
         file = f" ({name})" if name else ""
-        _fail(error, f"{error.strerror}{file}", "Nothing was changed", as_json=as_json)
+        advice = f"Nothing was changed: {_way_on(error)}"
+        _fail(error, f"{error.strerror}{file}", advice, as_json=as_json)
+
+
+@contextmanager
+def misfit_told(file: Path, what: str, *, as_json: bool = False) -> Iterator[None]:
+    """Tell which file it is when reading it is refused, and end with the exit code for it."""
+    try:
+        yield
+    except Refusal as refusal:
+        fail(
+            "file_unusable",
+            f"{file} is not {what}: {refusal_sentence(refusal).rstrip('.')}",
+            "Nothing was changed: name the right file, or put a copy of it back",
+            exit_code=ExitCode.USAGE,
+            as_json=as_json,
+        )
+
+
+def _way_on(error: OSError) -> str:
+    match error:
+        case FileExistsError():
+            return "name a new file"
+        case FileNotFoundError() | NotADirectoryError() | IsADirectoryError():
+            return "check the name"
+        case PermissionError():
+            return "check who may read and write it"
+        case _ if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return "free some space and try again"
+        case _:
+            return "try again when this is put right"
 
 
 def _fail(error: Exception, what: str, advice: str, *, as_json: bool) -> NoReturn:

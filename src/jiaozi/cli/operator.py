@@ -13,6 +13,7 @@ from jiaozi.cli import (
     operator_reconcile,
     operator_screening,
 )
+from jiaozi.cli.arguments import address_of, network_id_of
 from jiaozi.cli.configuration import Config, configured
 from jiaozi.cli.failures import PassphraseFile, failures_told, passphrase
 from jiaozi.cli.new_key import OwnKeyStore
@@ -34,22 +35,9 @@ from jiaozi.operator.registry.join import OtherNetwork
 from jiaozi.operator.screening.list_file import ListBroken, ListFile
 from jiaozi.operator.screening.model import NoScreening, Screening
 from jiaozi.operator.settings import OperatorSettings
-from jiaozi.protocol.domains import NetworkId
 from jiaozi.service.key_locations import open_store
 from jiaozi.service.logs import configure_logs
 from jiaozi.service.server import run_party
-
-_NETWORK_ID_LENGTH = 32
-
-
-def _network_id(text: str) -> NetworkId:
-    try:
-        value = bytes.fromhex(text)
-    except ValueError:
-        value = b""
-    if len(value) != _NETWORK_ID_LENGTH:
-        raise typer.BadParameter("a network id is 64 hexadecimal digits")
-    return NetworkId(value)
 
 
 def keys_command(
@@ -156,14 +144,16 @@ def _screening(file: Path | None) -> Screening:
 
 def _settings(asked: OperatorConfiguration) -> OperatorSettings:
     """Open what the settings name."""
-    network_id = None if asked.network_id is None else _network_id(asked.network_id)
+    network_id = (
+        None if asked.network_id is None else network_id_of(asked.network_id, "--network-id")
+    )
     store = open_store(
         asked.key_store or str(asked.keys), lambda: passphrase(asked.passphrase_file)
     )
     return OperatorSettings(
         code=asked.operator_code,
         dsn=asked.dsn,
-        registry_url=asked.registry_url,
+        registry_url=address_of(asked.registry_url, "--registry"),
         keys=load_keys(store, asked.keys),
         network_id=network_id,
         sms=None if asked.sms_url is None else HttpSms(asked.sms_url),

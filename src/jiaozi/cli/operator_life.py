@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from jiaozi.cli.arguments import number_of
 from jiaozi.cli.failures import PassphraseFile, failures_told, passphrase
 from jiaozi.cli.new_key import OwnKeyStore
 from jiaozi.cli.operator_privacy import Dsn, Keys, now_ms, opened, read_clerk
@@ -28,7 +29,7 @@ from jiaozi.operator.life.model import RebindRecord
 from jiaozi.operator.rotate_keys import RotatingKey
 from jiaozi.operator.wallets.model import CertifyOrder, OrderState
 from jiaozi.protocol.certificates import Use
-from jiaozi.protocol.numbers import AccountNumber, format_number, parse_number
+from jiaozi.protocol.numbers import AccountNumber, format_number
 from jiaozi.protocol.order_types import FreezeScope
 from jiaozi.protocol.refusals import refusal_of
 from jiaozi.service.key_locations import open_key, open_store
@@ -36,13 +37,6 @@ from jiaozi.service.key_locations import open_key, open_store
 rebind_app = typer.Typer(no_args_is_help=True, help="New keys for lost ones that need a decision.")
 
 _SCOPES = {"debits": FreezeScope.DEBITS, "all": FreezeScope.ALL, "amount": FreezeScope.AMOUNT}
-
-
-def _number(text: str) -> AccountNumber:
-    try:
-        return parse_number(text)
-    except ValueError:
-        raise typer.BadParameter("a wallet's number has 16 digits") from None
 
 
 def _scope(text: str) -> FreezeScope:
@@ -66,7 +60,7 @@ def _case(text: str) -> bytes:
     return case
 
 
-_Wallet = Annotated[AccountNumber, typer.Argument(parser=_number, metavar="WALLET")]
+_Wallet = Annotated[AccountNumber, typer.Argument(parser=number_of, metavar="WALLET")]
 _Code = Annotated[int, typer.Option("--code", min=1, max=9999, help="The operator's code.")]
 _Registry = Annotated[
     str, typer.Option(envvar="JIAOZI_REGISTRY_URL", help="Where the central bank serves.")

@@ -11,6 +11,7 @@ from typing import Annotated, TextIO, TypeVar
 
 import typer
 
+from jiaozi.cli.arguments import number_of
 from jiaozi.cli.failures import failures_told
 from jiaozi.cli.output import AsJson, ExitCode, fail, print_facts, print_json
 from jiaozi.operator.customers.privacy import Privacy
@@ -30,7 +31,7 @@ from jiaozi.operator.privacy.wrapping import (
     WrappingKeys,
     drop_wrapping_key,
 )
-from jiaozi.protocol.numbers import AccountNumber, parse_number
+from jiaozi.protocol.numbers import AccountNumber
 from jiaozi.storage.database import Database
 from jiaozi.storage.migrations import migrate
 
@@ -97,13 +98,6 @@ def terms_command(dsn: Dsn, as_json: AsJson = False) -> None:
     _run(destroy, dsn, as_json=as_json)
 
 
-def _number(text: str) -> AccountNumber:
-    try:
-        return parse_number(text)
-    except ValueError:
-        raise typer.BadParameter("a wallet's number has 16 digits") from None
-
-
 def read_clerk(text: str) -> Actor:
     """Read a staff number."""
     try:
@@ -113,7 +107,7 @@ def read_clerk(text: str) -> Actor:
 
 
 def export_command(
-    wallet: Annotated[AccountNumber, typer.Argument(parser=_number, metavar="NUMBER")],
+    wallet: Annotated[AccountNumber, typer.Argument(parser=number_of, metavar="NUMBER")],
     output: Annotated[Path, typer.Option(help="A new file, for its owner alone.")],
     who: Annotated[
         Actor, typer.Option("--clerk", parser=read_clerk, metavar="ID", help="Your staff number.")

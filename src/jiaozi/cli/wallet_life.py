@@ -9,17 +9,10 @@ from typing import Annotated, Any
 
 import typer
 
+from jiaozi.cli.arguments import amount_of, hexadecimal, number_of
 from jiaozi.cli.output import AsJson, local_time, print_facts, print_json, print_table, yuan
 from jiaozi.cli.wallet_pin import PinFile, pin_if_any
-from jiaozi.cli.wallet_setup import (
-    amount_of,
-    failures_told,
-    hexadecimal,
-    number_of,
-    remind_of_open,
-    setup_of,
-    tell_standing,
-)
+from jiaozi.cli.wallet_setup import failures_told, remind_of_open, setup_of, tell_standing
 from jiaozi.protocol.order_types import OWN_LIMITS, FreezeScope, OrderType
 from jiaozi.protocol.suites import Suite
 from jiaozi.wallet.answers import take

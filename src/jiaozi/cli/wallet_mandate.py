@@ -7,17 +7,9 @@ from typing import Annotated
 import httpx
 import typer
 
+from jiaozi.cli.arguments import address_of, amount_of, hexadecimal, number_of
 from jiaozi.cli.output import AsJson, print_facts, print_json, yuan
-from jiaozi.cli.wallet_open import operator_url_of
-from jiaozi.cli.wallet_setup import (
-    Setup,
-    amount_of,
-    failures_told,
-    hexadecimal,
-    number_of,
-    setup_of,
-    tell_standing,
-)
+from jiaozi.cli.wallet_setup import Setup, failures_told, setup_of, tell_standing
 from jiaozi.wallet.client import OperatorClient
 from jiaozi.wallet.edge import SYSTEM_EDGE
 from jiaozi.wallet.keystore import Keystore, read_keystore, write_keystore
@@ -47,7 +39,7 @@ def key_command(
     as_json: AsJson = False,
 ) -> None:
     """Make a platform's key in a new sealed file; payers give their mandates to its public half."""
-    url = operator_url_of(operator_url)
+    url = address_of(operator_url, "--operator")
     with failures_told(as_json=as_json):
         public_key = asyncio.run(_make(setup_of(context), file, url)).public.public_key.hex()
     if as_json:

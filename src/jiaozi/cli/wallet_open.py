@@ -8,6 +8,7 @@ from typing import Annotated
 import httpx
 import typer
 
+from jiaozi.cli.arguments import address_of, network_id_of
 from jiaozi.cli.output import AsJson, print_facts, print_json, stderr, stdout
 from jiaozi.cli.wallet_evidence import (
     DEFAULT_DOCUMENT,
@@ -97,8 +98,8 @@ def open_command(
     evidence = evidence_for(wallet_class, shown, needs_document=is_corporate)
     holder = Holder.CORPORATE if is_corporate else Holder.PERSONAL
     request = _Request(
-        operator_url=operator_url_of(operator_url),
-        network=_network_id(network_id),
+        operator_url=address_of(operator_url, "--operator"),
+        network=None if network_id is None else network_id_of(network_id, "--network-id"),
         phone=phone,
         terms=Terms(wallet_class=wallet_class, holder=holder, evidence=evidence),
         registration_id=registration_id,
@@ -164,31 +165,6 @@ async def registration_for(client: OperatorClient, phone: str) -> tuple[Registra
             detail=f"A code went to {phone}, registration {registration.registration_id}"
         )
     return registration, str(typer.prompt(f"Code sent to {phone}", err=True))
-
-
-def operator_url_of(text: str) -> str:
-    """Read an operator's address from an option."""
-    try:
-        url = httpx.URL(text)
-    except httpx.InvalidURL as error:
-        raise typer.BadParameter(str(error), param_hint="--operator") from error
-    if url.scheme not in ("http", "https") or not url.host or url.query or url.fragment:
-        raise typer.BadParameter(
-            "an address such as https://operator.example", param_hint="--operator"
-        )
-    return text.rstrip("/")
-
-
-def _network_id(text: str | None) -> NetworkId | None:
-    if text is None:
-        return None
-    try:
-        value = bytes.fromhex(text)
-    except ValueError:
-        value = b""
-    if len(value) != 32:
-        raise typer.BadParameter("64 hexadecimal digits", param_hint="--network-id")
-    return NetworkId(value)
 
 
 def _tell(public: WalletPublic, *, as_json: bool) -> None:

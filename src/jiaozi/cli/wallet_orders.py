@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from jiaozi.cli import wallet_pin, wallet_request
+from jiaozi.cli.arguments import amount_of, number_of
 from jiaozi.cli.output import (
     AsJson,
     ExitCode,
@@ -16,9 +17,7 @@ from jiaozi.cli.output import (
     yuan,
 )
 from jiaozi.cli.wallet_setup import (
-    amount_of,
     failures_told,
-    number_of,
     remind_of_open,
     setup_of,
     standing_document,

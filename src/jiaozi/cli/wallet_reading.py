@@ -7,8 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
+from jiaozi.cli.arguments import amount_of
 from jiaozi.cli.output import AsJson, local_time, print_facts, print_json, print_table, stdout, yuan
-from jiaozi.cli.wallet_setup import amount_of, failures_told, remind_of_open, setup_of
+from jiaozi.cli.wallet_setup import failures_told, remind_of_open, setup_of
 from jiaozi.protocol.numbers import format_number
 from jiaozi.wallet.answers import take
 from jiaozi.wallet.history import read_history

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import httpx
 import typer
 
+from jiaozi.cli.arguments import address_of, number_of
 from jiaozi.cli.output import AsJson, local_time, print_facts, print_json, stdout
 from jiaozi.cli.wallet_evidence import (
     DEFAULT_DOCUMENT,
@@ -21,8 +22,8 @@ from jiaozi.cli.wallet_evidence import (
     evidence_for,
 )
 from jiaozi.cli.wallet_life import order_command
-from jiaozi.cli.wallet_open import operator_url_of, registration_for
-from jiaozi.cli.wallet_setup import Setup, failures_told, number_of, setup_of
+from jiaozi.cli.wallet_open import registration_for
+from jiaozi.cli.wallet_setup import Setup, failures_told, setup_of
 from jiaozi.protocol.numbers import AccountNumber, format_number
 from jiaozi.protocol.order_types import OrderType
 from jiaozi.wallet.client import OperatorClient
@@ -71,7 +72,7 @@ def start_command(
         clerk=clerk,
     )
     evidence = evidence_for(wallet_class, shown)
-    url = operator_url_of(operator_url)
+    url = address_of(operator_url, "--operator")
     with failures_told(as_json=as_json):
         told = asyncio.run(_start(setup_of(context), number_of(number), url, phone, evidence))
     if as_json:

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from jiaozi.cli.arguments import hexadecimal, network_id_of
 from jiaozi.cli.output import (
     AsJson,
     ExitCode,
@@ -131,7 +132,7 @@ def _trusted(
         Refusal: The genesis document is not one, or the certificate not one of its root.
         KeystoreMissing: Nothing was named and there is no wallet.
     """
-    stated = None if network_id is None else NetworkId(_key(network_id, "--network-id"))
+    stated = None if network_id is None else network_id_of(network_id, "--network-id")
     if genesis is not None:
         with genesis.open("rb") as opened:
             network = read_genesis(opened.read(GENESIS_BYTES_MAX + 1))
@@ -139,7 +140,7 @@ def _trusted(
             raise typer.BadParameter("the genesis is of another network", param_hint="--genesis")
         return network.id, BlockKeys.of_network(network, certificates)
     if stated is not None and block_key is not None:
-        return stated, BlockKeys.stated(_key(block_key, "--block-key"))
+        return stated, BlockKeys.stated(hexadecimal(block_key, 32, "a block key", "--block-key"))
     if stated is not None or block_key is not None:
         raise typer.BadParameter("--network-id and --block-key go together")
     public = read_public(keystore_path(setup_of(context).directory))
@@ -147,16 +148,6 @@ def _trusted(
         certificates, root_key=public.root_key, network=public.network
     )
     return public.network, keys
-
-
-def _key(text: str, option: str) -> bytes:
-    try:
-        value = bytes.fromhex(text)
-    except ValueError:
-        value = b""
-    if len(value) != 32:
-        raise typer.BadParameter("64 hexadecimal digits", param_hint=option)
-    return value
 
 
 def _tell(receipt: Receipt, *, as_json: bool, path: Path) -> None:

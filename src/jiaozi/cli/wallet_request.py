@@ -9,10 +9,10 @@ from typing import Annotated, Any
 import segno
 import typer
 
+from jiaozi.cli.arguments import amount_of
 from jiaozi.cli.output import AsJson, local_time, print_facts, print_json, print_table, yuan
 from jiaozi.cli.wallet_pin import PinFile, with_pin_if_asked
 from jiaozi.cli.wallet_setup import (
-    amount_of,
     failures_told,
     order_id_of,
     remind_of_open,

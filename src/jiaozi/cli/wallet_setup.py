@@ -22,8 +22,6 @@ from jiaozi.cli.output import (
     stdout,
 )
 from jiaozi.protocol.ids import OrderId, is_order_id
-from jiaozi.protocol.money import Fen, parse_yuan
-from jiaozi.protocol.numbers import AccountNumber, parse_number
 from jiaozi.protocol.refusals import Refusal
 from jiaozi.wallet.errors import (
     AnswerMalformed,
@@ -108,33 +106,6 @@ def order_id_of(text: str) -> OrderId:
     if not is_order_id(value):
         raise typer.BadParameter("an order id is 32 hexadecimal digits, taken from the history")
     return OrderId(value)
-
-
-def amount_of(text: str) -> Fen:
-    """Read an amount in yuan from an argument."""
-    try:
-        return parse_yuan(text)
-    except ValueError as error:
-        raise typer.BadParameter(f"{text}: {error}") from error
-
-
-def number_of(text: str) -> AccountNumber:
-    """Read a wallet's number from an argument."""
-    try:
-        return parse_number(text)
-    except ValueError as error:
-        raise typer.BadParameter(f"{text}: {error}") from error
-
-
-def hexadecimal(text: str, length: int, name: str) -> bytes:
-    """Read so many bytes in hexadecimal from an argument."""
-    try:
-        value = bytes.fromhex(text)
-    except ValueError:
-        value = b""
-    if len(value) != length:
-        raise typer.BadParameter(f"{name} is {2 * length} hexadecimal digits")
-    return value
 
 
 @contextmanager

@@ -6,10 +6,10 @@ from typing import Annotated, Any
 
 import typer
 
+from jiaozi.cli.arguments import amount_of, number_of
 from jiaozi.cli.output import AsJson, print_facts, print_json, print_table, stdout
 from jiaozi.cli.wallet_setup import failures_told, setup_of
-from jiaozi.protocol.money import parse_yuan
-from jiaozi.protocol.numbers import AccountNumber, format_number, parse_number
+from jiaozi.protocol.numbers import format_number
 from jiaozi.wallet.answers import take
 from jiaozi.wallet.identity import (
     SubWalletTerms,
@@ -46,7 +46,7 @@ def open_command(
         "day_limit_fen": day_limit,
         "year_limit_fen": year_limit,
     }
-    limits = {name: _fen(text) for name, text in given.items() if text is not None}
+    limits = {name: amount_of(text) for name, text in given.items() if text is not None}
     setup = setup_of(context)
 
     async def ask() -> WalletPublic:
@@ -92,7 +92,7 @@ def push_command(
     as_json: AsJson = False,
 ) -> None:
     """Print the token to give to a platform: it never learns the sub-wallet's number by it."""
-    numbers = _number(sub_wallet), _number(platform)
+    numbers = number_of(sub_wallet), number_of(platform)
 
     async def ask() -> str:
         async with setup_of(context).unlocked() as wallet:
@@ -114,17 +114,3 @@ def _row(listed: dict[str, Any]) -> tuple[str, str, str, str]:
         take(listed, "state", str),
         "\n".join(pushed),
     )
-
-
-def _fen(text: str) -> int:
-    try:
-        return parse_yuan(text)
-    except ValueError as error:
-        raise typer.BadParameter(f"{text}: {error}") from error
-
-
-def _number(text: str) -> AccountNumber:
-    try:
-        return parse_number(text)
-    except ValueError as error:
-        raise typer.BadParameter(f"{text}: {error}") from error

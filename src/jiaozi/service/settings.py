@@ -8,6 +8,7 @@ A service lists its settings as a frozen dataclass whose fields are made by `set
 """
 
 import dataclasses
+import difflib
 import math
 import tomllib
 import types
@@ -139,7 +140,9 @@ def read_settings(
     settings = {each.name: each for each in described(kind)}
     unknown = sorted(in_file.keys() - settings.keys())
     if unknown:
-        raise SettingInvalid(name=unknown[0], place=str(file), reason="there is no such setting")
+        near = difflib.get_close_matches(unknown[0], settings, n=1)
+        reason = "there is no such setting" + "".join(f"; {each} is one" for each in near)
+        raise SettingInvalid(name=unknown[0], place=str(file), reason=reason)
     values: dict[str, object] = {}
     for name, each in settings.items():
         if given.get(name) is not None:
@@ -166,6 +169,8 @@ def _plain(annotation: Any) -> tuple[type, bool]:  # noqa: ANN401 - a type
 def _read_file(file: Path) -> dict[str, object]:
     try:
         return tomllib.loads(file.read_text("utf-8"))
+    except UnicodeDecodeError:
+        raise SettingInvalid(name="config", place=str(file), reason="it is no UTF-8 text") from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise SettingInvalid(name="config", place=str(file), reason=reason) from None
