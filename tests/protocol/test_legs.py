@@ -79,8 +79,8 @@ def test_money_moves_between_the_accounts_of_the_order_table_only(order_type: Or
     places = {
         ALICE: "wallet", BOB: "wallet", ENDS[OrderType.EXCHANGE][0]: "vault",
         numbers.ISSUANCE: "issuance", numbers.SETTLEMENT: "settlement",
-        ENDS[OrderType.FUND_RESERVE][1]: "reserve", numbers.OFFLINE: "none",
-        numbers.guarantee_of(1001): "none", 0: "none", 10**16 - 1: "wallet", 10**16: "none",
+        ENDS[OrderType.FUND_RESERVE][1]: "reserve", numbers.OFFLINE: "offline",
+        numbers.guarantee_of(1001): "guarantee", 0: "none", 10**16 - 1: "wallet", 10**16: "none",
         2**63: "none", -ALICE: "none", numbers.account_number(1001, 999_999): "none",
     }  # fmt: skip
     debit_place, credit_place = (each.value for each in ORDER_TYPES[order_type].legs or ())
@@ -90,7 +90,8 @@ def test_money_moves_between_the_accounts_of_the_order_table_only(order_type: Or
                 continue
             data = with_raw_legs([leg(debit, credit).encoded()], order_type)
             fits = (debit_is, credit_is) == (debit_place, credit_place)
-            if fits and order_type is not OrderType.REDEEM:
+            # Of an unload the payment in its body names the wallet as well.
+            if fits and order_type not in (OrderType.REDEEM, OrderType.UNLOAD):
                 assert parse(data).legs[0][:2] == (debit, credit)
             elif not fits:
                 assert refused(data) == (Code.LEGS_NOT_ALLOWED, 0)

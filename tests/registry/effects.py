@@ -20,6 +20,9 @@ SELECT coalesce(string_agg(line, ';' ORDER BY line), '') FROM (
     UNION ALL SELECT 'safeguard' || safeguard::text FROM safeguard
     UNION ALL SELECT 'carrier' || carrier::text FROM carrier
     UNION ALL SELECT 'halt' || halt::text FROM halt
+    UNION ALL SELECT 'device' || device::text FROM device
+    UNION ALL SELECT 'payment' || offline_payment::text FROM offline_payment
+    UNION ALL SELECT 'revocation' || revocation::text FROM revocation
 ) AS lines
 """
 

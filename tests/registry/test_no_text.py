@@ -2,9 +2,9 @@
 
 import pytest
 
-from jiaozi.protocol import cbor, cose
+from jiaozi.protocol import cbor, cose, numbers
 from jiaozi.protocol.domains import Domain, external_aad
-from jiaozi.protocol.order_types import ORDER_TYPES, FieldKind, OrderType
+from jiaozi.protocol.order_types import ORDER_TYPES, FieldKind, OrderType, Place
 from jiaozi.protocol.orders import Leg, leg_hash, parse
 from jiaozi.protocol.refusals import Code
 from tests.registry.builders import RegistryWorld, key, new_wallet
@@ -29,7 +29,10 @@ GOOD: dict[FieldKind, int | bytes] = {
     FieldKind.FREEZE_SCOPE: 1,
     FieldKind.HALT_SCOPE: 1,
     FieldKind.FLAG: 1,
+    FieldKind.DEVICE_CERTIFICATE: bytes(40),
+    FieldKind.OFFLINE_PAYMENT: bytes(40),
 }
+SIGNED = {FieldKind.CERTIFICATE, FieldKind.DEVICE_CERTIFICATE, FieldKind.OFFLINE_PAYMENT}
 
 
 async def test_database_has_no_column_for_text(world: RegistryWorld) -> None:
@@ -50,12 +53,16 @@ async def test_no_field_of_an_order_takes_text(
         plain[8] = body
     legs = []
     if body and rule.legs:
-        legs = [Leg(new_wallet(1001, 1).number, new_wallet(1001, 2).number, 1, bytes(16))]
+        ends = [
+            numbers.OFFLINE if place is Place.OFFLINE else new_wallet(1001, serial).number
+            for serial, place in enumerate(rule.legs, 1)
+        ]
+        legs = [Leg(ends[0], ends[1], 1, bytes(16))]
         plain[7] = [leg_hash(each.encoded()) for each in legs]
     payloads = [(name, plain | {number: text}) for number, name in HEAD.items()]
     payloads.append(("legs", plain | {7: text}))
     for each in rule.body:
-        name = "cose.tag" if each.kind is FieldKind.CERTIFICATE else f"body.{each.name}"
+        name = "cose.tag" if each.kind in SIGNED else f"body.{each.name}"
         name = name if text != TEXT else f"body.{each.name}"
         payloads.append((name, plain | {8: body | {each.key: text}}))
     aad = external_aad(Domain.ORDER, world.network.id)

@@ -48,7 +48,7 @@ def ceremony_command(
     quota: Annotated[str, _Option(help="Yuan that each vault may hold.")] = "1000000000",
     rulebook: Annotated[
         str, _Option(help="In force from the start: a shipped name, or a file.")
-    ] = "2026-01",
+    ] = "2026-11",
     custodians: Annotated[
         list[str] | None,
         _Option("--custodian", metavar="LABEL", help="Who keeps a share of the root; not whole."),

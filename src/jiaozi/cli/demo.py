@@ -32,7 +32,7 @@ app = typer.Typer(add_completion=False)
 
 SEED = 1024
 PAYMENTS_EACH = 4
-DEMO_RULEBOOK = "demo"
+DEMO_RULEBOOK = "demo-offline"
 """Today's caps, and waits of seconds."""
 _INTERRUPTED = 130
 

@@ -28,7 +28,7 @@ OPERATORS = (1001, 1002)
 OFFICERS = ("officer-1", "officer-2", "officer-3")
 QUOTA_FEN = 100_000_000_000
 """What an operator's vault may hold at first: a thousand million yuan."""
-DEFAULT_RULEBOOK = "2026-01"
+DEFAULT_RULEBOOK = "2026-11"
 
 _PASSPHRASE_BYTES = 32
 _COST = KdfCost(memory_kib=8, passes=1, lanes=1)

@@ -36,7 +36,9 @@ FIGURES = {
     "2020-10-pilot": PILOT_2020,
     "2021-06": SINCE_2021,
     "2026-01": SINCE_2021,
+    "2026-11": SINCE_2021,
     "demo": SINCE_2021,
+    "demo-offline": SINCE_2021,
 }
 GOOD = b'name = "x"\n[personal.1]\nsingle_fen = 5\n[corporate]\n'
 

@@ -4,9 +4,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from jiaozi.central_bank.registry import store
-from jiaozi.central_bank.registry.block import Draft, readers_of_refused, readers_of_settled
+from jiaozi.central_bank.registry import device_store, store
+from jiaozi.central_bank.registry.block import (
+    Draft,
+    readers_of_devices,
+    readers_of_refused,
+    readers_of_settled,
+)
 from jiaozi.central_bank.registry.control import Control
+from jiaozi.central_bank.registry.devices import Devices
 from jiaozi.central_bank.registry.halts import Paces, check_halts
 from jiaozi.central_bank.registry.ledger import Ledger
 from jiaozi.central_bank.registry.model import (
@@ -51,16 +57,23 @@ async def load_ledger(
     touched: set[int] = set(due)
     guarded: set[int] = set(due)
     groups: set[bytes] = set()
+    about_devices: list[Order] = []
     for order in orders:
         for leg in order.legs:
             touched.add(leg.debit)
             touched.add(leg.credit)
         if order.type in _TOUCH_MORE:
             touched |= _also_touched(order, control)
+        if order.type in _ABOUT_DEVICES:
+            about_devices.append(order)
         if order.type in _GUARDED:
             guarded.add(order.scope)
         if order.type is OrderType.OPEN_ACCOUNT:
             groups.add(order.body["group"])
+    devices = Devices()
+    if about_devices:
+        devices = await device_store.load_for(connection, about_devices, time_ms)
+        touched |= _touched_by(devices)
     accounts = await store.load_accounts(connection, touched) if touched else {}
     vaults = {_vault_of(each, control) for each in accounts.values() if each.waterfall}
     if not vaults <= accounts.keys():
@@ -72,6 +85,7 @@ async def load_ledger(
         control=control,
         totals=totals,
         time_ms=time_ms,
+        devices=devices,
     )
     if guarded:
         ledger.safeguards.update(await store.load_safeguards(connection, guarded))
@@ -113,6 +127,9 @@ def post_one(
     else:
         outcome = SETTLED
         readers = readers_of_settled(order, caller.operator, ledger.accounts)
+        if ledger.concerned:
+            readers += readers_of_devices(ledger.concerned, readers)
+            ledger.concerned = set()
     position = draft.add(order, outcome, readers)
     if ledger.sweeps:
         add_sweeps(order, ledger, draft)
@@ -146,6 +163,11 @@ def totals_after(ledger: Ledger, loaded: Mapping[int, int]) -> Totals:
     assert reserves == 0, f"the reserves ledger is off by {reserves} fen"
     currency = sum(change for kind, change in changes.items() if kind not in RESERVE_KINDS)
     assert currency == 0, f"the currency ledger is off by {currency} fen"
+    devices = ledger.devices
+    shadows = sum(devices.known[key].shadow_fen for key in devices.changed) - sum(
+        devices.shadows_before_fen.get(key, 0) for key in devices.changed
+    )
+    assert shadows == changes[Kind.OFFLINE], f"the shadow balances are off by {shadows} fen"
     before = ledger.totals
     return replace(
         before,
@@ -154,6 +176,7 @@ def totals_after(ledger: Ledger, loaded: Mapping[int, int]) -> Totals:
         escrow_fen=before.escrow_fen + changes[Kind.ESCROW],
         offline_fen=before.offline_fen + changes[Kind.OFFLINE],
         guarantee_fen=before.guarantee_fen + changes[Kind.GUARANTEE],
+        shadow_fen=before.shadow_fen + shadows,
     )
 
 
@@ -179,10 +202,18 @@ def _also_touched(order: Order, control: Control) -> set[int]:
         case OrderType.WATERFALL:
             number = body["number"]
             return {number, int(numbers.vault_of(control.carrier_of(numbers.operator_of(number))))}
+        case OrderType.ENROL:
+            return {body["wallet"]} if "wallet" in body else set()
         case OrderType.CERTIFY:
             return {int(numbers.vault_of(operator)) for operator in control.quotas_fen}
         case _:
             return {body["number"]}
+
+
+def _touched_by(devices: Devices) -> set[int]:
+    """Return the accounts that money on devices moves through."""
+    operators = {each.operator for each in devices.known.values()} | devices.live_caps_fen.keys()
+    return {int(numbers.OFFLINE), *(int(numbers.guarantee_of(each)) for each in operators)}
 
 
 def _vault_of(account: Account, control: Control) -> int:
@@ -192,9 +223,31 @@ def _vault_of(account: Account, control: Control) -> int:
 _NAMES_WALLET = frozenset(
     each for each, rule in ORDER_TYPES.items() if any(field.name == "number" for field in rule.body)
 )
-_TOUCH_MORE = _NAMES_WALLET | {OrderType.ISSUE, OrderType.DESTROY, OrderType.CERTIFY}
+_TOUCH_MORE = _NAMES_WALLET | {
+    OrderType.ISSUE,
+    OrderType.DESTROY,
+    OrderType.CERTIFY,
+    OrderType.ENROL,
+}
 _GUARDED = (_NAMES_WALLET | {OrderType.MANDATE_PAYMENT}) - {
     OrderType.OPEN_ACCOUNT,
     OrderType.SET_CLASS,
+    OrderType.CLAIM,
 }
 """The types whose use cases ask for the safeguards of the wallet they act on."""
+_ABOUT_DEVICES = frozenset(
+    {
+        OrderType.ENROL,
+        OrderType.LOAD,
+        OrderType.SETTLE_OFFLINE,
+        OrderType.UNLOAD,
+        OrderType.REVOKE_DEVICE,
+        OrderType.CLAIM,
+        OrderType.FUND_GUARANTEE,
+        OrderType.RELEASE_GUARANTEE,
+        OrderType.OLDEST_GENERATION,
+        OrderType.CONVICT,
+        OrderType.CLOSE,
+    }
+)
+"""The types whose use cases ask for devices: a wallet closes without any."""

@@ -142,6 +142,11 @@ def readers_of_settled(order: Order, caller: int, accounts: Mapping[int, Account
     return [Reader(operator, mask, 0) for operator, mask in masks.items() if operator]
 
 
+def readers_of_devices(operators: Iterable[int], others: Iterable[Reader]) -> list[Reader]:
+    """Return the operators of devices that learn of an order and of none of its legs."""
+    return [Reader(each, 0, 0) for each in sorted({*operators} - {it.operator for it in others})]
+
+
 def _readers_without_legs(order: Order, caller: int, accounts: Mapping[int, Account]) -> set[int]:
     """Return the operators that an order about no money concerns."""
     body = order.body

@@ -13,6 +13,7 @@ from jiaozi.protocol.refusals import Code, refuse
 _RETRY_AFTER_MS = 1_000
 _SPARED = frozenset(
     {OrderType.HOLDER_FREEZE, OrderType.OPERATOR_FREEZE, OrderType.REBIND_OBJECT}
+    | {OrderType.REVOKE_DEVICE}
     | {each for each, rule in ORDER_TYPES.items() if Role.OFFICERS in rule.signers}
 )
 
@@ -78,5 +79,7 @@ def _covers(key: tuple[int, int], order: Order, caller: Certified) -> bool:
             return caller.operator == subject and order.type not in _SPARED
         case HaltScope.ORDER_TYPE:
             return order.type == subject
+        case HaltScope.OFFLINE_LOADS:
+            return order.type is OrderType.LOAD
         case _:
             return False

@@ -13,7 +13,7 @@ from jiaozi.central_bank.registry.writer import Pending, Request, Writer
 from jiaozi.protocol import cbor
 from jiaozi.protocol.certificates import Certified
 from jiaozi.protocol.domains import Domain, NetworkId, external_aad
-from jiaozi.protocol.orders import SUBMISSION_BYTES_MAX, Order, parse_item
+from jiaozi.protocol.orders import SUBMISSION_BYTES_MAX, Inner, Order, parse_item
 from jiaozi.protocol.refusals import Code, Refusal, refuse
 
 ORDERS_PER_REQUEST_MAX = 2_000
@@ -27,6 +27,7 @@ class Intake:
         self._writer = writer
         self._verifiers = verifiers
         self._aad = external_aad(Domain.ORDER, network)
+        self._network = network
 
     async def take(self, body: bytes, caller: Certified) -> list[Answer]:
         """Take a CBOR sequence of submissions and return an answer for each, in order.
@@ -66,6 +67,9 @@ class Intake:
             for each in message.signatures:
                 signed = message.signed_bytes(each, aad)
                 checks.append((int(each.suite), each.key, signed, each.value))
+            if order.inner is not None:
+                counts[-1] += 1
+                checks.append(_check_of(order.inner, self._network))
         results = await self._verifiers.check(checks)
         if len(results) == len(orders):
             return [bool(each) for each in results]
@@ -79,6 +83,13 @@ class Intake:
 def encode_answers(answers: Sequence[Answer]) -> bytes:
     """Encode answers: ``[1, outcome, height, position]`` or ``[0, code, [field, ...]]``."""
     return cbor.encode([_fields(each) for each in answers])
+
+
+def _check_of(inner: Inner, network: NetworkId) -> Check:
+    """Return the check of the one signature of a message inside an order."""
+    signature = inner.message.signatures[0]
+    signed = inner.message.signed_bytes(signature, external_aad(inner.domain, network))
+    return int(signature.suite), signature.key, signed, signature.value
 
 
 def _fields(answer: Answer) -> list[Any]:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from jiaozi.central_bank.registry.control import Control
+from jiaozi.central_bank.registry.devices import Devices, Enrolled
 from jiaozi.central_bank.registry.model import (
     Account,
     Calendar,
@@ -40,6 +41,10 @@ class Ledger:
     """Numbers of the wallets whose safeguards changed."""
     sweeps: list[Leg] = field(default_factory=list)
     """What the payment that is being posted lifts wallets above their caps."""
+    devices: Devices = field(default_factory=Devices)
+    """Those that the batch names."""
+    concerned: set[int] = field(default_factory=set)
+    """The operators of the devices that the order being posted is about."""
     calendar: Calendar = field(init=False)
     rulebook: Rulebook = field(init=False)
 
@@ -84,6 +89,10 @@ class Ledger:
             for number in (leg.debit, leg.credit):
                 self.changed.add(number)
                 self.changed.add(self.accounts[number].head)
+
+    def concern(self, device: Enrolled) -> None:
+        """Note that an order is about a device: its operator learns of it."""
+        self.concerned.add(self.control.carrier_of(device.operator))
 
     def guard(self, account: Account) -> Safeguards:
         """Return a wallet's safeguards in order to change them; `reterm` follows."""

@@ -265,6 +265,8 @@ class Totals:
     escrow_fen: int = 0
     offline_fen: int = 0
     guarantee_fen: int = 0
+    shadow_fen: int = 0
+    """What all devices together hold as far as the registry knows: as much as ``offline_fen``."""
 
     @property
     def outstanding_fen(self) -> int:

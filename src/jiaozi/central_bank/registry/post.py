@@ -5,22 +5,24 @@ all. What it raises tells the two kinds of no apart: a refusal with a code below
 a final one stands in the block.
 """
 
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from jiaozi.central_bank.registry import govern, protect, sweep, wallets
+from jiaozi.central_bank.registry import enrol, govern, guarantees, offline, protect, sweep, wallets
 from jiaozi.central_bank.registry.ledger import Ledger
 from jiaozi.central_bank.registry.model import (
-    Account,
     PayeeRefusal,
     check_credit,
     check_funds,
-    check_group_spending,
     check_may_debit,
-    check_spending,
     count_spending,
 )
 from jiaozi.central_bank.registry.signers import check_certified, check_owners
+from jiaozi.central_bank.registry.spending import (
+    check_limits,
+    check_second_factor,
+    leaving_group,
+)
 from jiaozi.protocol import numbers
 from jiaozi.protocol.certificates import Certified, Use
 from jiaozi.protocol.money import FEN_MAX
@@ -54,7 +56,7 @@ def _pay(order: Order, caller: Certified, ledger: Ledger) -> None:
     for number, amount in debits.items():
         account = accounts[number]
         check_may_debit(account)
-        _check_second_factor(account, amount, countersigned)
+        check_second_factor(account, amount, countersigned)
     _settle(order, debits, ledger)
 
 
@@ -77,8 +79,8 @@ def _pay_by_mandate(order: Order, caller: Certified, ledger: Ledger) -> None:
 def _settle(order: Order, debits: Mapping[int, int], ledger: Ledger) -> None:
     """Move a payment's money after the limits of payers, their funds and the payees' caps."""
     accounts = ledger.accounts
-    spending = _leaving_group(order, accounts)
-    _check_limits(spending, ledger)
+    spending = leaving_group(order, accounts)
+    check_limits(spending, ledger)
     for number, amount in debits.items():
         check_funds(accounts[number], amount)
     sweeps = _check_payees(order, debits, ledger)
@@ -100,7 +102,7 @@ def _redeem(order: Order, caller: Certified, ledger: Ledger) -> None:
         raise refuse(Code.LEGS_NOT_ALLOWED, 0)
     ledger.check_begun(order)
     check_may_debit(account)
-    _check_second_factor(account, leg.amount, countersigned)
+    check_second_factor(account, leg.amount, countersigned)
     check_funds(account, leg.amount)
     ledger.transfer(order.legs)
 
@@ -153,41 +155,6 @@ def _fund_reserve(order: Order, caller: Certified, ledger: Ledger) -> None:
     assert order.reference is not None, "its shape asks for a reference"
     ledger.control = ledger.control.with_funding(order.reference)
     _post_reserve(ledger, operator, leg.amount)
-
-
-def _leaving_group(order: Order, accounts: Mapping[int, Account]) -> dict[int, int]:
-    """Sum per payer what leaves its group: moves inside a group count towards nothing."""
-    spending: dict[int, int] = {}
-    for leg in order.legs:
-        payee = accounts.get(leg.credit)
-        if payee is None or payee.head != accounts[leg.debit].head:
-            spending[leg.debit] = spending.get(leg.debit, 0) + leg.amount
-    return spending
-
-
-def _check_second_factor(account: Account, amount_fen: int, countersigned: Container[int]) -> None:
-    """Check that a wallet's operator signed as well what is above the wallet's own amount."""
-    above_fen = account.second_factor_above_fen
-    if above_fen is None or amount_fen <= above_fen:
-        return
-    if account.operator not in countersigned:
-        raise refuse(Code.SECOND_FACTOR_REQUIRED, above_fen)
-
-
-def _check_limits(spending: Mapping[int, int], ledger: Ledger) -> None:
-    """Check what leaves each payer, and each payer's group as a whole."""
-    accounts = ledger.accounts
-    groups: dict[int, int] = {}
-    for number, amount in spending.items():
-        head = accounts[number].head
-        groups[head] = groups.get(head, 0) + amount
-    for number, amount in spending.items():
-        account = accounts[number]
-        limits = ledger.limits_of(account)
-        if limits is None:
-            raise refuse(Code.CLASS_UNKNOWN)
-        check_spending(account, amount, limits.single_fen, ledger.calendar)
-        check_group_spending(accounts[account.head], groups[account.head], limits, ledger.calendar)
 
 
 def _check_payees(order: Order, debits: Mapping[int, int], ledger: Ledger) -> list[Leg]:
@@ -294,4 +261,14 @@ _POSTINGS: Mapping[OrderType, Callable[[Order, Certified, Ledger], None]] = {
     OrderType.MANDATE_PAYMENT: _pay_by_mandate,
     OrderType.WATERFALL: wallets.set_waterfall,
     OrderType.SWEEP: sweep.refuse_foreign,
+    OrderType.ENROL: enrol.enrol,
+    OrderType.LOAD: offline.load,
+    OrderType.SETTLE_OFFLINE: offline.settle,
+    OrderType.UNLOAD: offline.unload,
+    OrderType.REVOKE_DEVICE: enrol.revoke_device,
+    OrderType.CLAIM: offline.claim,
+    OrderType.FUND_GUARANTEE: guarantees.fund,
+    OrderType.RELEASE_GUARANTEE: guarantees.release,
+    OrderType.OLDEST_GENERATION: enrol.oldest_generation,
+    OrderType.CONVICT: enrol.convict,
 }

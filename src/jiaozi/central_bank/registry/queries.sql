@@ -121,15 +121,16 @@ WHERE inhparent = 'used_id'::regclass;
 -- name: append_block
 -- A block on top of the one before, and only there: a deposed writer adds nothing.
 INSERT INTO block (height, time_ms, identity, header, order_count, body, issued_fen, destroyed_fen,
-                   vault_fen, wallet_fen, escrow_fen, offline_fen, guarantee_fen)
+                   vault_fen, wallet_fen, escrow_fen, offline_fen, guarantee_fen, shadow_fen)
 SELECT $1::bigint, $2::bigint, $3::bytea, $4::bytea, $5::integer, $6::bytea, $7::bigint,
-       $8::bigint, $9::bigint, $10::bigint, $11::bigint, $12::bigint, $13::bigint
+       $8::bigint, $9::bigint, $10::bigint, $11::bigint, $12::bigint, $13::bigint,
+       $14::bigint
 WHERE coalesce((SELECT max(height) FROM block), -1) = $1::bigint - 1;
 
 -- name: last_block
 -- Where the chain stands.
 SELECT height, time_ms, identity, header, issued_fen, destroyed_fen, vault_fen, wallet_fen,
-       escrow_fen, offline_fen, guarantee_fen
+       escrow_fen, offline_fen, guarantee_fen, shadow_fen
 FROM block ORDER BY height DESC LIMIT 1;
 
 -- name: genesis

@@ -12,19 +12,22 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterator
+from dataclasses import astuple
 
 import structlog
 
-from jiaozi.central_bank.registry import store
+from jiaozi.central_bank.registry import device_store, store
 from jiaozi.central_bank.registry.control import Control
 from jiaozi.central_bank.registry.writer import Writer
 from jiaozi.protocol.state import (
     AccountRecord,
+    DeviceRecord,
     StateHash,
     carrier_record,
     funding_record,
     halt_record,
     key_record,
+    list_record,
     quota_record,
     rulebook_record,
     safeguards_record,
@@ -108,6 +111,12 @@ async def hash_state(database: Database) -> tuple[int, bytes]:
         safeguards = await connection.cursor(store.SQL.state_safeguards)
         while rows := await safeguards.fetch(_ROWS_AT_A_TIME):
             state.add(safeguards_record(*row) for row in rows)
+        devices = await connection.cursor(device_store.SQL.state_devices)
+        while rows := await devices.fetch(_ROWS_AT_A_TIME):
+            state.add(DeviceRecord(*row).encoded() for row in rows)
+        revocations = await device_store.load_tip(connection)
+        if revocations.number:
+            state.add([list_record(*astuple(revocations))])
     return tip.height, state.digest()
 
 

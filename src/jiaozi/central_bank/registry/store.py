@@ -313,6 +313,7 @@ async def append_block(
         SQL.append_block, header.height, header.time_ms, signed.identity, signed.encoded,
         header.count, body, totals.issued_fen, totals.destroyed_fen, totals.vault_fen,
         totals.wallet_fen, totals.escrow_fen, totals.offline_fen, totals.guarantee_fen,
+        totals.shadow_fen,
     )  # fmt: skip
     return status == "INSERT 0 1"
 

@@ -88,6 +88,9 @@ def close(order: Order, caller: Certified, ledger: Ledger) -> None:
         raise refuse(Code.REBIND_UNDER_WAY)
     if account.balance_fen:
         raise refuse(Code.BALANCE_NOT_ZERO, account.balance_fen)
+    for device in ledger.devices.of_wallet(account.number):
+        if device.revoked is None or (device.shadow_fen > 0 and not device.convicted):
+            raise refuse(Code.DEVICE_KNOWN)
     account.closed = True
     ledger.guard(account).clear()
     ledger.reterm(account)

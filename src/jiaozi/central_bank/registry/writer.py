@@ -24,7 +24,7 @@ from typing import NamedTuple
 
 import structlog
 
-from jiaozi.central_bank.registry import store
+from jiaozi.central_bank.registry import device_store, store
 from jiaozi.central_bank.registry.batch import (
     Answer,
     answer_again,
@@ -396,6 +396,7 @@ class Writer:
         await store.write_terms(connection, retermed)
         guarded = [(number, ledger.safeguards[number]) for number in sorted(ledger.guarded)]
         await store.write_safeguards(connection, guarded)
+        await device_store.write(connection, ledger.devices, draft.height)
         if ledger.control is not lead.control:
             await store.write_control(connection, lead.control, ledger.control)
         network = ledger.control.network.id

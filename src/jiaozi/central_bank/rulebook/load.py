@@ -11,6 +11,11 @@
     [corporate.1]                    # a class without caps
     [delays]                         # seconds of block time; those left out are rules.md's
     rebind_s = 259_200
+    [offline]                        # absent: no device pays without network
+    guarantee_permille = 100
+    claim_wait_s = 3_888_000
+    [offline.card]                   # profile and the most that its certificates may allow
+    payment_fen = 50_000             # each of `PurseLimits`
 
 Both holders must have a table. A rulebook is what its bytes say: change a comment and it is
 another one, with another hash.
@@ -25,8 +30,9 @@ from importlib import resources
 from pathlib import Path
 from types import MappingProxyType
 
-from jiaozi.central_bank.rulebook.model import ClassLimits, Delays, Rulebook
+from jiaozi.central_bank.rulebook.model import ClassLimits, Delays, OfflineRules, Rulebook
 from jiaozi.protocol.money import FEN_MAX
+from jiaozi.protocol.offline.certificate import HOPS_MAX, LIMIT_NAMES, Profile, PurseLimits
 from jiaozi.protocol.order_types import Holder
 
 RULEBOOK_BYTES_MAX = 64 * 1024
@@ -37,6 +43,9 @@ _CLASSES = {str(number): number for number in range(1, 10)}
 _CAPS = frozenset(each.name for each in fields(ClassLimits))
 _DELAYS = frozenset(each.name for each in fields(Delays))
 _DELAY_S_MAX = 366 * 86_400
+_PROFILES = {profile.name.lower(): profile for profile in Profile}
+_OFFLINE = {"guarantee_permille": 1000, "claim_wait_s": _DELAY_S_MAX}
+_BOUND_MAX = {"out_count": 2**31, "in_count": 2**31, "days": 366, "hops": HOPS_MAX}
 
 
 @dataclass(kw_only=True, eq=False)
@@ -68,12 +77,17 @@ def read_rulebook(data: bytes) -> Rulebook:
                 raise RulebookInvalid(key=key, reason="is no wallet class from 1 to 9")
             limits[holder, _CLASSES[class_name]] = _class_limits(key, _table(row, key))
     delays = _delays(_table(document.pop("delays", {}), "delays"))
+    offline = _offline(_table(document.pop("offline", {}), "offline"))
     for unknown in document:
         raise RulebookInvalid(key=unknown, reason="is unknown")
     if not limits:
         raise RulebookInvalid(key="personal", reason="has no wallet class")
     return Rulebook(
-        hash=sha256(data).digest(), name=name, limits=MappingProxyType(limits), delays=delays
+        hash=sha256(data).digest(),
+        name=name,
+        limits=MappingProxyType(limits),
+        delays=delays,
+        offline=offline,
     )
 
 
@@ -141,3 +155,34 @@ def _delays(row: Mapping[str, object]) -> Delays:
             raise RulebookInvalid(key=f"delays.{name}", reason="is not a number of seconds")
         seconds[name] = value
     return Delays(**seconds)
+
+
+def _offline(table: Mapping[str, object]) -> OfflineRules:
+    values: dict[str, int] = {}
+    bounds: dict[int, PurseLimits] = {}
+    for name, value in table.items():
+        key = f"offline.{name}"
+        if name in _PROFILES:
+            bounds[_PROFILES[name]] = _bounds(key, _table(value, key))
+        elif name not in _OFFLINE:
+            raise RulebookInvalid(key=key, reason="is unknown")
+        elif type(value) is not int or not 0 < value <= _OFFLINE[name]:
+            raise RulebookInvalid(key=key, reason=f"is not a number from 1 to {_OFFLINE[name]}")
+        else:
+            values[name] = value
+    return OfflineRules(**values, bounds=MappingProxyType(bounds))
+
+
+def _bounds(key: str, row: Mapping[str, object]) -> PurseLimits:
+    bounds: dict[str, int] = {}
+    for name, value in row.items():
+        if name not in LIMIT_NAMES:
+            raise RulebookInvalid(key=f"{key}.{name}", reason="is unknown")
+        largest = _BOUND_MAX.get(name, FEN_MAX)
+        if type(value) is not int or not 0 < value <= largest:
+            raise RulebookInvalid(key=f"{key}.{name}", reason=f"is no number from 1 to {largest}")
+        bounds[name] = value
+    for name in LIMIT_NAMES:
+        if name not in bounds:
+            raise RulebookInvalid(key=f"{key}.{name}", reason="is missing")
+    return PurseLimits(**bounds)

@@ -6,6 +6,9 @@ the registry's (rules.md §E).
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from jiaozi.protocol.offline.certificate import PurseLimits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,14 +43,35 @@ class Delays:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OfflineRules:
+    """What binds devices that pay without network.
+
+    Attributes:
+        guarantee_permille: How much of what an operator's live devices may hold its guarantee
+            covers, in thousandths.
+        claim_wait_s: Between a device's revocation and the refund of what it held.
+        bounds: What a certificate may allow at most, by `Profile`; no profile that is absent.
+    """
+
+    guarantee_permille: int = 1000
+    claim_wait_s: int = 3_888_000
+    bounds: Mapping[int, PurseLimits] = field(default_factory=lambda: MappingProxyType({}))
+
+    def share_of(self, caps_fen: int) -> int:
+        """Return what a guarantee has to hold for devices with these caps together."""
+        return -(-caps_fen * self.guarantee_permille // 1000)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rulebook:
-    """Caps by holder and wallet class, and delays; ``hash`` is the SHA-256 of the file."""
+    """Caps by holder and wallet class, delays, devices; ``hash`` is the SHA-256 of the file."""
 
     hash: bytes
     name: str
     limits: Mapping[tuple[int, int], ClassLimits]
     """By `Holder` and wallet class."""
     delays: Delays = field(default_factory=Delays)
+    offline: OfflineRules = field(default_factory=OfflineRules)
 
     def limits_of(self, holder: int, wallet_class: int) -> ClassLimits | None:
         """Return the caps of a class; None when the rulebook has no such class."""
