@@ -10,6 +10,7 @@ from jiaozi.cli import (
     wallet_keys,
     wallet_life,
     wallet_mandate,
+    wallet_offline,
     wallet_open,
     wallet_orders,
     wallet_payroll,
@@ -49,6 +50,7 @@ add_commands(
             "redeem": wallet_orders.redeem_command,
             "waterfall": wallet_waterfall.app,
             "resume": wallet_orders.resume_command,
+            "offline": wallet_offline.app,
         },
         "Look": {
             "balance": wallet_reading.balance_command,

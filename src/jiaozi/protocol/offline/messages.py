@@ -171,10 +171,19 @@ def read_request(data: bytes, anchor: Anchor) -> tuple[Request, Device]:
     """
     message, chain = split_message(data, "request")
     device = _check_signed(message, chain, Domain.OFFLINE_REQUEST, anchor)
+    return request_of(message), device
+
+
+def request_of(message: Message) -> Request:
+    """Read what a request says, its signature apart.
+
+    Raises:
+        Refusal: A shape code.
+    """
     request = Request(**read_map(message.payload, "request", _REQUEST))
     if not request.amount_fen:
         raise refuse(Code.AMOUNT_OUT_OF_RANGE)
-    return request, device
+    return request
 
 
 def sign_payment(payment: Payment, signer: Signer, network: NetworkId) -> bytes:

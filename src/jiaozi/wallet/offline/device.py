@@ -5,6 +5,7 @@ from typing import Protocol
 
 from jiaozi.protocol.offline.certificate import Chain, Device
 from jiaozi.protocol.offline.purse import Usage
+from jiaozi.protocol.refusals import Code, Refusal, refuse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +83,23 @@ class PurseDevice(Protocol):
 
     def renew(self, chain: Chain) -> None:
         """Take a later certificate for the same key."""
+
+
+def acknowledge_waiting(device: PurseDevice, acknowledgement: bytes) -> None:
+    """Note that whichever payment an acknowledgement is about has arrived.
+
+    Raises:
+        Refusal: It is about none that waits: ``other_device``, or why it cannot be read.
+    """
+    refusal = refuse(Code.OTHER_DEVICE)
+    for payment in device.waiting():
+        try:
+            device.acknowledge(acknowledgement, payment)
+        except Refusal as refused:
+            refusal = refused
+        else:
+            return
+    raise refusal
 
 
 def share_revocations(first: PurseDevice, second: PurseDevice) -> None:

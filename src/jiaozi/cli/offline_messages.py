@@ -1,0 +1,76 @@
+"""How commands take and give the messages of purses: as text, as pictures of QR codes, as files."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from jiaozi.cli.output import stdout
+from jiaozi.wallet.errors import FramesUnfit
+from jiaozi.wallet.offline.frames import SCHEME, MessageKind, from_text, to_frames
+from jiaozi.wallet.offline.pictures import draw, in_terminal, read_codes
+
+_PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
+_TEXT_BYTES_MAX = 1 << 20
+
+Picture = Annotated[
+    Path | None,
+    typer.Option(
+        "--picture",
+        dir_okay=False,
+        help="Draw the QR code to this .png or .svg; several are numbered.",
+    ),
+]
+TextFile = Annotated[
+    Path | None, typer.Option("--text", dir_okay=False, help="Write the message as text.")
+]
+
+
+def read_message(given: Sequence[str], kind: MessageKind) -> bytes:
+    """Read one message from what stands on the command line: texts, text files or pictures.
+
+    Raises:
+        FramesUnfit: They are not all the frames of one message of this kind.
+    """
+    return from_text("\n".join(line for each in given for line in _lines(each)), kind)
+
+
+def give_message(
+    kind: MessageKind, message: bytes, *, picture: Path | None, text: Path | None, quiet: bool
+) -> list[str]:
+    """Write a message where it was asked for, or show it in the terminal, and return its frames.
+
+    Raises:
+        FramesUnfit: It cannot be drawn or written there.
+    """
+    frames = to_frames(kind, message)
+    try:
+        if picture is not None:
+            draw(frames, picture)
+        if text is not None:
+            text.write_text("\n".join(frames) + "\n", "ascii")
+    except OSError as error:
+        raise FramesUnfit(detail=f"The message cannot be written: {error}") from error
+    if not quiet and picture is None and text is None:
+        for frame in frames:
+            if stdout.is_terminal:
+                typer.echo(in_terminal(frame))
+            typer.echo(frame)
+    return frames
+
+
+def _lines(given: str) -> list[str]:
+    if given.upper().startswith(SCHEME):
+        return given.split()
+    path = Path(given)
+    if path.suffix.lower() in _PICTURES:
+        return read_codes(path)
+    try:
+        with path.open(encoding="ascii") as file:
+            return file.read(_TEXT_BYTES_MAX).split()
+    except (OSError, ValueError) as error:
+        raise FramesUnfit(
+            detail=f"{given} is neither a message that begins with {SCHEME}, nor a picture, nor a "
+            f"text that can be read: {error}"
+        ) from error
