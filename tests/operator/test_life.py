@@ -93,7 +93,7 @@ async def test_an_authoritys_freeze_holds_a_rebind_without_an_order_after_anothe
     async with here.database.connection() as connection:
         completing = await connection.fetchval("SELECT completion_id FROM rebind")
     assert completing is None
-    await here.operator.freeze.lift(lost.number, case)
+    await here.operator.freeze.lift(lost.number, case, clerk="wu-8", file_number="2026/20")
 
     async def is_completed() -> bool:
         return await state_of(here, lost, asked["rebind_id"]) == "completed"
@@ -123,12 +123,18 @@ async def test_the_operator_freezes_an_amount_under_a_case_and_lifts_it(worlds: 
     )
     assert sent.outcome == (0,)
     assert (await holder.pay(payee.number, 100_01))[:2] == [1, [Code.INSUFFICIENT_FUNDS, 100_00]]
-    assert (await here.operator.freeze.lift(holder.number, case)).outcome == (0,)
+    lifted = await here.operator.freeze.lift(
+        holder.number, case, clerk="wu-8", file_number="2026/21"
+    )
+    assert lifted.outcome == (0,)
     assert (await holder.pay(payee.number, 100_01))[:2] == [1, [0]]
     async with here.database.connection() as connection:
         kept = await connection.fetchrow("SELECT clerk, file_number FROM freeze_case")
+        ended = await connection.fetchrow("SELECT clerk, file_number, case_id FROM freeze_lift")
     assert kept is not None
     assert tuple(kept) == ("wu-7", "2026/18")
+    assert ended is not None
+    assert tuple(ended) == ("wu-8", "2026/21", case)
 
 
 async def test_the_holders_of_a_failed_operator_pay_through_its_carrier(worlds: Worlds) -> None:

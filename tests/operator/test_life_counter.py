@@ -147,8 +147,11 @@ async def test_a_clerk_freezes_an_amount_and_lifts_it_by_its_case(counter: Count
         await counter(*wrong, code=2)
     frozen = await counter(*freeze, "--scope", "amount", "--amount-fen", 40_00)
     assert (await holder.pay(payee.number, 10_01))[:2] == [1, [Code.INSUFFICIENT_FUNDS, 10_00]]
-    await counter("unfreeze", number, "no case", code=2)
-    assert (await counter("unfreeze", number, frozen["case"]))["state"] == "settled"
+    by = ("--clerk", "wu-8", "--file-number", "2026/19")
+    await counter("unfreeze", number, "no case", *by, code=2)
+    for wrong in ((), ("--clerk", "no clerk", *by[2:]), (*by[:3], "")):
+        await counter("unfreeze", number, frozen["case"], *wrong, code=2)
+    assert (await counter("unfreeze", number, frozen["case"], *by))["state"] == "settled"
     assert (await holder.pay(payee.number, 10_01))[:2] == [1, [0]]
-    unknown = await counter("unfreeze", number, "00" * 16, code=1)
+    unknown = await counter("unfreeze", number, "00" * 16, *by, code=1)
     assert unknown["error"]["code"] == Code.FREEZE_UNKNOWN

@@ -84,6 +84,12 @@ async def busy_holder(world: OperatorWorld) -> Holder:
             holder.number,
             secrets.token_bytes(32),
         )
+        await connection.execute(
+            "INSERT INTO freeze_lift (case_id, wallet, order_id, clerk, file_number)"
+            f" VALUES ($2, $1, ({order}), 'C-1', 'file of an office')",
+            holder.number,
+            secrets.token_bytes(16),
+        )
     return holder
 
 

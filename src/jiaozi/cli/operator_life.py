@@ -60,20 +60,33 @@ def _case(text: str) -> bytes:
     return case
 
 
+_FILE_NUMBER_LENGTH_MAX = 64
+
+
+def _file_number(text: str) -> str:
+    if not 0 < len(text) <= _FILE_NUMBER_LENGTH_MAX:
+        raise typer.BadParameter(f"a file number has 1 to {_FILE_NUMBER_LENGTH_MAX} characters")
+    return text
+
+
+_Clerk = Annotated[
+    str, typer.Option("--clerk", parser=_staff_number, metavar="ID", help="Your staff number.")
+]
+_FileNumber = Annotated[
+    str,
+    typer.Option(parser=_file_number, metavar="TEXT", help="Of the file in which it was decided."),
+]
 _Wallet = Annotated[AccountNumber, typer.Argument(parser=number_of, metavar="WALLET")]
 _Code = Annotated[int, typer.Option("--code", min=1, max=9999, help="The operator's code.")]
 _Registry = Annotated[
     str, typer.Option(envvar="JIAOZI_REGISTRY_URL", help="Where the central bank serves.")
 ]
-_FILE_NUMBER_LENGTH_MAX = 64
 
 
 def freeze_command(
     wallet: _Wallet,
-    who: Annotated[
-        str, typer.Option("--clerk", parser=_staff_number, metavar="ID", help="Your staff number.")
-    ],
-    file_number: Annotated[str, typer.Option(help="Of the file in which it was decided.")],
+    who: _Clerk,
+    file_number: _FileNumber,
     code: _Code,
     dsn: Dsn,
     keys: Keys,
@@ -89,8 +102,6 @@ def freeze_command(
     """Freeze a wallet under a case number, which lifts it; clerk and file stay here."""
     if (scope is FreezeScope.AMOUNT) != (amount_fen is not None):
         raise typer.BadParameter("the scope amount, and no other, takes an --amount-fen")
-    if not 0 < len(file_number) <= _FILE_NUMBER_LENGTH_MAX:
-        raise typer.BadParameter(f"a file number has 1 to {_FILE_NUMBER_LENGTH_MAX} characters")
 
     async def freeze(office: BackOffice) -> tuple[CertifyOrder, dict[str, str]]:
         case, sent = await office.freeze.freeze(
@@ -106,6 +117,8 @@ def freeze_command(
 def unfreeze_command(
     wallet: _Wallet,
     case: Annotated[bytes, typer.Argument(parser=_case, metavar="CASE", help="Its number.")],
+    who: _Clerk,
+    file_number: _FileNumber,
     code: _Code,
     dsn: Dsn,
     keys: Keys,
@@ -114,10 +127,11 @@ def unfreeze_command(
     passphrase_file: PassphraseFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Lift a freeze of this operator's or of the holder's."""
+    """Lift a freeze of this operator's or of the holder's; clerk and file stay here."""
 
     async def lift(office: BackOffice) -> tuple[CertifyOrder, dict[str, str]]:
-        return await office.freeze.lift(wallet, case), {"case": case.hex()}
+        sent = await office.freeze.lift(wallet, case, clerk=who, file_number=file_number)
+        return sent, {"case": case.hex()}
 
     with failures_told(as_json=as_json):
         desk = _Desk(code, dsn, registry, key_store or str(keys), passphrase_file)

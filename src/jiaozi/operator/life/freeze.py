@@ -1,6 +1,7 @@
 """Freeze a wallet as its operator, and lift a freeze: under a case number, by a clerk.
 
-The case number is random and stands in the registry; the file of whoever asked for it stays here.
+The case number is random and stands in the registry; the clerks who froze and lifted stay here,
+with the files that asked for it.
 """
 
 import re
@@ -46,10 +47,7 @@ class FreezeWallet:
         Raises:
             Refusal: ``malformed``, or ``wallet_unknown``.
         """
-        if not _CLERK.fullmatch(clerk):
-            raise refuse(Code.MALFORMED, "clerk")
-        if not 0 < len(file_number) <= _FILE_NUMBER_LENGTH_MAX:
-            raise refuse(Code.MALFORMED, "file_number")
+        _check_who_and_why(clerk, file_number)
         case = secrets.token_bytes(CASE_LENGTH)
         async with self.database.transaction() as connection:
             await _check_known(connection, wallet)
@@ -66,12 +64,13 @@ class FreezeWallet:
             await store.add_freeze(connection, case, order, clerk, file_number)
         return case, await self.orders.advance(order.id)
 
-    async def lift(self, wallet: int, case: bytes) -> CertifyOrder:
+    async def lift(self, wallet: int, case: bytes, *, clerk: str, file_number: str) -> CertifyOrder:
         """Lift a freeze of this operator's or of the holder's.
 
         Raises:
             Refusal: ``malformed``, or ``wallet_unknown``.
         """
+        _check_who_and_why(clerk, file_number)
         if len(case) != CASE_LENGTH:
             raise refuse(Code.MALFORMED, "case")
         async with self.database.transaction() as connection:
@@ -84,8 +83,15 @@ class FreezeWallet:
                 case=case,
             )
             await self.orders.keep(connection, AccountNumber(wallet), order)
-            await store.lift_freeze(connection, case, order.id)
+            await store.add_lift(connection, case, order, clerk, file_number)
         return await self.orders.advance(order.id)
+
+
+def _check_who_and_why(clerk: str, file_number: str) -> None:
+    if not _CLERK.fullmatch(clerk):
+        raise refuse(Code.MALFORMED, "clerk")
+    if not 0 < len(file_number) <= _FILE_NUMBER_LENGTH_MAX:
+        raise refuse(Code.MALFORMED, "file_number")
 
 
 async def _check_known(connection: Connection, wallet: int) -> None:

@@ -100,9 +100,10 @@ SELECT height, position FROM wallet_event WHERE wallet = $1 AND identity = $2;
 INSERT INTO freeze_case (case_id, wallet, order_id, clerk, file_number)
 VALUES ($1, $2, $3, $4, $5);
 
--- name: lift_freeze
--- The order that lifts a freeze of this operator's, if it was one.
-UPDATE freeze_case SET lift_id = $2 WHERE case_id = $1;
+-- name: add_lift
+-- The end of a freeze, by this operator.
+INSERT INTO freeze_lift (order_id, wallet, case_id, clerk, file_number)
+VALUES ($1, $2, $3, $4, $5);
 
 -- name: has_open_exchange
 -- Whether money of a wallet is on its way between registry and deposit.

@@ -37,7 +37,7 @@ class _Statements:
     open_rebinds: str
     event_of_order: str
     add_freeze: str
-    lift_freeze: str
+    add_lift: str
     has_open_exchange: str
     adopt_wallet: str
 
@@ -186,9 +186,11 @@ async def add_freeze(
     await connection.execute(_SQL.add_freeze, case, order.scope, order.id, clerk, file_number)
 
 
-async def lift_freeze(connection: Connection, case: bytes, order_id: bytes) -> None:
-    """Keep which order lifts a freeze."""
-    await connection.execute(_SQL.lift_freeze, case, order_id)
+async def add_lift(
+    connection: Connection, case: bytes, order: StoredOrder, clerk: str, file_number: str
+) -> None:
+    """Keep who lifted a freeze and for which file."""
+    await connection.execute(_SQL.add_lift, order.id, order.scope, case, clerk, file_number)
 
 
 async def has_open_exchange(connection: Connection, wallet: int) -> bool:

@@ -47,6 +47,7 @@ class _Statements:
     rebind_key: str
     rebind: str
     freeze_case: str
+    freeze_lift: str
     wallet_pin: str
     countersignature: str
     session: str
@@ -80,6 +81,7 @@ PLAIN: Mapping[str, str] = {
     "rebind_key": _SQL.rebind_key,
     "rebind": _SQL.rebind,
     "freeze_case": _SQL.freeze_case,
+    "freeze_lift": _SQL.freeze_lift,
     "wallet_pin": _SQL.wallet_pin,
     "countersignature": _SQL.countersignature,
     "session": _SQL.session,

@@ -109,10 +109,16 @@ WHERE wallet = ANY($1::bigint[]) ORDER BY wallet;
 SELECT to_jsonb(it)::text AS document FROM rebind AS it
 WHERE wallet = ANY($1::bigint[]) ORDER BY created_ms, id;
 
+-- name: freeze_lift
+-- Freezes that this operator lifted, without clerk and file.
+SELECT to_jsonb(it)::text AS document FROM (
+    SELECT wallet, case_id, order_id FROM freeze_lift) AS it
+WHERE wallet = ANY($1::bigint[]) ORDER BY order_id;
+
 -- name: freeze_case
 -- Freezes by this operator; the file of the office that asked is the office's to tell.
 SELECT to_jsonb(it)::text AS document FROM (
-    SELECT wallet, case_id, order_id, lift_id FROM freeze_case) AS it
+    SELECT wallet, case_id, order_id FROM freeze_case) AS it
 WHERE wallet = ANY($1::bigint[]) ORDER BY case_id;
 
 -- name: wallet_pin

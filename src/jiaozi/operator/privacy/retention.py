@@ -140,6 +140,7 @@ KEPT: Mapping[str, str] = {
     "rebind_key": "a public key, gone with the end of its rebind",
     "rebind": "public keys and orders that the registry's blocks have",
     "freeze_case": "random; the file that it names is the office's",
+    "freeze_lift": "random; the file that it names is the office's",
     "wallet_pin": "stretched under a secret; good for nothing without the wallet's key",
     "countersignature": "the operator's books",
     "session": "dropped within minutes by itself",
