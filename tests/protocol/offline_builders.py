@@ -4,6 +4,8 @@ from dataclasses import replace
 from itertools import count
 from typing import Any
 
+import cbor2
+
 from jiaozi.protocol import cbor, cose
 from jiaozi.protocol.blocks import Header, sign_header
 from jiaozi.protocol.certificates import Certified, Use, certify
@@ -138,6 +140,35 @@ def frame_of(
 def signed_as(domain: Domain, payload: bytes, seed: int, network: NetworkId = NETWORK) -> bytes:
     """A COSE message over any payload: what a hostile but well-keyed sender can make."""
     return cose.sign1(payload, signer_of(seed), external_aad(domain, network))
+
+
+def parts_of(handed_in: bytes) -> list[bytes]:
+    """Statement, operator's certificate, device certificate, checkpoint, entries."""
+    return [each for each, _ in cbor.decode_sequence(handed_in, items_max=99, item_size_max=1536)]  # type: ignore[misc]
+
+
+def joined(parts: list[bytes]) -> bytes:
+    return b"".join(map(cbor2.dumps, parts))
+
+
+def parts_of_message(message: bytes) -> list[bytes]:
+    return cbor.decode(message, size_max=2000)  # type: ignore[return-value]
+
+
+def flipped(data: bytes, place: int = -1) -> bytes:
+    changed = bytearray(data)
+    changed[place] ^= 1
+    return bytes(changed)
+
+
+def with_part(parts: list[bytes], index: int, part: bytes) -> list[bytes]:
+    return [*parts[:index], part, *parts[index + 1 :]]
+
+
+def other_signature(message: bytes) -> bytes:
+    """The payment that came in, signed once more by its payer's key with another nonce."""
+    signed, *certificates = parts_of_message(message)
+    return cbor.encode([flipped(signed, -40), *certificates])
 
 
 class Party:
