@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from jiaozi.central_bank.configuration import CentralBankConfiguration
+from jiaozi.central_bank.configuration import CentralBankConfiguration, WorkerConfiguration
 from jiaozi.central_bank.http.serve import ORDERS_BYTES_MAX
 from jiaozi.central_bank.registry.intake import ANSWER_TIMEOUT_S, ORDERS_PER_REQUEST_MAX
 from jiaozi.operator.configuration import OperatorConfiguration
@@ -32,6 +32,7 @@ commit_timeout_s = 5
 """
 _SERVICES = (
     ("The central bank", "jiaozi central-bank serve", CentralBankConfiguration),
+    ("The central bank's worker", "jiaozi central-bank worker", WorkerConfiguration),
     ("An operator", "jiaozi operator serve", OperatorConfiguration),
 )
 _FIXED = (

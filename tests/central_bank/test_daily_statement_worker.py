@@ -1,5 +1,7 @@
 """The worker: what is due is made as soon as it starts, once, whatever else happens."""
 
+import asyncio
+import json
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -8,12 +10,17 @@ from datetime import UTC, datetime
 
 import httpx
 import pytest
+from click.testing import Result
+from typer.testing import CliRunner
 
 from jiaozi.central_bank.registry.block_signers import BlockSigners
+from jiaozi.central_bank.statements.make import MakeStatements
 from jiaozi.central_bank.worker.jobs import MIDNIGHT, SCHEMA
 from jiaozi.central_bank.worker.serve import WorkerSettings, open_worker
+from jiaozi.cli import app
 from jiaozi.protocol.daily_statement import day_of, start_of
 from jiaozi.protocol.ids import DAY_MS
+from jiaozi.protocol.numbers import vault_of
 from jiaozi.service.server import listening
 from tests.registry.builders import OPERATORS, RegistryWorld, registry_world
 from tests.registry.served import clock_ms
@@ -71,6 +78,34 @@ async def test_d3_workers_that_start_make_what_was_missed_once(world: RegistryWo
         assert (
             "jiaozi_statements_differing 0.0" in (await http.get(f"{servers[0].url}/metrics")).text
         )
+
+
+async def test_d3_the_day_so_far_is_shown_as_it_would_be_stated(world: RegistryWorld) -> None:
+    signers = BlockSigners([world.keys.block])
+    await MakeStatements(database=world.database, signers=signers, network=world.network.id)()
+    wallet = await world.open_wallet(balance_fen=30)
+    await world.redeem(wallet, 10)
+    shown = await day_shown(world)
+    assert shown.exit_code == 0
+    one, two = json.loads(shown.stdout)["statements"]
+    expected = {
+        "opening_fen": 200, "issued_fen": 100, "exchanged_fen": 30, "redeemed_fen": 10,
+        "vault_fen": 280, "difference_fen": 0,
+    }  # fmt: skip
+    assert {name: one[name] for name in expected} == expected
+    assert (one["operator"], two["operator"], two["vault_fen"]) == ("1001", "1002", 0)
+    async with world.database.connection() as connection:
+        vault = vault_of(OPERATORS[0])
+        await connection.execute(
+            "UPDATE account SET balance_fen = balance_fen + 1 WHERE number = $1", vault
+        )
+    assert (await day_shown(world)).exit_code == 1, "a fen that no order explains"
+
+
+async def day_shown(world: RegistryWorld) -> Result:
+    """What `jiaozi central-bank day` shows."""
+    words = ["central-bank", "day", "--dsn", world.dsn, "--json"]
+    return await asyncio.to_thread(CliRunner().invoke, app, words)
 
 
 def test_midnight_is_that_of_utc_8() -> None:

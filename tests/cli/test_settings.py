@@ -9,17 +9,20 @@ import pytest
 JIAOZI = (sys.executable, "-m", "jiaozi.cli")
 
 
-@pytest.mark.parametrize("service", ["central-bank", "operator"])
+_WRONG = ("batch_orders_max = 0", "no_such_setting = 1", "port = 70000")
+
+
 @pytest.mark.parametrize(
-    ("line", "told"),
+    ("service", "command", "line"),
     [
-        ("batch_orders_max = 0", "batch_orders_max"),
-        ("no_such_setting = 1", "no_such_setting"),
-        ("port = 70000", "port"),
+        *(("central-bank", "serve", each) for each in _WRONG),
+        *(("operator", "serve", each) for each in _WRONG),
+        ("central-bank", "worker", "connections_max = 0"),
+        ("central-bank", "worker", "rulebooks = 'of the registry alone'"),
     ],
 )
 def test_service_names_the_setting_that_does_not_fit(
-    service: str, line: str, told: str, tmp_path: Path
+    service: str, command: str, line: str, tmp_path: Path
 ) -> None:
     file = tmp_path / "service.toml"
     needed = f'network = "{tmp_path}"'
@@ -27,9 +30,9 @@ def test_service_names_the_setting_that_does_not_fit(
         needed = 'operator_code = 1001\nregistry_url = "http://127.0.0.1:1"\nkeys = "none"'
     file.write_text(f'dsn = "postgresql://nobody@127.0.0.1:1/none"\n{needed}\n{line}\n')
     done = subprocess.run(
-        [*JIAOZI, service, "serve", "--config", str(file)], capture_output=True, text=True
+        [*JIAOZI, service, command, "--config", str(file)], capture_output=True, text=True
     )
     assert done.returncode == 2
-    assert told in done.stderr
+    assert line.partition(" ")[0] in done.stderr
     assert "Nothing was started" in done.stderr
     assert "Traceback" not in done.stderr

@@ -1,4 +1,4 @@
-"""What a person sets for the central bank's service: `jiaozi central-bank serve`."""
+"""What a person sets for the central bank: `jiaozi central-bank serve` and its worker."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,3 +113,34 @@ class CentralBankConfiguration:
             caller=Rate(per_s=self.caller_requests_per_s, burst=self.caller_requests_burst),
             proxies=self.proxies,
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerConfiguration:
+    """The settings of `jiaozi central-bank worker`; each is described where it is made."""
+
+    dsn: str = setting("The registry's PostgreSQL database.")
+    network: Path = setting("The ceremony's directory: genesis and the registry's keys.")
+    passphrase_file: Path | None = setting(
+        "Its first line opens the keys. Without it: JIAOZI_PASSPHRASE, or you are asked.",
+        default=None,
+    )
+    key_store: str | None = setting(
+        "Where the block key is: a directory or a PKCS#11 URI; by default beside genesis.",
+        default=None,
+    )
+    host: str = setting("Address to listen on.", default="127.0.0.1")
+    port: int = setting("0 takes a free one.", default=10249, at_least=0, at_most=65_535)
+    log_level: LogLevel = setting("The least severe lines written.", default=LogLevel.INFO)
+    connections_max: int = setting(
+        "HTTP connections at once; more wait.", default=CONNECTIONS_MAX, at_least=1
+    )
+    drain_timeout_s: float = setting(
+        "How long requests under way may take to end after SIGTERM.",
+        default=DRAIN_TIMEOUT_S,
+        at_least=0,
+        at_most=600,
+    )
+    database_connections_max: int = setting(
+        "Connections to PostgreSQL beside those of the jobs.", default=4, at_least=3, at_most=1_000
+    )

@@ -8,10 +8,12 @@ from typing import Annotated
 import typer
 
 from jiaozi.central_bank.certification.keys import BLOCK_KEY, KeyPlaces
+from jiaozi.central_bank.configuration import WorkerConfiguration
 from jiaozi.central_bank.registry.block_signers import BlockSigners
 from jiaozi.central_bank.registry.store import read_control
 from jiaozi.central_bank.statements.check import Checked, check_statements
 from jiaozi.central_bank.statements.make import state_so_far
+from jiaozi.cli.configuration import Config, configured
 from jiaozi.cli.failures import PassphraseFile, failures_told, misfit_told, passphrase
 from jiaozi.cli.new_key import OwnKeyStore
 from jiaozi.cli.output import AsJson, ExitCode, print_json, print_table, stdout, yuan
@@ -37,34 +39,57 @@ def founded_network(places: KeyPlaces) -> Network:
 
 
 def worker_command(
-    dsn: Dsn,
-    network: NetworkDirectory,
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 10249,
+    config: Config = None,
+    dsn: Annotated[
+        str | None, typer.Option(help="The registry's PostgreSQL database; or JIAOZI_DSN.")
+    ] = None,
+    network: Annotated[
+        Path | None,
+        typer.Option(help="The ceremony's directory: genesis.cbor and registry/block.key."),
+    ] = None,
+    host: Annotated[
+        str | None, typer.Option(help="Address to listen on; by default 127.0.0.1.")
+    ] = None,
+    port: Annotated[int | None, typer.Option(help="By default 10249; 0 takes a free one.")] = None,
     key_store: OwnKeyStore = None,
     passphrase_file: PassphraseFile = None,
 ) -> None:
     """Do what is due by the clock, until SIGTERM or Ctrl-C: daily statements at midnight UTC+8.
 
-    Over HTTP it serves its health and its figures. Several may run beside each other.
+    Over HTTP it serves its health and its figures. Several may run beside each other. All settings
+    also come by file or environment.
     """
     # The driver of the jobs' library is for this process alone.
     from jiaozi.central_bank.worker.serve import WorkerSettings, open_worker
 
-    configure_logs("worker")
-    places = KeyPlaces(network)
+    given = {
+        "dsn": dsn,
+        "network": network,
+        "host": host,
+        "port": port,
+        "key_store": key_store,
+        "passphrase_file": passphrase_file,
+    }
+    asked = configured(WorkerConfiguration, config, given)
+    configure_logs("worker", level=asked.log_level)
+    places = KeyPlaces(asked.network)
     with failures_told():
-        store = open_store(key_store or str(places.registry), lambda: passphrase(passphrase_file))
+        store = open_store(
+            asked.key_store or str(places.registry), lambda: passphrase(asked.passphrase_file)
+        )
         settings = WorkerSettings(
-            dsn=dsn,
+            dsn=asked.dsn,
             network=founded_network(places).id,
             block_signers=BlockSigners(store=store, name=BLOCK_KEY),
+            database_connections_max=asked.database_connections_max,
         )
         run_party(
             lambda: open_worker(settings),
-            host=host,
-            port=port,
+            host=asked.host,
+            port=asked.port,
             on_ready=lambda url: stdout.print(f"The worker tells its health at {url}"),
+            drain_timeout_s=asked.drain_timeout_s,
+            connections_max=asked.connections_max,
         )
 
 

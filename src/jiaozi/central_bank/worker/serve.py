@@ -40,6 +40,7 @@ class WorkerSettings:
     dsn: str
     network: NetworkId
     block_signers: BlockSigners
+    database_connections_max: int = 4
 
 
 @asynccontextmanager
@@ -50,7 +51,9 @@ async def open_worker(settings: WorkerSettings) -> AsyncIterator[AsgiApp]:
         StorageError: The database cannot be used.
     """
     figures = new_registry()
-    async with await Database.open(settings.dsn, name="worker", pool_size=4) as database:
+    async with await Database.open(
+        settings.dsn, name="worker", pool_size=settings.database_connections_max
+    ) as database:
         await migrate(database, MIGRATIONS)
         make = MakeStatements(
             database=database, signers=settings.block_signers, network=settings.network
