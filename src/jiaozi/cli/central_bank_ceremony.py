@@ -2,6 +2,8 @@
 
 import json
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -18,6 +20,7 @@ from jiaozi.central_bank.certification.root import Custody
 from jiaozi.cli.central_bank_orders import rulebook_hash
 from jiaozi.cli.failures import PassphraseFile, failures_told, passphrase
 from jiaozi.cli.output import AsJson, ExitCode, fail, print_facts, print_json, stdout
+from jiaozi.protocol.genesis import Network
 from jiaozi.protocol.money import parse_yuan
 from jiaozi.service.key_locations import open_store
 from jiaozi.service.keys import KeyStore
@@ -89,31 +92,41 @@ def ceremony_command(
             holder = "/".join(path.parts[len(directory.parts) :])
             return open_store(tokens.get(holder, str(path)), lambda: asked(holder))
 
-        custody = None
-        if custodians:
-            passphrases = {each: asked(f"custodian {each}") for each in custodians}
-            custody = Custody(needed=needed, passphrases=passphrases)
-        try:
+        custody = _custody(custodians or [], needed, asked)
+        with _refusal_told(as_json=as_json):
             network = hold_ceremony(plan, directory, open_store=open_holders_store, custody=custody)
-        except CeremonyRefused as error:
-            fail(
-                "ceremony_refused",
-                error.detail.rstrip("."),
-                "Nothing was made",
-                exit_code=ExitCode.USAGE,
-                as_json=as_json,
-            )
     if as_json:
         print_json({"network_id": network.id.hex(), "directory": str(directory)})
-        return
+    else:
+        _tell_founded(network, directory, is_split=custody is not None)
+
+
+def _tell_founded(network: Network, directory: Path, *, is_split: bool) -> None:
     stdout.print("[bold green]The network is founded.[/bold green]")
     print_facts({"Network": network.id.hex(), "Directory": str(directory)})
     stdout.print(
         "Hand each custodian their share and delete it here."
-        if custodians
+        if is_split
         else f"Take {directory}/root offline now.",
         "Hand each officer and operator their directory.",
     )
+
+
+def _custody(custodians: list[str], needed: int, asked: Callable[[str], str]) -> Custody | None:
+    """Have each custodian say a passphrase; without any the root stays whole."""
+    if not custodians:
+        return None
+    passphrases = {each: asked(f"custodian {each}") for each in custodians}
+    return Custody(needed=needed, passphrases=passphrases)
+
+
+@contextmanager
+def _refusal_told(*, as_json: bool) -> Iterator[None]:
+    try:
+        yield
+    except CeremonyRefused as error:
+        what, advice = error.detail.rstrip("."), "Nothing was made"
+        fail("ceremony_refused", what, advice, exit_code=ExitCode.USAGE, as_json=as_json)
 
 
 def _tokens(given: list[str], plan: CeremonyPlan) -> dict[str, str]:

@@ -15,6 +15,7 @@ from starlette.responses import Response
 
 from jiaozi.central_bank.http.access import Access
 from jiaozi.central_bank.registry import store, views
+from jiaozi.central_bank.registry.control import Control
 from jiaozi.central_bank.registry.writer import Writer
 from jiaozi.protocol import cbor, numbers
 from jiaozi.protocol.certificates import Use
@@ -87,11 +88,11 @@ class RulebookView(BaseModel):
     rulebook_hash: str
 
 
-def reading_routes(writer: Writer, database: Database, access: Access) -> APIRouter:
-    """Return the routes that read."""
-    router = APIRouter(prefix="/v1")
+def operator_routes(writer: Writer, database: Database, access: Access) -> APIRouter:
+    """Return the routes by which an operator reads of its own wallets."""
+    router = APIRouter(prefix="/v1", tags=["operators"])
 
-    @router.get("/outcomes/{account}/{order_id}", tags=["operators"])
+    @router.get("/outcomes/{account}/{order_id}")
     async def outcome(request: Request, account: Number, order_id: OrderIdHex) -> OutcomeView:
         """Tell what became of an order of one of the caller's wallets."""
         caller = await access.of_reader(request, Use.OPERATOR_TRANSPORT)
@@ -100,21 +101,10 @@ def reading_routes(writer: Writer, database: Database, access: Access) -> APIRou
             found = await views.find_outcome(
                 connection, int(account), _order_id(order_id), caller.operator, writer.control
             )
-        encoded = b64encode(header).decode()
-        if found is None:
-            return OutcomeView(state="absent", header=encoded)
-        return OutcomeView(
-            state="settled" if found.outcome == (0,) else "refused",
-            outcome=list(found.outcome),
-            height=found.height,
-            position=found.position,
-            identity=found.identity.hex(),
-            header=encoded,
-        )
+        return _outcome(found, header)
 
     @router.get(
         "/feed",
-        tags=["operators"],
         response_class=Response,
         responses=raw_answer(CBOR_SEQUENCE, "Blocks of the feed", FEED),
     )
@@ -139,7 +129,6 @@ def reading_routes(writer: Writer, database: Database, access: Access) -> APIRou
 
     @router.get(
         "/receipts/{account}/{order_id}",
-        tags=["operators"],
         response_class=Response,
         responses=raw_answer(CBOR, "The receipt", RECEIPT),
     )
@@ -162,9 +151,15 @@ def reading_routes(writer: Writer, database: Database, access: Access) -> APIRou
             )
         return Response(data, media_type=CBOR)
 
+    return router
+
+
+def auditor_routes(database: Database, access: Access) -> APIRouter:
+    """Return the routes by which an auditor reads whole blocks."""
+    router = APIRouter(prefix="/v1", tags=["auditor"])
+
     @router.get(
         "/blocks",
-        tags=["auditor"],
         response_class=Response,
         responses=raw_answer(CBOR_SEQUENCE, "Headers and bodies in turn", BLOCKS),
     )
@@ -217,20 +212,7 @@ def public_routes(writer: Writer, database: Database, genesis: bytes) -> APIRout
         tip = writer.tip
         async with database.connection() as connection:
             reserves = await connection.fetchval(store.SQL.reserve_total, numbers.SETTLEMENT)
-        totals = tip.totals
-        return SupplyView(
-            height=tip.height,
-            time_ms=tip.time_ms,
-            issued_fen=totals.issued_fen,
-            destroyed_fen=totals.destroyed_fen,
-            outstanding_fen=totals.outstanding_fen,
-            in_vaults_fen=totals.vault_fen,
-            with_public_fen=totals.wallet_fen,
-            in_escrow_fen=totals.escrow_fen,
-            offline_fen=totals.offline_fen,
-            in_guarantee_fen=totals.guarantee_fen,
-            reserves_fen=reserves,
-        )
+        return _supply(tip, reserves)
 
     @router.get("/rulebook")
     async def rulebook() -> RulebookView:
@@ -241,19 +223,7 @@ def public_routes(writer: Writer, database: Database, genesis: bytes) -> APIRout
     @router.get("/halts")
     async def halts() -> HaltsView:
         """Tell what is halted now, and until when."""
-        time_ms = writer.tip.time_ms
-        return HaltsView(
-            halts=[
-                HaltView(
-                    scope=scope,
-                    subject=subject,
-                    until_ms=halt.until_ms,
-                    orders_per_s=halt.orders_per_s,
-                )
-                for (scope, subject), halt in sorted(writer.control.halts.items())
-                if halt.until_ms > time_ms
-            ]
-        )
+        return _halts(writer.control, writer.tip.time_ms)
 
     return router
 
@@ -263,3 +233,49 @@ def _order_id(text: str) -> OrderId:
     if not is_order_id(value):
         raise refuse(Code.MALFORMED, "path.order_id")
     return OrderId(value)
+
+
+def _outcome(found: views.Found | None, header: bytes) -> OutcomeView:
+    encoded = b64encode(header).decode()
+    if found is None:
+        return OutcomeView(state="absent", header=encoded)
+    return OutcomeView(
+        state="settled" if found.outcome == (0,) else "refused",
+        outcome=list(found.outcome),
+        height=found.height,
+        position=found.position,
+        identity=found.identity.hex(),
+        header=encoded,
+    )
+
+
+def _supply(tip: store.Tip, reserves_fen: int) -> SupplyView:
+    totals = tip.totals
+    return SupplyView(
+        height=tip.height,
+        time_ms=tip.time_ms,
+        issued_fen=totals.issued_fen,
+        destroyed_fen=totals.destroyed_fen,
+        outstanding_fen=totals.outstanding_fen,
+        in_vaults_fen=totals.vault_fen,
+        with_public_fen=totals.wallet_fen,
+        in_escrow_fen=totals.escrow_fen,
+        offline_fen=totals.offline_fen,
+        in_guarantee_fen=totals.guarantee_fen,
+        reserves_fen=reserves_fen,
+    )
+
+
+def _halts(control: Control, time_ms: int) -> HaltsView:
+    return HaltsView(
+        halts=[
+            HaltView(
+                scope=scope,
+                subject=subject,
+                until_ms=halt.until_ms,
+                orders_per_s=halt.orders_per_s,
+            )
+            for (scope, subject), halt in sorted(control.halts.items())
+            if halt.until_ms > time_ms
+        ]
+    )

@@ -14,7 +14,7 @@ from jiaozi.central_bank.figures import count_registry
 from jiaozi.central_bank.http.access import Access
 from jiaozi.central_bank.http.accounts import account_routes
 from jiaozi.central_bank.http.certificates import certificate_routes
-from jiaozi.central_bank.http.reads import public_routes, reading_routes
+from jiaozi.central_bank.http.reads import auditor_routes, operator_routes, public_routes
 from jiaozi.central_bank.http.statements import statement_routes
 from jiaozi.central_bank.rates import CentralBankRates, counted_as
 from jiaozi.central_bank.registry.block_signers import BlockSigners
@@ -166,7 +166,8 @@ def _application(
     )
     app.include_router(public_routes(writer, database, settings.genesis))
     app.include_router(certificate_routes(writer, writer.network, settings.certificates))
-    app.include_router(reading_routes(writer, database, access))
+    app.include_router(operator_routes(writer, database, access))
+    app.include_router(auditor_routes(database, access))
     app.include_router(account_routes(writer, database, access))
     app.include_router(statement_routes(database, access))
     hot = {("POST", "/v1/orders"): HotRoute(take_orders, ORDERS_BYTES_MAX)}
