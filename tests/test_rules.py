@@ -294,6 +294,13 @@ RULES: dict[str, dict[str, tuple[str, ...]]] = {
             "test_operator_of_the_payee_learns_the_cause",
             "test_rules_of_the_payer_come_before_any_of_a_payee",
         ),
+        "registry/test_waterfall.py": (
+            "test_exactly_the_excess_over_a_cap_is_redeemed",
+            "test_the_payer_learns_nothing_of_a_sweep",
+            "test_consent_is_withdrawn_at_once",
+        ),
+        "audit/test_sweeps.py": ("test_nobody_is_swept_without_consent",),
+        "operator/test_waterfall.py": ("test_the_excess_is_paid_into_the_chosen_deposit",),
     },
     "E6: second factor, and orders by a wallet's own operator only": {
         "registry/test_second_factor.py": (

@@ -48,6 +48,7 @@ ROUTES = [
     ("GET", "/v1/wallets/{number}/accesses", None),
     ("POST", "/v1/wallets/{number}/exchanges", "exchange"),
     ("POST", "/v1/wallets/{number}/redemptions", "redemption"),
+    ("PUT", "/v1/wallets/{number}/waterfall", "waterfall"),
     ("POST", "/v1/wallets/{number}/pin", "pin"),
     ("POST", "/v1/wallets/{number}/countersignatures", "countersigning"),
     ("PUT", "/v1/wallets/{number}/class", "class"),
@@ -85,6 +86,8 @@ class Case:
                 return {"exchange_id": exchange_id, "deposit_id": deposit_id, "amount_fen": 1}
             case "redemption":
                 return self.owner.redemption(self.owner.redeem_order(1))
+            case "waterfall":
+                return {"deposit_id": self.owner.deposit_id}
             case "pin":
                 return {"change_id": "00" * 16, "pin": PIN}
             case "countersigning":

@@ -138,6 +138,7 @@ async def test_no_route_of_an_operator_tells_a_wallet_of_anothers(
             "exchange_id": exchange_id, "deposit_id": owner.deposit_id, "amount_fen": 1,
         },
         "redemptions": owner.redemption(order),
+        "waterfall": {"deposit_id": owner.deposit_id},
         "pin": {"change_id": "00" * 16, "pin": "602817"},
         "countersignatures": owner.countersigning(order, "602817"),
         "sessions": {"login": ""},
