@@ -9,6 +9,7 @@ from typing import Any
 
 from jiaozi.operator.deposits.ledger import LedgerCore
 from jiaozi.operator.exchange.store import ExchangeStore
+from jiaozi.operator.history import follow
 from jiaozi.operator.http.serve import serve_operator
 from jiaozi.operator.life import store as life
 from jiaozi.operator.life.rebind import RebindWallet
@@ -41,6 +42,7 @@ REDEEM_STEPS = (
     "LedgerCore.credit",
     "ExchangeStore.close_redemption",
 )
+SWEEP_STEPS = ("follow.add_sweeps", "LedgerCore.credit")
 REBIND_REQUEST_STEPS = (
     "RebindWallet._store",
     "RegistryClient.submit",
@@ -61,11 +63,12 @@ _PLACES: dict[str, Any] = {
     "SetClass": SetClass,
     "RebindWallet": RebindWallet,
     "life": life,
+    "follow": follow,
     "store": wallets,
 }
 _STEPS = {
     *OPENING_STEPS, *CLASS_STEPS, *EXCHANGE_STEPS, *GIVING_BACK_STEPS, *REDEEM_STEPS,
-    *REBIND_REQUEST_STEPS, *REBIND_COMPLETION_STEPS,
+    *REBIND_REQUEST_STEPS, *REBIND_COMPLETION_STEPS, *SWEEP_STEPS,
 }  # fmt: skip
 
 

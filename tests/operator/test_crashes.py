@@ -60,6 +60,21 @@ class Mortal:
         await self.end()
         await self.start()
 
+    async def comes_back(self) -> None:
+        """Wait until its background work has killed it, and start it again."""
+        assert self.process is not None
+        assert await self.process.wait() == -9
+        await self.end()
+        await self.start()
+
+    async def until(self, sql: str, value: object) -> None:
+        """Wait until a query gives a value."""
+
+        async def is_so() -> bool:
+            return await self.value(sql) == value
+
+        await until(is_so)
+
     def world(self) -> OperatorWorld:
         """The builders' view of the process that runs now."""
         network = read_genesis(self.registry.genesis).id
@@ -82,6 +97,7 @@ class Mortal:
                 ("wallet", "'open'"),
                 ("exchange", "'captured', 'released'"),
                 ("redemption", "'credited', 'refused', 'dead'"),
+                ("sweep", "'credited'"),
             )
         )
 
@@ -209,6 +225,27 @@ async def test_killed_at_every_step_of_a_redemption(mortal: Mortal) -> None:
         assert balance_fen == FUNDED_FEN - AMOUNT_FEN
         assert await mortal.world().deposit_fen(holder) == (AMOUNT_FEN, 0)
     await mortal.assert_books_add_up()
+
+
+async def test_killed_at_every_step_of_a_sweep(mortal: Mortal) -> None:
+    ledger = mortal.registry.ledger
+    for number, step in enumerate(run_operator.SWEEP_STEPS, 1):
+        payer = await mortal.world().open_wallet(deposit_fen=FUNDED_FEN)
+        payee = await mortal.world().open_wallet(deposit_fen=FUNDED_FEN)
+        await payer.exchange(FUNDED_FEN)
+        body = {"deposit_id": payee.deposit_id}
+        answer = await payee.ask("PUT", f"{payee.path}/waterfall", body)
+        assert answer.status_code == 200, answer.text
+        payment = payer.payment(payee.number, AMOUNT_FEN)
+        assert ledger.submit([payment])[0][:2] == [1, [0]]
+        mortal.death.write_text(step)
+        ledger.sweep(payment, AMOUNT_FEN)
+        await mortal.comes_back()
+        payee.http = _running(mortal)
+        await mortal.until("SELECT count(*) FROM sweep WHERE state = 'credited'", number)
+        assert await mortal.world().deposit_fen(payee) == (FUNDED_FEN + AMOUNT_FEN, 0), step
+    paid = "SELECT sum(amount_fen)::bigint FROM deposit_posting WHERE debit = 'digital-yuan'"
+    assert await mortal.value(paid) == AMOUNT_FEN * len(run_operator.SWEEP_STEPS)
 
 
 def _running(mortal: Mortal) -> httpx.AsyncClient:
