@@ -212,7 +212,7 @@ def view_command(context: typer.Context, registry: _Registry, as_json: AsJson = 
             "New key asked for": found["rebind"]["public_key"] if found["rebind"] else None,
             "Mandates": str(len(found["mandates"])) if found["mandates"] else None,
             **{label: yuan(found[name]) for name, label in _LABELS.items()},
-            "Above the balance": "redeemed" if found["waterfall"] else None,
+            "Above the cap": "redeemed" if found["waterfall"] else None,
         }
     )
     if found["freeze_list"]:
