@@ -36,6 +36,23 @@ async def accesses(holder: Holder, query: str = "") -> list[dict[str, Any]]:
     return list(answer.json()["accesses"])
 
 
+_BYTES32 = "decode(repeat('ab', 32), 'hex')"
+_OF_A_DEVICE = (
+    "INSERT INTO offline_device (key, wallet, profile, created_ms) VALUES ($1, $2, 1, 1)",
+    "INSERT INTO offline_load (device, number, wallet, amount_fen, identity, height)"
+    f" VALUES ($1, 1, $2, 1, {_BYTES32}, 1)",
+    "INSERT INTO offline_payment (identity, device, counter, position, wallet, amount_fen, payment,"
+    " state, expires_ms, created_ms, next_try_ms)"
+    " VALUES ($1, $1, 1, 1, $2, 1, '', 'settled', 1, 1, 1)",
+    "INSERT INTO offline_order (order_id, order_type, device, scope, submission, identity,"
+    " expires_ms, state, created_ms, next_try_ms)"
+    f" SELECT substr($1::bytea, 1, 16), 44, $1, $2, '', {_BYTES32}, 1, 'dead', 1, 1",
+    "INSERT INTO offline_checkpoint (device, number, position, head, message, time_message,"
+    f" created_ms) SELECT $1, 1, 1, {_BYTES32}, '', '', $2",
+)
+"""Rows of a device ($1) of a wallet ($2)."""
+
+
 async def busy_holder(world: OperatorWorld) -> Holder:
     """Somebody with a row in every table that can have one."""
     holder = await world.open_wallet(
@@ -84,6 +101,9 @@ async def busy_holder(world: OperatorWorld) -> Holder:
             holder.number,
             secrets.token_bytes(32),
         )
+        device = secrets.token_bytes(32)
+        for statement in _OF_A_DEVICE:
+            await connection.execute(statement, device, holder.number)
         await connection.execute(
             "INSERT INTO freeze_lift (case_id, wallet, order_id, clerk, file_number)"
             f" VALUES ($2, $1, ({order}), 'C-1', 'file of an office')",

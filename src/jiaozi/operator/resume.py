@@ -17,6 +17,7 @@ from jiaozi.operator.exchange.redeem import RedeemToDeposit
 from jiaozi.operator.exchange.store import Due, ExchangeStore
 from jiaozi.operator.life import store as life
 from jiaozi.operator.life.rebind import RebindWallet
+from jiaozi.operator.offline.desk import Desk
 from jiaozi.operator.wallets import store as wallets
 from jiaozi.operator.wallets.certify import CertifyOrders
 from jiaozi.operator.wallets.open import OpenWallet
@@ -48,6 +49,7 @@ class Resolver:
     redeem: RedeemToDeposit
     rebind: RebindWallet
     credit_sweep: CreditSweep
+    desk: Desk
     now_ms: Callable[[], int]
 
     async def run(self) -> None:
@@ -91,7 +93,8 @@ class Resolver:
             *_each(self.credit_sweep.advance, sweeps, slots),
         )
         found = (openings, certified, exchanges, redemptions, rebinds, sweeps)
-        return sum(len(each) for each in found)
+        offline = await self.desk.resume(now_ms=due.now_ms, next_try_ms=due.next_try_ms)
+        return sum(len(each) for each in found) + offline
 
 
 def _each(

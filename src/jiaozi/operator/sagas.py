@@ -13,6 +13,7 @@ from jiaozi.operator.keys import OperatorKeys
 from jiaozi.operator.life.adopt import AdoptWallet
 from jiaozi.operator.life.freeze import FreezeWallet
 from jiaozi.operator.life.rebind import RebindWallet
+from jiaozi.operator.offline.desk import Desk
 from jiaozi.operator.registry.client import RegistryClient
 from jiaozi.operator.registry.settle import SettleOrder
 from jiaozi.operator.resume import Resolver
@@ -34,6 +35,7 @@ class SagaParts:
     core: CoreBanking
     settle: SettleOrder
     identity: Identity
+    desk: Desk
     now_ms: Callable[[], int]
 
 
@@ -103,6 +105,7 @@ def sagas_of(parts: SagaParts) -> Sagas:
             redeem=redeem,
             rebind=rebind,
             credit_sweep=CreditSweep(database=database, core=parts.core),
+            desk=parts.desk,
             now_ms=now_ms,
         ),
     )

@@ -29,6 +29,7 @@ from jiaozi.operator.life.rebind import RebindWallet
 from jiaozi.operator.life.store import load_carriage
 from jiaozi.operator.notices.listen import Notices
 from jiaozi.operator.notices.streams import Streams
+from jiaozi.operator.offline.desk import Desk, DeskParts, desk_of
 from jiaozi.operator.privacy.export import ExportPerson
 from jiaozi.operator.privacy.retention import DestroyAtTerm
 from jiaozi.operator.privacy.upkeep import KeepPrivacy
@@ -84,6 +85,7 @@ class Operator:
     adopt: AdoptWallet
     resolver: Resolver
     follow_feed: FollowFeed
+    desk: Desk
     read_history: ReadHistory
     issue_statement: IssueStatement
     holder_name: HolderName
@@ -236,6 +238,8 @@ def _put_together(opened: _Opened) -> Operator:
             now_ms=now_ms,
         )
     )
+    follow_feed = _follow_feed(opened)
+    desk = _desk(opened, settle, follow_feed)
     sagas = sagas_of(
         SagaParts(
             code=settings.code,
@@ -247,6 +251,7 @@ def _put_together(opened: _Opened) -> Operator:
             core=core,
             settle=settle,
             identity=identity,
+            desk=desk,
             now_ms=now_ms,
         )
     )
@@ -273,7 +278,8 @@ def _put_together(opened: _Opened) -> Operator:
         freeze=sagas.freeze,
         adopt=sagas.adopt,
         resolver=sagas.resolver,
-        follow_feed=_follow_feed(opened),
+        follow_feed=follow_feed,
+        desk=desk,
         read_history=ReadHistory(database=database),
         issue_statement=_issue_statement(opened),
         holder_name=HolderName(database=database, privacy=privacy, verifier=settings.verifier),
@@ -316,6 +322,24 @@ def _follow_feed(opened: _Opened) -> FollowFeed:
         network=opened.joined.network,
         database=opened.database,
         registry=opened.registry,
+    )
+
+
+def _desk(opened: _Opened, settle: SettleOrder, follow_feed: FollowFeed) -> Desk:
+    settings = opened.settings
+    return desk_of(
+        DeskParts(
+            code=settings.code,
+            network=opened.joined.network,
+            certify=settings.keys.certify,
+            database=opened.database,
+            registry=opened.registry,
+            carriage=opened.carriage,
+            submit=opened.batcher.submit,
+            settle=settle,
+            read_feed=follow_feed.step,
+            now_ms=settings.now_ms,
+        )
     )
 
 

@@ -55,7 +55,7 @@ def admit_one(body: bytes, carriage: Carriage, count: Count) -> Order:
     """
     order = parse(body)
     _check(order, carriage)
-    count(order.scope)
+    count(_owner(order))
     return order
 
 
@@ -72,7 +72,7 @@ def admit_sequence(body: bytes, carriage: Carriage, count: Count) -> Admitted:
             try:
                 order = parse_item(item)
                 _check(order, carriage)
-                count(order.scope)
+                count(_owner(order))
             except Refusal as refusal:
                 admitted.answers.append(not_taken(refusal))
             else:
@@ -93,12 +93,17 @@ def _check(order: Order, carriage: Carriage) -> None:
     """
     if order.type not in _TAKEN:
         raise refuse(Code.NOT_ALLOWED)
-    if not carriage.carries(order.scope):
+    if not carriage.carries(_owner(order)):
         raise refuse(Code.OTHER_OPERATOR)
 
 
+def _owner(order: Order) -> int:
+    """Return the wallet whose holder signs: a claim debits an account that is nobody's."""
+    return order.legs[0].credit if order.type is OrderType.CLAIM else order.scope
+
+
 _TAKEN = frozenset(
-    {OrderType.PAYMENT}
+    {OrderType.PAYMENT, OrderType.LOAD}
     | {
         each
         for each, rule in ORDER_TYPES.items()

@@ -17,6 +17,8 @@ from jiaozi.operator.history.store import FeedPosition
 from jiaozi.operator.life import store as life
 from jiaozi.operator.life.carriage import Carriage
 from jiaozi.operator.notices.store import tell_history
+from jiaozi.operator.offline.payment_store import take_told
+from jiaozi.operator.offline.store import add_load
 from jiaozi.operator.reconcile.movements import Movement, movements_of
 from jiaozi.operator.reconcile.store import add_movements
 from jiaozi.operator.registry.client import RegistryClient
@@ -130,6 +132,9 @@ class FollowFeed:
                 await tell_history(connection)
             await add_movements(connection, gathered.movements)
             await add_sweeps(connection, told.sweeps)
+            await take_told(connection, told.payments)
+            for load in told.loads:
+                await add_load(connection, load)
             for opening in told.openings:
                 state = state_after(Decided(opening.outcome))
                 await wallets.finish_opening(

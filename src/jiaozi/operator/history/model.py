@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from jiaozi.operator.life.carriage import Carriage
 from jiaozi.operator.life.model import LIFE_TYPES, ToldEvent, event_of
+from jiaozi.operator.offline.model import ToldLoad, ToldPayment, told_load, told_payment
 from jiaozi.operator.waterfall.model import ToldSweep
 from jiaozi.protocol.feed import Entry, FeedBlock
 from jiaozi.protocol.order_types import OrderType
@@ -121,12 +122,14 @@ def read_cursor(text: str) -> Cursor:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What blocks of the feed told: lines of histories, openings, events, sweeps, reassignments."""
+    """What blocks of the feed told, by what it is to be kept as."""
 
     lines: list[Line] = field(default_factory=list)
     openings: list[Opening] = field(default_factory=list)
     events: list[ToldEvent] = field(default_factory=list)
     sweeps: list[ToldSweep] = field(default_factory=list)
+    loads: list[ToldLoad] = field(default_factory=list)
+    payments: list[ToldPayment] = field(default_factory=list)
     reassigned: list[tuple[int, int]] = field(default_factory=list)
     """Failed operators and their carriers."""
 
@@ -140,10 +143,14 @@ class Told:
         for entry in block.entries:
             order = parse_view(entry.cose, entry.legs)
             settled = entry.outcome == SETTLED
+            if settled and order.type in _OFFLINE_PAYMENTS:
+                self.payments.append(told_payment(order, header.height, header.time_ms))
             if order.type is OrderType.OPEN_ACCOUNT:
                 self.openings.append(Opening(order.body["number"], order.id, entry.outcome))
             elif order.legs or entry.legs:
                 self.lines.extend(_legs(entry, order, header.height, header.time_ms, carriage))
+                if settled and order.type is OrderType.LOAD:
+                    self.loads.append(told_load(order, header.height))
                 if order.type is OrderType.SWEEP:
                     self.sweeps.append(_sweep(entry, order, header.height, header.time_ms))
             elif settled and order.type in LIFE_TYPES:
@@ -151,6 +158,9 @@ class Told:
             elif settled and order.type is OrderType.REASSIGN:
                 self.reassigned.append((order.body["operator"], order.body["carrier"]))
                 carriage.reassigned(*self.reassigned[-1])
+
+
+_OFFLINE_PAYMENTS = frozenset((OrderType.SETTLE_OFFLINE, OrderType.UNLOAD))
 
 
 def _sweep(entry: Entry, order: Order, height: int, time_ms: int) -> ToldSweep:

@@ -21,6 +21,8 @@ from jiaozi.operator.http.identity import identity_routes
 from jiaozi.operator.http.life import life_routes
 from jiaozi.operator.http.network import network_routes
 from jiaozi.operator.http.notices import notice_routes
+from jiaozi.operator.http.offline import offline_routes
+from jiaozi.operator.http.offline_logs import OPERATIONS, offline_hot_routes
 from jiaozi.operator.http.orders import ORDERS_BYTES_MAX, ORDERS_OPERATION, TakeOrders
 from jiaozi.operator.http.privacy import privacy_routes
 from jiaozi.operator.http.readers import Readers, WalletOrigin
@@ -132,7 +134,7 @@ def _application(
         version=version("jiaozi"),
         registry=figures,
         check_health=check_health,
-        hot_operations={("POST", "/v1/orders"): ORDERS_OPERATION},
+        hot_operations={("POST", "/v1/orders"): ORDERS_OPERATION, **OPERATIONS},
     )
     app.include_router(network_routes(operator))
     app.include_router(header_routes(operator.database))
@@ -146,6 +148,7 @@ def _application(
     app.include_router(session_routes(operator, origin))
     app.include_router(second_factor_routes(operator, access))
     app.include_router(deposit_routes(operator, access))
+    app.include_router(offline_routes(operator, access))
     app.include_router(privacy_routes(operator, access))
     if operator.demo and isinstance(operator.core, LedgerCore):
         app.include_router(demo_routes(operator.core))
@@ -155,7 +158,10 @@ def _application(
         operator.limits,
         CheckMayClose(network=operator.joined.network.id, database=operator.database),
     )
-    hot = {("POST", "/v1/orders"): HotRoute(take_orders, ORDERS_BYTES_MAX)}
+    hot = {
+        ("POST", "/v1/orders"): HotRoute(take_orders, ORDERS_BYTES_MAX),
+        **offline_hot_routes(operator.desk, operator.limits),
+    }
     return Dispatcher(
         app,
         hot,

@@ -42,6 +42,11 @@ class _Statements:
     redemption: str
     sweep: str
     waterfall: str
+    offline_device: str
+    offline_order: str
+    offline_load: str
+    offline_payment: str
+    offline_checkpoint: str
     history_entry: str
     wallet_event: str
     rebind_key: str
@@ -76,6 +81,11 @@ PLAIN: Mapping[str, str] = {
     "redemption": _SQL.redemption,
     "sweep": _SQL.sweep,
     "waterfall": _SQL.waterfall,
+    "offline_device": _SQL.offline_device,
+    "offline_order": _SQL.offline_order,
+    "offline_load": _SQL.offline_load,
+    "offline_payment": _SQL.offline_payment,
+    "offline_checkpoint": _SQL.offline_checkpoint,
     "history_entry": _SQL.history_entry,
     "wallet_event": _SQL.wallet_event,
     "rebind_key": _SQL.rebind_key,
@@ -94,6 +104,7 @@ PLAIN: Mapping[str, str] = {
 
 WITHHELD: Mapping[str, str] = {
     "screening_case": "whoever is told of a case is warned; an office asks the compliance officer",
+    "offline_case": "a proof against a device goes to the officers first",
     "vault_movement": "the vault's side of what history_entry tells of the wallet",
 }
 """Tables about holders that are not in their export, and why."""

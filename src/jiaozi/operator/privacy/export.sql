@@ -89,6 +89,35 @@ WHERE wallet = ANY($1::bigint[]) ORDER BY created_ms, identity;
 SELECT to_jsonb(it)::text AS document FROM waterfall AS it
 WHERE wallet = ANY($1::bigint[]) ORDER BY wallet;
 
+-- name: offline_device
+-- Devices that pay without network.
+SELECT to_jsonb(it)::text AS document FROM offline_device AS it
+WHERE wallet = ANY($1::bigint[]) ORDER BY created_ms, key;
+
+-- name: offline_order
+-- What this operator told the registry of them.
+SELECT to_jsonb(it)::text AS document FROM offline_order AS it
+WHERE device IN (SELECT key FROM offline_device WHERE wallet = ANY($1::bigint[]))
+ORDER BY created_ms, order_id;
+
+-- name: offline_load
+-- What the wallets loaded devices with.
+SELECT to_jsonb(it)::text AS document FROM offline_load AS it
+WHERE wallet = ANY($1::bigint[]) ORDER BY device, number;
+
+-- name: offline_payment
+-- What their devices paid, and what was paid into the wallets.
+SELECT to_jsonb(it)::text AS document FROM offline_payment AS it
+WHERE wallet = ANY($1::bigint[])
+    OR device IN (SELECT key FROM offline_device WHERE wallet = ANY($1::bigint[]))
+ORDER BY created_ms, identity;
+
+-- name: offline_checkpoint
+-- From where their devices went on.
+SELECT to_jsonb(it)::text AS document FROM offline_checkpoint AS it
+WHERE device IN (SELECT key FROM offline_device WHERE wallet = ANY($1::bigint[]))
+ORDER BY device, number;
+
 -- name: history_entry
 -- What the feed told of the wallets.
 SELECT to_jsonb(it)::text AS document FROM history_entry AS it

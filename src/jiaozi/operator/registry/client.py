@@ -25,6 +25,7 @@ from jiaozi.protocol.feed import FEED_BLOCK_BYTES_MAX
 from jiaozi.protocol.genesis import Network
 from jiaozi.protocol.http_signatures import NETWORK_HEADER, sign_request
 from jiaozi.protocol.numbers import format_number
+from jiaozi.protocol.offline.revocations import FRAME_BYTES_MAX
 from jiaozi.protocol.refusals import CATALOGUE, Code, Refusal, refuse
 from jiaozi.protocol.suites import Signer
 from jiaozi.service.traces import call_span, trace_headers
@@ -34,6 +35,7 @@ _CONNECTIONS_MAX = 16
 _FEED_BLOCKS_MAX = 1000
 _HEADERS_SEEN_MAX = 1000
 _STATEMENTS_MAX = 1000
+_FRAMES_MAX = 1000
 
 _NOT_REACHED = (Code.UNAVAILABLE, Code.UNKNOWN)
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
@@ -151,6 +153,31 @@ class RegistryClient:
             Refusal: As `submit`.
         """
         return (await self._ask("GET", "/v1/certificates")).content
+
+    async def rulebook(self) -> dict[str, Any]:
+        """Return the rulebook in force.
+
+        Raises:
+            Refusal: As `submit`.
+        """
+        return _read_json((await self._ask("GET", "/v1/rulebook")).content)
+
+    async def device(self, key: bytes) -> dict[str, Any]:
+        """Return the record of an offline device.
+
+        Raises:
+            Refusal: ``not_found``, or as `submit`.
+        """
+        return _read_json((await self._ask("GET", f"/v1/devices/{key.hex()}")).content)
+
+    async def revocations(self, after: int) -> list[bytes]:
+        """Return frames of the revocation list after a number; they are not checked here.
+
+        Raises:
+            Refusal: As `submit`.
+        """
+        answer = await self._ask("GET", f"/v1/revocations?after={after}")
+        return _byte_strings(answer.content, _FRAMES_MAX, FRAME_BYTES_MAX)
 
     async def headers(self, start: int, *, limit: int) -> list[bytes]:
         """Return signed headers from a height on; they are not checked here.

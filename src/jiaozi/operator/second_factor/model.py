@@ -24,6 +24,7 @@ LOCK_MS_MAX = 7 * DAY_MS
 COUNTERSIGNED = frozenset(
     (
         OrderType.PAYMENT,
+        OrderType.LOAD,
         OrderType.REDEEM,
         OrderType.RAISE_LIMITS,
         OrderType.HOLDER_UNFREEZE,

@@ -1,0 +1,168 @@
+"""What stands behind the desk's word: certificates of the root, the registry's time and its rules.
+
+The registry hands all of it out; what the root or a block key signed is believed for the signature.
+"""
+
+import base64
+import binascii
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from jiaozi.operator.history.store import read_position
+from jiaozi.operator.offline.model import RegistryDevice
+from jiaozi.operator.registry.client import RegistryClient
+from jiaozi.protocol import blocks, cbor
+from jiaozi.protocol.blocks import SignedHeader
+from jiaozi.protocol.certificates import read_certificate
+from jiaozi.protocol.genesis import Network
+from jiaozi.protocol.offline.certificate import LIMIT_NAMES, Anchor, Profile, PurseLimits
+from jiaozi.protocol.refusals import Code, Refusal, refuse
+from jiaozi.protocol.suites import Signer
+from jiaozi.storage.database import Database
+
+HEADERS_MAX = 1_000
+RULES_KEPT_MS = 60_000
+_Document = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfflineRules:
+    """What the rulebook in force says of offline devices; an absent profile is not served."""
+
+    profiles: Mapping[Profile, PurseLimits]
+    oldest_generation: int
+    claim_wait_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Authority:
+    """The desk's view of root and registry."""
+
+    operator: int
+    network: Network
+    database: Database
+    registry: RegistryClient
+    certify: Signer
+    now_ms: Callable[[], int]
+    _certificates: dict[bytes, bytes] = field(default_factory=dict)
+    """The root's, by the keys that they name."""
+    _rules: list[tuple[int, OfflineRules]] = field(default_factory=list)
+    """Those asked for last, and when."""
+
+    @property
+    def anchor(self) -> Anchor:
+        """What devices believe without a proof."""
+        return Anchor(network=self.network.id, root_key=self.network.root_key)
+
+    async def own_certificate(self) -> bytes:
+        """Return the root's certificate for the key that certifies now.
+
+        Raises:
+            Refusal: ``unavailable``: the registry has none, or does not answer.
+        """
+        return await self._certificate(self.certify.public_key)
+
+    async def time_message(self) -> bytes:
+        """Return the registry's time as devices take it: a header, and its key's certificate.
+
+        Raises:
+            Refusal: The registry does not answer, or not so that it is understood.
+        """
+        latest = await self._latest()
+        return cbor.encode([latest.encoded, await self._certificate(latest.key)])
+
+    async def time_ms(self) -> int:
+        """Return the time of the registry's latest block.
+
+        Raises:
+            Refusal: As `time_message`.
+        """
+        return (await self._latest()).header.time_ms
+
+    async def device(self, key: bytes) -> RegistryDevice | None:
+        """Return a device as the registry has it; None when it has none of this key.
+
+        Raises:
+            Refusal: As `time_message`.
+        """
+        try:
+            return _device(await self.registry.device(key))
+        except Refusal as refusal:
+            if refusal.code is Code.NOT_FOUND:
+                return None
+            raise
+
+    async def rules(self) -> OfflineRules:
+        """Return what the rulebook says, as of a minute ago at the earliest.
+
+        Raises:
+            Refusal: As `time_message`.
+        """
+        now_ms = self.now_ms()
+        if not self._rules or now_ms - self._rules[0][0] > RULES_KEPT_MS:
+            self._rules[:] = [(now_ms, _rules(await self.registry.rulebook()))]
+        return self._rules[0][1]
+
+    async def _latest(self) -> SignedHeader:
+        async with self.database.connection() as connection:
+            position = await read_position(connection)
+        headers = await self.registry.headers(position.height, limit=HEADERS_MAX)
+        if not headers:
+            raise refuse(Code.UNKNOWN)
+        return await self.registry.block_keys.checked(
+            lambda keys: blocks.read_header(headers[-1], block_keys=keys, network=self.network.id)
+        )
+
+    async def _certificate(self, key: bytes) -> bytes:
+        if key not in self._certificates:
+            self._certificates.update(self._read(await self.registry.certificates()))
+        if key not in self._certificates:
+            raise refuse(Code.UNAVAILABLE)
+        return self._certificates[key]
+
+    def _read(self, document: bytes) -> dict[bytes, bytes]:
+        try:
+            listed = [each["certificate"] for each in json.loads(document)["keys"]]
+            encoded = [base64.b64decode(each, validate=True) for each in listed if each is not None]
+        except (KeyError, TypeError, ValueError, binascii.Error):
+            raise refuse(Code.UNKNOWN) from None
+        root, network = self.network.root_key, self.network.id
+        return {
+            read_certificate(each, root_key=root, network=network).key: each for each in encoded
+        }
+
+
+def _device(document: _Document) -> RegistryDevice:
+    try:
+        wallet, revoked_ms = document["wallet"], document["revoked_ms"]
+        return RegistryDevice(
+            operator=int(document["operator"]),
+            wallet=None if wallet is None else int(wallet),
+            generation=int(document["generation"]),
+            not_after_ms=int(document["not_after_ms"]),
+            balance_cap_fen=int(document["balance_cap_fen"]),
+            shadow_fen=int(document["shadow_fen"]),
+            loads=int(document["loads"]),
+            payments=int(document["payments"]),
+            revoked_ms=None if revoked_ms is None else int(revoked_ms),
+            convicted=bool(document["convicted"]),
+        )
+    except (KeyError, TypeError, ValueError):
+        raise refuse(Code.UNKNOWN) from None
+
+
+def _rules(document: _Document) -> OfflineRules:
+    try:
+        offline = document["offline"]
+        return OfflineRules(
+            profiles={
+                Profile[name.upper()]: PurseLimits(**{each: int(row[each]) for each in LIMIT_NAMES})
+                for name, row in offline["profiles"].items()
+            },
+            oldest_generation=int(offline["oldest_generation"]),
+            claim_wait_ms=int(offline["claim_wait_s"]) * 1000,
+        )
+    except (KeyError, TypeError, ValueError):
+        raise refuse(Code.UNKNOWN) from None

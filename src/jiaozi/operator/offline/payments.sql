@@ -1,0 +1,81 @@
+-- Offline payments on their way into the registry. See migrations/0019_offline.sql.
+
+-- name: find_payments
+-- What is recorded of payments.
+SELECT identity, wallet, amount_fen, payment, state, submission, expires_ms, outcome, tries,
+    next_try_ms
+FROM offline_payment WHERE identity = ANY($1::bytea[]);
+
+-- name: add_payments
+-- Keep payments with the orders that will bring them, before any is sent.
+INSERT INTO offline_payment (
+    identity, device, counter, position, payee, wallet, amount_fen, payment, state, submission,
+    expires_ms, created_ms, next_try_ms)
+SELECT identity, device, counter, position, payee, wallet, amount_fen, payment, 'sent', submission,
+    $10, $11, $12
+FROM unnest($1::bytea[], $2::bytea[], $3::bigint[], $4::bigint[], $5::bytea[], $6::bigint[],
+    $7::bigint[], $8::bytea[], $9::bytea[])
+    AS it (identity, device, counter, position, payee, wallet, amount_fen, payment, submission)
+ORDER BY identity
+ON CONFLICT (identity) DO NOTHING;
+
+-- name: renew_orders
+-- New orders for payments that wait, or whose order died; only where nobody else was quicker.
+UPDATE offline_payment SET state = 'sent', submission = it.submission, expires_ms = $4,
+    outcome = NULL, next_try_ms = $5
+FROM unnest($1::bytea[], $2::bigint[], $3::bytea[]) AS it (identity, expires_ms, submission)
+WHERE offline_payment.identity = it.identity AND offline_payment.expires_ms = it.expires_ms
+    AND offline_payment.state <> 'settled';
+
+-- name: record_answers
+-- What the registry answered to the orders of payments.
+UPDATE offline_payment SET state = it.state, submission = NULL, height = it.height,
+    outcome = it.outcome::bigint[], tries = offline_payment.tries + 1,
+    next_try_ms = it.next_try_ms
+FROM unnest($1::bytea[], $2::bigint[], $3::text[], $4::bigint[], $5::text[], $6::bigint[])
+    AS it (identity, expires_ms, state, height, outcome, next_try_ms)
+WHERE offline_payment.identity = it.identity AND offline_payment.expires_ms = it.expires_ms
+    AND offline_payment.state = 'sent';
+
+-- name: take_told
+-- Payments that the feed tells, whoever handed them in.
+INSERT INTO offline_payment (
+    identity, device, counter, position, payee, wallet, amount_fen, payment, state, height,
+    expires_ms, created_ms, next_try_ms)
+SELECT identity, device, counter, position, payee, wallet, amount_fen, payment, 'settled', height,
+    0, time_ms, 0
+FROM unnest($1::bytea[], $2::bytea[], $3::bigint[], $4::bigint[], $5::bytea[], $6::bigint[],
+    $7::bigint[], $8::bytea[], $9::bigint[], $10::bigint[])
+    AS it (identity, device, counter, position, payee, wallet, amount_fen, payment, height, time_ms)
+ORDER BY identity
+ON CONFLICT (identity) DO UPDATE SET state = 'settled', submission = NULL, outcome = NULL,
+    height = excluded.height
+WHERE offline_payment.height IS NULL;
+
+-- name: due_payments
+-- Payments to go on with; the next try is put off, so that two resolvers share the work.
+UPDATE offline_payment SET next_try_ms = $2
+WHERE identity IN (
+    SELECT identity FROM offline_payment WHERE state <> 'settled' AND next_try_ms <= $1
+    ORDER BY next_try_ms LIMIT $3 FOR UPDATE SKIP LOCKED)
+RETURNING identity;
+
+-- name: count_open
+-- How many of some payments have not settled.
+SELECT count(*) FROM offline_payment WHERE identity = ANY($1::bytea[]) AND state <> 'settled';
+
+-- name: double_spends
+-- Pairs of settled payments of one device of ours under one counter or place of its log.
+SELECT one.device, one.payment AS first, other.payment AS second,
+    one.amount_fen AS first_fen, other.amount_fen AS second_fen
+FROM offline_payment AS one
+JOIN offline_device ON key = one.device
+JOIN offline_payment AS other ON other.device = one.device AND other.identity > one.identity
+    AND (other.counter = one.counter OR other.position = one.position)
+WHERE one.state = 'settled' AND other.state = 'settled'
+ORDER BY one.device, one.counter, one.identity, other.identity;
+
+-- name: waiting
+-- Payments that the registry has refused for now, the oldest first.
+SELECT identity, device, counter, wallet, amount_fen, outcome, tries, next_try_ms
+FROM offline_payment WHERE state = 'waiting' ORDER BY created_ms, identity LIMIT $1;

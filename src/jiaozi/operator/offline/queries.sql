@@ -1,0 +1,109 @@
+-- Devices, their orders, loads, checkpoints and cases. See migrations/0019_offline.sql.
+
+-- name: add_device
+-- A device of ours, once.
+INSERT INTO offline_device (key, wallet, profile, created_ms) VALUES ($1, $2, $3, $4)
+ON CONFLICT (key) DO NOTHING;
+
+-- name: lock_device
+-- One device, alone with whoever decides about it.
+SELECT key, wallet, profile, suspended FROM offline_device WHERE key = $1 FOR UPDATE;
+
+-- name: find_device
+-- One device.
+SELECT key, wallet, profile, suspended FROM offline_device WHERE key = $1;
+
+-- name: devices_of
+-- The devices of a wallet, the oldest first.
+SELECT key, wallet, profile, suspended FROM offline_device WHERE wallet = $1
+ORDER BY created_ms, key LIMIT $2;
+
+-- name: suspend
+-- No checkpoint until a person has looked; the first reason stays.
+UPDATE offline_device SET suspended = coalesce(suspended, $2) WHERE key = $1;
+
+-- name: lift_suspension
+-- A person has looked.
+UPDATE offline_device SET suspended = NULL WHERE key = $1;
+
+-- name: suspended
+-- Devices that wait for a person.
+SELECT key, wallet, profile, suspended FROM offline_device WHERE suspended IS NOT NULL
+ORDER BY created_ms, key;
+
+-- name: add_order
+-- An order, before it is sent.
+INSERT INTO offline_order (
+    order_id, order_type, device, scope, operator_certificate, certificate, submission, identity,
+    expires_ms, state, created_ms, next_try_ms)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'sent', $10, $11);
+
+-- name: find_order
+-- One order.
+SELECT order_id, order_type, device, scope, operator_certificate, certificate, submission, identity,
+    expires_ms, state, outcome
+FROM offline_order WHERE order_id = $1;
+
+-- name: last_order
+-- The last order of a kind about a device.
+SELECT order_id, order_type, device, scope, operator_certificate, certificate, submission, identity,
+    expires_ms, state, outcome
+FROM offline_order WHERE device = $1 AND order_type = $2
+ORDER BY created_ms DESC, order_id DESC LIMIT 1;
+
+-- name: enrolled
+-- The enrolment that gave a device the certificates it has.
+SELECT order_id, order_type, device, scope, operator_certificate, certificate, submission, identity,
+    expires_ms, state, outcome
+FROM offline_order WHERE device = $1 AND order_type = 40 AND state = 'settled'
+ORDER BY created_ms DESC, order_id DESC LIMIT 1;
+
+-- name: decide_order
+-- What became of an order, for good.
+UPDATE offline_order SET state = $2, outcome = $3 WHERE order_id = $1 AND state = 'sent';
+
+-- name: due_orders
+-- Orders to go on with; the next try is put off, so that two resolvers share the work.
+UPDATE offline_order SET next_try_ms = $2
+WHERE order_id IN (
+    SELECT order_id FROM offline_order WHERE state = 'sent' AND next_try_ms <= $1
+    ORDER BY next_try_ms LIMIT $3 FOR UPDATE SKIP LOCKED)
+RETURNING order_id;
+
+-- name: add_load
+-- Money that the registry moved onto a device, as the feed tells it.
+INSERT INTO offline_load (device, number, wallet, amount_fen, identity, height)
+VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (device, number) DO NOTHING;
+
+-- name: find_load
+-- One load.
+SELECT device, number, wallet, amount_fen, identity, message FROM offline_load
+WHERE device = $1 AND number = $2;
+
+-- name: sign_load
+-- What was signed first stays.
+UPDATE offline_load SET message = coalesce(message, $3) WHERE device = $1 AND number = $2
+RETURNING message;
+
+-- name: find_checkpoint
+-- What was signed at a place of a device's log.
+SELECT message, time_message FROM offline_checkpoint
+WHERE device = $1 AND position = $2 AND head = $3;
+
+-- name: last_checkpoint
+-- The number of a device's last checkpoint; 0 before the first.
+SELECT coalesce(max(number), 0) FROM offline_checkpoint WHERE device = $1;
+
+-- name: add_checkpoint
+-- Keep a checkpoint before it is said.
+INSERT INTO offline_checkpoint (device, number, position, head, message, time_message, created_ms)
+VALUES ($1, $2, $3, $4, $5, $6, $7);
+
+-- name: add_case
+-- A log that convicts its device; the first is enough.
+INSERT INTO offline_case (device, operator, proof, created_ms) VALUES ($1, $2, $3, $4)
+ON CONFLICT (device) DO NOTHING;
+
+-- name: cases
+-- All of them, the oldest first.
+SELECT device, operator, proof FROM offline_case ORDER BY created_ms, device;

@@ -1,0 +1,233 @@
+"""Settle offline payments: those of logs, and those that are handed in one by one.
+
+::
+
+    one transaction: payments, signed orders      (payment: sent)
+      -> registry, in batches                     (payment: settled or waiting)
+      -> later, a new order for what waits        (payment: sent)
+
+The registry takes a payment once, whoever brings it and by whatever order; so an order that died
+may be followed by another without asking what became of it, and logs may come in any order, any
+number of times and at any operator.
+"""
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, TypeVar
+
+from jiaozi.operator.life.carriage import Carriage
+from jiaozi.operator.offline import payment_store as store
+from jiaozi.operator.offline.model import (
+    ORDER_LIFETIME_MS,
+    RESUME_AFTER_MS,
+    Handed,
+    PaymentRecord,
+    PaymentState,
+    Told,
+    after_answer,
+    retry_at,
+    told,
+)
+from jiaozi.operator.offline.payment_store import Answered
+from jiaozi.operator.registry.answers import Final, RawAnswer, read_answer
+from jiaozi.protocol import numbers
+from jiaozi.protocol.domains import NetworkId
+from jiaozi.protocol.ids import new_order_id
+from jiaozi.protocol.legs import SALT_LENGTH, Leg
+from jiaozi.protocol.numbers import AccountNumber
+from jiaozi.protocol.order_types import OrderType
+from jiaozi.protocol.orders import OrderHead, sign_order
+from jiaozi.protocol.refusals import Code, Outcome, Refusal
+from jiaozi.protocol.suites import Signer
+from jiaozi.storage.database import Database
+
+BATCH_MAX = 500
+"""Orders that are sent and recorded together."""
+
+_Item = TypeVar("_Item")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """A payment that was handed in, and what became of it."""
+
+    handed: Handed
+    told: Told
+    outcome: Outcome | None
+
+
+class _Said(NamedTuple):
+    """A payment to be ordered; ``wallet`` is where money leaves the devices for."""
+
+    payment: bytes
+    wallet: int | None
+    amount_fen: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettlePayments:
+    """The use case; its dependencies."""
+
+    network: NetworkId
+    database: Database
+    carriage: Carriage
+    submit: Callable[[Sequence[bytes]], Awaitable[list[RawAnswer]]]
+    certify: Signer
+    now_ms: Callable[[], int]
+
+    async def __call__(self, payments: Sequence[Handed]) -> list[Settled]:
+        """Settle payments whose signatures were checked; say what became of each, in their order.
+
+        Any number of times, at any moment.
+        """
+        ours = {each.identity: each for each in payments if not self._is_elsewhere(each)}
+        records: dict[bytes, PaymentRecord] = {}
+        for batch in _batches(list(ours.values())):
+            records |= await self._settle(batch)
+        return [_settled(each, records.get(each.identity)) for each in payments]
+
+    async def resume(self, identities: Sequence[bytes]) -> None:
+        """Go on with payments that are recorded and due."""
+        for batch in _batches(identities):
+            async with self.database.connection() as connection:
+                records = await store.find(connection, batch)
+            await self._advance(records)
+
+    def _is_elsewhere(self, handed: Handed) -> bool:
+        wallet = handed.payment.wallet
+        return wallet is not None and not self.carriage.carries_wallet(wallet)
+
+    async def _settle(self, batch: Sequence[Handed]) -> dict[bytes, PaymentRecord]:
+        identities = [each.identity for each in batch]
+        async with self.database.connection() as connection:
+            records = await store.find(connection, identities)
+        new = [each for each in batch if each.identity not in records]
+        if new:
+            await self._keep(new)
+            async with self.database.connection() as connection:
+                records |= await store.find(connection, [each.identity for each in new])
+        if all(each.state is PaymentState.SETTLED for each in records.values()):
+            return records
+        # In the order of the log: what came in is there before it goes on.
+        await self._advance({each: records[each] for each in identities})
+        async with self.database.connection() as connection:
+            return await store.find(connection, identities)
+
+    async def _keep(self, new: Sequence[Handed]) -> None:
+        now_ms = self.now_ms()
+        expires_ms = now_ms + ORDER_LIFETIME_MS
+        said = [_Said(each.encoded, each.payment.wallet, each.payment.amount_fen) for each in new]
+        signed = await asyncio.to_thread(self._sign, said, now_ms, expires_ms)
+        async with self.database.transaction() as connection:
+            await store.add(
+                connection,
+                list(zip(new, signed, strict=True)),
+                expires_ms=expires_ms,
+                now_ms=now_ms,
+                next_try_ms=now_ms + RESUME_AFTER_MS,
+            )
+
+    async def _advance(self, records: dict[bytes, PaymentRecord]) -> None:
+        """Send what is to be sent; what the registry leaves open stays so."""
+        now_ms = self.now_ms()
+        due = [each for each in records.values() if _needs_order(each, now_ms)]
+        if due:
+            records = {**records, **await self._renew(due)}
+        sent = [each for each in records.values() if each.submission is not None]
+        if not sent:
+            return
+        try:
+            answers = await self.submit([each.submission or b"" for each in sent])
+        except Refusal:
+            return
+        answered = [
+            _answered(each, answer, self.now_ms())
+            for each, answer in zip(sent, answers, strict=True)
+        ]
+        final = [each for each in answered if each.state is not PaymentState.SENT]
+        if final:
+            async with self.database.transaction() as connection:
+                await store.record(connection, final)
+
+    async def _renew(self, due: Sequence[PaymentRecord]) -> dict[bytes, PaymentRecord]:
+        now_ms = self.now_ms()
+        expires_ms = now_ms + ORDER_LIFETIME_MS
+        said = [_Said(each.payment, _paid_into(each), each.amount_fen) for each in due]
+        signed = await asyncio.to_thread(self._sign, said, now_ms, expires_ms)
+        async with self.database.transaction() as connection:
+            await store.renew(
+                connection,
+                list(zip(due, signed, strict=True)),
+                expires_ms=expires_ms,
+                next_try_ms=now_ms + RESUME_AFTER_MS,
+            )
+        async with self.database.connection() as connection:
+            return await store.find(connection, [each.identity for each in due])
+
+    def _sign(self, said: Iterable[_Said], now_ms: int, expires_ms: int) -> list[bytes]:
+        """Sign an order for each payment."""
+        return [
+            sign_order(
+                OrderHead(
+                    id=new_order_id(now_ms, secrets.token_bytes(10)),
+                    type=OrderType.SETTLE_OFFLINE if wallet is None else OrderType.UNLOAD,
+                    expires_ms=expires_ms,
+                ),
+                [self.certify],
+                self.network,
+                legs=() if wallet is None else (_leg(wallet, amount_fen),),
+                payment=payment,
+            )
+            for payment, wallet, amount_fen in said
+        ]
+
+
+def _paid_into(record: PaymentRecord) -> int | None:
+    """Return the wallet that an order pays into.
+
+    A device that has ended unloads nothing; but what contradicts another payment of its is taken
+    as evidence when it comes as a payment between devices does.
+    """
+    has_ended = record.outcome is not None and record.outcome[0] == Code.DEVICE_ENDED
+    return None if has_ended else record.wallet
+
+
+def _leg(wallet: int, amount_fen: int) -> Leg:
+    salt = secrets.token_bytes(SALT_LENGTH)
+    return Leg(numbers.OFFLINE, AccountNumber(wallet), amount_fen, salt)
+
+
+def _needs_order(record: PaymentRecord, now_ms: int) -> bool:
+    match record.state:
+        case PaymentState.SENT:
+            return record.expires_ms <= now_ms
+        case PaymentState.WAITING:
+            return record.next_try_ms <= now_ms + RESUME_AFTER_MS
+        case PaymentState.SETTLED:
+            return False
+
+
+def _answered(record: PaymentRecord, raw: RawAnswer, now_ms: int) -> Answered:
+    answer = read_answer(raw)
+    state, outcome = after_answer(answer)
+    is_settled_now = state is PaymentState.SETTLED and isinstance(answer, Final)
+    return Answered(
+        identity=record.identity,
+        expires_ms=record.expires_ms,
+        state=state,
+        height=answer.height if is_settled_now and isinstance(answer, Final) else None,
+        outcome=outcome,
+        next_try_ms=retry_at(now_ms, record.tries),
+    )
+
+
+def _settled(handed: Handed, record: PaymentRecord | None) -> Settled:
+    if record is None:
+        return Settled(handed=handed, told=Told.ELSEWHERE, outcome=None)
+    return Settled(handed=handed, told=told(record), outcome=record.outcome)
+
+
+def _batches(items: Sequence[_Item]) -> Iterable[Sequence[_Item]]:
+    return (items[start : start + BATCH_MAX] for start in range(0, len(items), BATCH_MAX))

@@ -1,0 +1,232 @@
+"""Devices in the operator's database: the statements of `queries.sql`."""
+
+from dataclasses import dataclass
+from importlib import resources
+from typing import NamedTuple
+
+import asyncpg
+
+from jiaozi.operator.offline.model import DeviceRecord, Load, OfflineOrder, Suspicion, ToldLoad
+from jiaozi.operator.registry.model import Decided, StoredOrder
+from jiaozi.operator.wallets.model import OrderState
+from jiaozi.protocol.offline.certificate import Chain, Profile
+from jiaozi.protocol.order_types import OrderType
+from jiaozi.storage.database import Connection
+from jiaozi.storage.queries import load_statements
+
+
+@dataclass(frozen=True, slots=True)
+class _Statements:
+    add_device: str
+    lock_device: str
+    find_device: str
+    devices_of: str
+    suspend: str
+    lift_suspension: str
+    suspended: str
+    add_order: str
+    find_order: str
+    last_order: str
+    enrolled: str
+    decide_order: str
+    due_orders: str
+    add_load: str
+    find_load: str
+    sign_load: str
+    find_checkpoint: str
+    last_checkpoint: str
+    add_checkpoint: str
+    add_case: str
+    cases: str
+
+
+_SQL = load_statements(_Statements, resources.files(__package__) / "queries.sql")
+
+
+class Signed(NamedTuple):
+    """A checkpoint and the time message that goes with it."""
+
+    message: bytes
+    time_message: bytes
+
+
+class LogCase(NamedTuple):
+    """A log that convicts the device that signed it."""
+
+    device: bytes
+    operator: int
+    proof: bytes
+
+
+async def add_device(connection: Connection, device: DeviceRecord, now_ms: int) -> None:
+    """Keep a device; one that is kept already stays as it is."""
+    await connection.execute(
+        _SQL.add_device, device.key, device.wallet, int(device.profile), now_ms
+    )
+
+
+async def find_device(
+    connection: Connection, key: bytes, *, lock: bool = False
+) -> DeviceRecord | None:
+    """Return a device of ours; with ``lock`` nobody else decides about it meanwhile."""
+    row = await connection.fetchrow(_SQL.lock_device if lock else _SQL.find_device, key)
+    return None if row is None else _device(row)
+
+
+async def devices_of(connection: Connection, wallet: int, *, limit: int) -> list[DeviceRecord]:
+    """Return a wallet's devices, the oldest first."""
+    return [_device(row) for row in await connection.fetch(_SQL.devices_of, wallet, limit)]
+
+
+async def suspend(connection: Connection, key: bytes, suspicion: Suspicion) -> None:
+    """Give a device no checkpoint until a person has looked; another's is let alone."""
+    await connection.execute(_SQL.suspend, key, suspicion.value)
+
+
+async def lift_suspension(connection: Connection, key: bytes) -> None:
+    """Let a device go on."""
+    await connection.execute(_SQL.lift_suspension, key)
+
+
+async def suspended(connection: Connection) -> list[DeviceRecord]:
+    """Return the devices that wait for a person."""
+    return [_device(row) for row in await connection.fetch(_SQL.suspended)]
+
+
+async def add_order(
+    connection: Connection, order: OfflineOrder, *, now_ms: int, next_try_ms: int
+) -> None:
+    """Keep an order before it is sent."""
+    chain, stored = order.chain, order.order
+    await connection.execute(
+        _SQL.add_order,
+        stored.id,
+        int(order.type),
+        order.device,
+        stored.scope,
+        None if chain is None else chain.operator,
+        None if chain is None else chain.device,
+        stored.submission,
+        stored.identity,
+        stored.expires_ms,
+        now_ms,
+        next_try_ms,
+    )
+
+
+async def find_order(connection: Connection, order_id: bytes) -> OfflineOrder | None:
+    """Return an order."""
+    row = await connection.fetchrow(_SQL.find_order, order_id)
+    return None if row is None else _order(row)
+
+
+async def last_order(
+    connection: Connection, device: bytes, order_type: OrderType
+) -> OfflineOrder | None:
+    """Return the last order of a kind about a device."""
+    row = await connection.fetchrow(_SQL.last_order, device, int(order_type))
+    return None if row is None else _order(row)
+
+
+async def enrolled(connection: Connection, device: bytes) -> OfflineOrder | None:
+    """Return the enrolment that gave a device the certificates it has."""
+    row = await connection.fetchrow(_SQL.enrolled, device)
+    return None if row is None else _order(row)
+
+
+async def decide_order(
+    connection: Connection, order_id: bytes, state: OrderState, decided: Decided | None
+) -> None:
+    """Record what became of an order."""
+    outcome = None if decided is None else decided.outcome
+    await connection.execute(_SQL.decide_order, order_id, state.value, outcome)
+
+
+async def due_orders(
+    connection: Connection, *, now_ms: int, next_try_ms: int, limit: int
+) -> list[bytes]:
+    """Take orders to go on with, by their ids."""
+    rows = await connection.fetch(_SQL.due_orders, now_ms, next_try_ms, limit)
+    return [row["order_id"] for row in rows]
+
+
+async def add_load(connection: Connection, load: ToldLoad) -> None:
+    """Keep a load that the feed tells; the same told again changes nothing."""
+    await connection.execute(_SQL.add_load, *load)
+
+
+async def find_load(connection: Connection, device: bytes, number: int) -> Load | None:
+    """Return a load."""
+    row = await connection.fetchrow(_SQL.find_load, device, number)
+    return None if row is None else Load(**row)
+
+
+async def sign_load(connection: Connection, device: bytes, number: int, message: bytes) -> bytes:
+    """Keep what was signed, and return what was signed first."""
+    first: bytes = await connection.fetchval(_SQL.sign_load, device, number, message)
+    return first
+
+
+async def find_checkpoint(
+    connection: Connection, device: bytes, position: int, head: bytes
+) -> Signed | None:
+    """Return what was signed for a device at a place of its log."""
+    row = await connection.fetchrow(_SQL.find_checkpoint, device, position, head)
+    return None if row is None else Signed(*row.values())
+
+
+async def last_checkpoint(connection: Connection, device: bytes) -> int:
+    """Return the number of a device's last checkpoint; 0 before the first."""
+    number: int = await connection.fetchval(_SQL.last_checkpoint, device)
+    return number
+
+
+async def add_checkpoint(
+    connection: Connection,
+    device: bytes,
+    place: tuple[int, int, bytes],
+    signed: Signed,
+    now_ms: int,
+) -> None:
+    """Keep a checkpoint; ``place`` is its number, and position and head of the log."""
+    await connection.execute(_SQL.add_checkpoint, device, *place, *signed, now_ms)
+
+
+async def add_case(connection: Connection, case: LogCase, now_ms: int) -> None:
+    """Keep a log that convicts its device."""
+    await connection.execute(_SQL.add_case, *case, now_ms)
+
+
+async def cases(connection: Connection) -> list[LogCase]:
+    """Return the logs that convict devices, the oldest first."""
+    return [LogCase(*row.values()) for row in await connection.fetch(_SQL.cases)]
+
+
+def _device(row: asyncpg.Record) -> DeviceRecord:
+    suspended = row["suspended"]
+    return DeviceRecord(
+        key=row["key"],
+        wallet=row["wallet"],
+        profile=Profile(row["profile"]),
+        suspended=None if suspended is None else Suspicion(suspended),
+    )
+
+
+def _order(row: asyncpg.Record) -> OfflineOrder:
+    certificate, outcome = row["certificate"], row["outcome"]
+    return OfflineOrder(
+        device=row["device"],
+        type=OrderType(row["order_type"]),
+        chain=None
+        if certificate is None
+        else Chain(operator=row["operator_certificate"], device=certificate),
+        order=StoredOrder(
+            scope=row["scope"],
+            id=row["order_id"],
+            identity=row["identity"],
+            expires_ms=row["expires_ms"],
+            submission=row["submission"],
+        ),
+        state=OrderState(row["state"]),
+        outcome=None if outcome is None else tuple(outcome),
+    )

@@ -1,0 +1,121 @@
+"""Synchronise a device of ours: settle its log, and say from where it goes on.
+
+::
+
+    log -> all of it settled -> device's record at the registry -> checkpoint, stored -> device
+
+The checkpoint says what the registry says that the device holds; whoever rolled a device back has
+paid more than its log tells, and gets none. A lost answer is given again: the same place of a log
+gets the same bytes.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from jiaozi.operator.offline import store
+from jiaozi.operator.offline.authority import Authority
+from jiaozi.operator.offline.hand_in import HandIn
+from jiaozi.operator.offline.model import RegistryDevice, Suspicion, Told
+from jiaozi.operator.offline.settle import Settled
+from jiaozi.operator.offline.store import Signed
+from jiaozi.protocol.offline.log import HandedLog
+from jiaozi.protocol.offline.messages import Checkpoint, sign_checkpoint
+from jiaozi.protocol.refusals import Code, refuse
+from jiaozi.storage.database import Connection, Database
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Synchronised:
+    """What a device goes on with; ``frames`` bring its revocation list up to date."""
+
+    checkpoint: bytes
+    time_message: bytes
+    frames: list[bytes]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SynchroniseDevice:
+    """The use case; its dependencies."""
+
+    authority: Authority
+    database: Database
+    hand_in: HandIn
+    now_ms: Callable[[], int]
+
+    async def __call__(self, data: bytes) -> Synchronised:
+        """Settle a log and return what its device goes on with; the same log again, the same.
+
+        Raises:
+            Refusal: As `HandIn.log`; ``other_operator``; ``synchronisation_waits`` while payments
+                of the log have not settled; ``device_ended``; ``device_suspended``; or the
+                registry does not answer.
+        """
+        log, settled = await self.hand_in.log(data)
+        if log.device.operator != self.authority.operator:
+            raise refuse(Code.OTHER_OPERATOR)
+        signed = await self._signed_before(log)
+        if signed is None:
+            signed = await self._sign(log, settled)
+        frames = await self.authority.registry.revocations(log.statement.list_number)
+        return Synchronised(
+            checkpoint=signed.message, time_message=signed.time_message, frames=frames
+        )
+
+    async def _signed_before(self, log: HandedLog) -> Signed | None:
+        async with self.database.connection() as connection:
+            return await _find(connection, log)
+
+    async def _sign(self, log: HandedLog, settled: list[Settled]) -> Signed:
+        waits = sum(each.told in (Told.OPEN, Told.WAITS) for each in settled)
+        if waits:
+            raise refuse(Code.SYNCHRONISATION_WAITS, waits)
+        known = await self.authority.device(log.device.key)
+        if known is None or known.revoked_ms is not None or known.convicted:
+            raise refuse(Code.DEVICE_ENDED)
+        if known.payments < log.counter:
+            raise refuse(Code.SYNCHRONISATION_WAITS, log.counter - known.payments)
+        if known.payments > log.counter:
+            await self._suspend(log.device.key)
+        if known.shadow_fen < 0:
+            raise refuse(Code.DEVICE_SUSPENDED)
+        certificate = await self.authority.own_certificate()
+        time_message = await self.authority.time_message()
+        async with self.database.transaction() as connection:
+            record = await store.find_device(connection, log.device.key, lock=True)
+            if record is None or record.suspended is not None:
+                raise refuse(Code.DEVICE_SUSPENDED)
+            signed = await _find(connection, log)
+            if signed is None:
+                number = await store.last_checkpoint(connection, log.device.key) + 1
+                message = self._message(log, known, number, certificate)
+                signed = Signed(message, time_message)
+                place = (number, log.statement.position, log.statement.head)
+                await store.add_checkpoint(connection, log.device.key, place, signed, self.now_ms())
+        return signed
+
+    async def _suspend(self, key: bytes) -> None:
+        """Take a device whose log lacks payments of its own for rolled back."""
+        async with self.database.transaction() as connection:
+            await store.suspend(connection, key, Suspicion.ROLLED_BACK)
+
+    def _message(
+        self, log: HandedLog, known: RegistryDevice, number: int, certificate: bytes
+    ) -> bytes:
+        checkpoint = Checkpoint(
+            device=log.device.key,
+            number=number,
+            position=log.statement.position,
+            head=log.statement.head,
+            counter=log.counter,
+            loads=known.loads,
+            balance_fen=known.shadow_fen,
+        )
+        authority = self.authority
+        return sign_checkpoint(checkpoint, authority.certify, certificate, authority.network.id)
+
+
+async def _find(connection: Connection, log: HandedLog) -> Signed | None:
+    statement = log.statement
+    return await store.find_checkpoint(
+        connection, log.device.key, statement.position, statement.head
+    )
