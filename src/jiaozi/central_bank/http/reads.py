@@ -14,12 +14,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from jiaozi.central_bank.http.access import Access
-from jiaozi.central_bank.registry import store, views
+from jiaozi.central_bank.registry import device_store, store, views
 from jiaozi.central_bank.registry.control import Control
 from jiaozi.central_bank.registry.writer import Writer
+from jiaozi.central_bank.rulebook.model import OfflineRules
 from jiaozi.protocol import cbor, numbers
 from jiaozi.protocol.certificates import Use
 from jiaozi.protocol.ids import OrderId, is_order_id
+from jiaozi.protocol.offline.certificate import LIMIT_NAMES, Profile
 from jiaozi.protocol.refusals import Code, refuse
 from jiaozi.service.network_examples import BLOCKS, FEED, GENESIS, HEADERS, RECEIPT
 from jiaozi.service.openapi import raw_answer
@@ -81,11 +83,24 @@ class HaltsView(BaseModel):
     halts: list[HaltView]
 
 
+class OfflineRulesView(BaseModel):
+    """What the rulebook says of devices that pay without network."""
+
+    guarantee_permille: int
+    claim_wait_s: int
+    oldest_generation: int = Field(description="of certificates that are accepted")
+    profiles: dict[str, dict[str, int]] = Field(
+        description="the highest limits of a certificate, by kind of device",
+        examples=[{"card": {"payment_fen": 50_000, "balance_fen": 100_000}}],
+    )
+
+
 class RulebookView(BaseModel):
     """The rulebook in force at the last block."""
 
     name: str
     rulebook_hash: str
+    offline: OfflineRulesView
 
 
 def operator_routes(writer: Writer, database: Database, access: Access) -> APIRouter:
@@ -218,7 +233,13 @@ def public_routes(writer: Writer, database: Database, genesis: bytes) -> APIRout
     async def rulebook() -> RulebookView:
         """Tell which rulebook is in force."""
         book = writer.control.rulebook_at(writer.tip.time_ms)
-        return RulebookView(name=book.name, rulebook_hash=book.hash.hex())
+        async with database.connection() as connection:
+            revocations = await device_store.load_tip(connection)
+        return RulebookView(
+            name=book.name,
+            rulebook_hash=book.hash.hex(),
+            offline=_offline(book.offline, revocations.oldest_generation),
+        )
 
     @router.get("/halts")
     async def halts() -> HaltsView:
@@ -246,6 +267,18 @@ def _outcome(found: views.Found | None, header: bytes) -> OutcomeView:
         position=found.position,
         identity=found.identity.hex(),
         header=encoded,
+    )
+
+
+def _offline(rules: OfflineRules, oldest_generation: int) -> OfflineRulesView:
+    return OfflineRulesView(
+        guarantee_permille=rules.guarantee_permille,
+        claim_wait_s=rules.claim_wait_s,
+        oldest_generation=oldest_generation,
+        profiles={
+            Profile(profile).name.lower(): {name: getattr(row, name) for name in LIMIT_NAMES}
+            for profile, row in rules.bounds.items()
+        },
     )
 
 
