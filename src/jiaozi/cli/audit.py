@@ -132,6 +132,7 @@ def report_document(report: AuditReport) -> dict[str, Any]:
         "issued_fen": report.issued_fen,
         "destroyed_fen": report.destroyed_fen,
         "outstanding_fen": report.outstanding_fen,
+        "shortfall_fen": report.shortfall_fen,
         "orders_per_s": round(report.orders_per_s),
         "elapsed_s": round(report.elapsed_s, 3),
         "notice": report.notice,
@@ -202,6 +203,9 @@ def _tell(report: AuditReport) -> None:
             "Issued": f"{yuan(report.issued_fen)} yuan",
             "Destroyed": f"{yuan(report.destroyed_fen)} yuan",
             "Outstanding": f"{yuan(report.outstanding_fen)} yuan",
+            "Uncovered losses": f"{yuan(report.shortfall_fen)} yuan, on offline devices"
+            if report.shortfall_fen
+            else None,
         }
     )
     if not report.differences:

@@ -242,6 +242,7 @@ class _Audit:
             accounts=len(state.accounts),
             issued_fen=state.issued_fen,
             destroyed_fen=state.destroyed_fen,
+            shortfall_fen=state.devices.shortfall_fen(),
             elapsed_s=time.monotonic() - self._started_s,
             differences=tuple(self._findings.differences),
             notice=self._notice,

@@ -17,16 +17,18 @@ and answers each on its standard output (`checkers`).
 import marshal
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import astuple
 from struct import Struct
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from jiaozi.central_bank.audit.model import CheckedBlock, CheckedHeader, CheckedOrder, Fault, Rule
 from jiaozi.protocol import blocks, cbor, cose, merkle
 from jiaozi.protocol.block_keys import BlockKeys
 from jiaozi.protocol.blocks import HEADER_BYTES_MAX, ORDERS_MAX, Header
 from jiaozi.protocol.domains import Domain, NetworkId, external_aad
+from jiaozi.protocol.offline.certificate import Device
 from jiaozi.protocol.order_types import OrderType
-from jiaozi.protocol.orders import SUBMISSION_BYTES_MAX, Order, check_window, parse_item
+from jiaozi.protocol.orders import SUBMISSION_BYTES_MAX, Inner, Order, check_window, parse_item
 from jiaozi.protocol.refusals import SETTLED, Refusal, refusal_of
 from jiaozi.protocol.sweeps import sweep_leg, sweep_payload
 
@@ -101,6 +103,8 @@ def _check_orders(
                 leaves.append(blocks.leaf(order.cose, encoded_outcome))
                 plain = _plain(order, position, settled)
                 _check_order(order, plain, header.time_ms, aad, report)
+                if order.inner is not None:
+                    _check_inner(order.inner, network, position, report)
                 checked.append(plain)
                 if order.type is not OrderType.SWEEP:
                     payment = order
@@ -139,6 +143,11 @@ def _check_order(
         report(Rule.ORDER_TIME, "settled before the order begins", checked.position)
 
 
+def _check_inner(inner: Inner, network: NetworkId, position: int, report: _Report) -> None:
+    if not cose.verify(inner.message, external_aad(inner.domain, network)):
+        report(Rule.ORDER_SIGNATURE, "the message in the order is not signed", position)
+
+
 def _plain(order: Order, position: int, settled: bool) -> CheckedOrder:
     """Take out what the state needs, in types that go from process to process quickly."""
     return CheckedOrder(
@@ -151,7 +160,21 @@ def _plain(order: Order, position: int, settled: bool) -> CheckedOrder:
         order.body,
         order.reference,
         settled,
+        None if order.inner is None else _plain_inner(order.inner),
     )
+
+
+def _plain_inner(inner: Inner) -> tuple[Any, ...]:
+    signature, said = inner.message.signatures[0], inner.said
+    if isinstance(said, Device):
+        return (
+            signature.key, said.operator, said.suite, said.key, int(said.profile), said.generation,
+            said.not_before_ms, said.not_after_ms, astuple(said.limits),
+        )  # fmt: skip
+    return (
+        int(signature.suite), signature.key, inner.message.identity, said.counter, said.position,
+        said.amount_fen, said.payee, said.wallet,
+    )  # fmt: skip
 
 
 def encode_checked(checked: CheckedBlock) -> tuple[object, ...]:

@@ -108,6 +108,7 @@ class Follower:
         self._find_missing_sweep(len(checked.orders) - 1)
         self.blocks += 1
         self.orders += len(checked.orders)
+        self._check_offline()
         self._check_figures(raw.figures)
         self._check_state_hash(header, raw)
         if header.height in hash_at:
@@ -171,6 +172,13 @@ class Follower:
         missing = sweep_missing(self.state)
         if missing is not None:
             self._find(Rule.BALANCE_CAP, missing, position)
+
+    def _check_offline(self) -> None:
+        held_fen = self.state.sums_fen[AccountKind.OFFLINE]
+        shadows_fen = self.state.devices.shadows_fen
+        if held_fen != shadows_fen:
+            detail = f"{held_fen} fen are offline, the shadow balances come to {shadows_fen}"
+            self._find(Rule.LEDGER, detail)
 
     def _check_figures(self, claimed: Figures | None) -> None:
         if claimed is None:

@@ -21,6 +21,7 @@ def halt_fault(order: CheckedOrder, state: State, time_ms: int) -> str | None:
             HaltScope.ALL: not is_spared,
             HaltScope.OPERATOR: not is_spared and _carrier(order, state) == subject,
             HaltScope.ORDER_TYPE: order.type == subject,
+            HaltScope.OFFLINE_LOADS: order.type is OrderType.LOAD,
         }.get(HaltScope(scope), False)
         if is_stopped:
             return f"{order.type.name} settled during a halt until {halt.until_ms}"

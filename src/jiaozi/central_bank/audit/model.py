@@ -139,6 +139,8 @@ class CheckedOrder(NamedTuple):
     body: dict[str, Any]
     reference: bytes | None
     settled: bool
+    inner: tuple[Any, ...] | None = None
+    """What the message in the body says, as `devices` reads it."""
 
 
 Fault = tuple[Rule, str, int | None]
@@ -176,6 +178,7 @@ class AuditReport:
         blocks: How many were checked now.
         orders: How many orders they held.
         accounts: How many the rebuilt ledgers have.
+        shortfall_fen: What proven losses of offline devices lack that no guarantee has covered.
         notice: Why a saved state was not used, when there was one.
     """
 
@@ -187,6 +190,7 @@ class AuditReport:
     accounts: int
     issued_fen: int
     destroyed_fen: int
+    shortfall_fen: int
     elapsed_s: float
     differences: tuple[Difference, ...]
     notice: str | None = None

@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from jiaozi.central_bank.audit.accounts import Account, Terms
 from jiaozi.central_bank.audit.limits import check_caps, count_spending
 from jiaozi.central_bank.audit.model import CheckedOrder, Differs, Rule
+from jiaozi.central_bank.audit.money import check_known, move
+from jiaozi.central_bank.audit.rebuild_offline import OFFLINE_EFFECTS
 from jiaozi.central_bank.audit.rebuild_wallets import WALLET_EFFECTS, count_mandate
 from jiaozi.central_bank.audit.state import Halt, Key, State
 from jiaozi.central_bank.audit.sweeps import expect_sweeps, take_sweep
@@ -25,9 +27,6 @@ from jiaozi.protocol.order_types import OrderType
 from jiaozi.protocol.refusals import Refusal
 from jiaozi.protocol.state import AccountKind
 
-Leg = tuple[int, int, int]
-_FROZEN_ALL = 2  # the bit in a wallet's freezes that stops credits too
-
 
 def apply(order: CheckedOrder, state: State, network: Network, time_ms: int) -> None:
     """Apply a settled order to the state.
@@ -39,10 +38,10 @@ def apply(order: CheckedOrder, state: State, network: Network, time_ms: int) -> 
 
 
 def _pay(order: CheckedOrder, state: State, network: Network, time_ms: int) -> None:
-    _check_known(order.legs, state)
+    check_known(order.legs, state)
     passed = count_spending(order.legs, state, time_ms)
     try:
-        _move(order.legs, state)
+        move(order.legs, state)
     finally:
         expect_sweeps(order.legs, state, time_ms)
     if passed is not None:
@@ -51,7 +50,7 @@ def _pay(order: CheckedOrder, state: State, network: Network, time_ms: int) -> N
 
 def _sweep(order: CheckedOrder, state: State, network: Network, time_ms: int) -> None:
     try:
-        _move(order.legs, state)
+        move(order.legs, state)
     finally:
         take_sweep(order.legs[0], state, time_ms)
 
@@ -62,7 +61,7 @@ def _pay_by_mandate(order: CheckedOrder, state: State, network: Network, time_ms
 
 
 def _fund_reserve(order: CheckedOrder, state: State, network: Network, time_ms: int) -> None:
-    _move(order.legs, state)
+    move(order.legs, state)
     assert order.reference is not None, "its shape asks for a reference"
     if order.reference in state.funded:
         raise _effect("funded a reserve with a payment that had funded one before")
@@ -71,14 +70,14 @@ def _fund_reserve(order: CheckedOrder, state: State, network: Network, time_ms: 
 
 def _redeem(order: CheckedOrder, state: State, network: Network, time_ms: int) -> None:
     [(debit, credit, _)] = order.legs
-    _move(order.legs, state)
+    move(order.legs, state)
     if credit != vault_of(state.operator_of(state.accounts[debit])):
         raise _effect("redeemed into another operator's vault")
 
 
 def _exchange(order: CheckedOrder, state: State, network: Network, time_ms: int) -> None:
     [(debit, credit, _)] = order.legs
-    _move(order.legs, state)
+    move(order.legs, state)
     vault, wallet = state.accounts[debit], state.accounts[credit]
     if state.operator_of(wallet) != state.operator_of(vault):
         raise _effect("exchanged into another operator's wallet")
@@ -88,18 +87,18 @@ def _exchange(order: CheckedOrder, state: State, network: Network, time_ms: int)
 def _issue(order: CheckedOrder, state: State, network: Network, time_ms: int) -> None:
     [(_, vault, amount)] = order.legs
     operator = int(operator_of(vault))
-    _check_known(order.legs, state)
+    check_known(order.legs, state)
     state.issued_fen += amount
-    _move([*order.legs, (reserve_of(operator), SETTLEMENT, amount)], state)
+    move([*order.legs, (reserve_of(operator), SETTLEMENT, amount)], state)
     if state.accounts[vault].balance_fen > state.quotas_fen.get(operator, 0):
         raise _effect(f"the vault of operator {operator:04d} holds more than its quota")
 
 
 def _destroy(order: CheckedOrder, state: State, network: Network, time_ms: int) -> None:
     [(vault, _, amount)] = order.legs
-    _check_known(order.legs, state)
+    check_known(order.legs, state)
     state.destroyed_fen += amount
-    _move([*order.legs, (SETTLEMENT, reserve_of(operator_of(vault)), amount)], state)
+    move([*order.legs, (SETTLEMENT, reserve_of(operator_of(vault)), amount)], state)
 
 
 def _open_account(order: CheckedOrder, state: State, network: Network, time_ms: int) -> None:
@@ -190,27 +189,6 @@ def _revoke(order: CheckedOrder, state: State, network: Network, time_ms: int) -
         raise _effect("revoked the last key that signs blocks")
 
 
-def _move(legs: tuple[Leg, ...] | list[Leg], state: State) -> None:
-    _check_known(legs, state)
-    below = state.move(legs)
-    if below:
-        named = ", ".join(map(format_number, below))
-        raise Differs(rule=Rule.BALANCE, detail=f"debited below what had to stay: {named}")
-    for debit, credit, _ in legs:
-        payer, payee = state.accounts[debit].terms, state.accounts[credit].terms
-        if payer.closed or payer.freezes:
-            raise _effect(f"debited {format_number(debit)}, which is closed or frozen")
-        if payee.closed or payee.freezes & _FROZEN_ALL:
-            raise _effect(f"credited {format_number(credit)}, which is closed or frozen")
-
-
-def _check_known(legs: tuple[Leg, ...] | list[Leg], state: State) -> None:
-    for debit, credit, _ in legs:
-        for number in (debit, credit):
-            if number not in state.accounts:
-                raise _effect(f"moved money of {format_number(number)}, which does not exist")
-
-
 def _effect(detail: str) -> Differs:
     return Differs(rule=Rule.EFFECT, detail=detail)
 
@@ -250,5 +228,6 @@ EFFECTS: Mapping[OrderType, Callable[[CheckedOrder, State, Network, int], None]]
     OrderType.MANDATE_PAYMENT: _pay_by_mandate,
     OrderType.SWEEP: _sweep,
     **WALLET_EFFECTS,
+    **OFFLINE_EFFECTS,
 }
 """What each order type does to the state, network and block time being given."""

@@ -2,24 +2,25 @@
 
 ::
 
-    file     = frame: CBOR [3, network id, height, header, [certificate, ...]];
-               frame: records; ...; frame: empty; frame: spending; ...; frame: empty;
-               frame: SHA-256 over the frames of spending; frame: naming header
+    file     = frame: CBOR [4, network id, height, header, [certificate, ...]];
+               frame: records; ...; frame: empty; frame: rest; ...; frame: empty;
+               frame: SHA-256 over the frames of the rest; frame: naming header
     frame    = length: 4 bytes || bytes
     records  = the CBOR sequence of `jiaozi.protocol.state`, cut anywhere between two
-    spending = the CBOR sequence of `State.spending`, cut likewise
+    rest     = the CBOR sequences of `State.spending` and `Devices.spoken`, cut likewise
 
 ``header`` is the one at that height, ``naming header`` the later one that names the state's hash.
 So the records prove themselves: a block key that genesis or a certificate of the root names has
-signed their hash. No header covers what limits count, nor the ids that orders used up, which are
-beside the file (`used_ids`): for these the auditor trusts its own disk. The file is written while
-the state is hashed, and takes its name when the hash was compared.
+signed their hash. No header covers what limits count, which payments devices spoke, nor the ids
+that orders used up, which are beside the file (`used_ids`): for these the auditor trusts its own
+disk. The file is written while the state is hashed, and takes its name when the hash was compared.
 """
 
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import chain
 from pathlib import Path
 from struct import Struct
 from typing import Any, BinaryIO
@@ -35,7 +36,7 @@ from jiaozi.protocol.refusals import Refusal
 from jiaozi.protocol.state import StateHash
 from jiaozi.storage.server_files import sync_directory
 
-_FORMAT = 3
+_FORMAT = 4
 _LENGTH = Struct(">I")
 _RECORDS_PER_FRAME = 1_000
 _FRAME_BYTES_MAX = 1 << 20
@@ -85,12 +86,12 @@ def write_candidate(path: Path, network: NetworkId, block: RawBlock, state: Stat
             hashed.add([frame])
             _write_frame(file, frame)
         _write_frame(file, b"")
-        spending = sha256()
-        for frame in _frames(map(cbor.encode, state.spending())):
-            spending.update(frame)
+        rest = sha256()
+        for frame in _frames(map(cbor.encode, chain(state.spending(), state.devices.spoken()))):
+            rest.update(frame)
             _write_frame(file, frame)
         _write_frame(file, b"")
-        _write_frame(file, spending.digest())
+        _write_frame(file, rest.digest())
     return hashed.digest()
 
 
@@ -120,7 +121,7 @@ def read_saved(path: Path, network: Network) -> Saved | None:
     1. It is whole, of this form and of this network.
     2. Both headers are signed with block keys that genesis or the root names.
     3. The later one names the height of the earlier, and the hash of the records.
-    4. What limits count is as it was written.
+    4. What limits count, and which payments devices spoke, is as it was written.
 
     Raises:
         SavedStateUnusable: One of these does not hold.
@@ -151,10 +152,10 @@ def _prove(file: BinaryIO, network: Network) -> tuple[CheckedHeader, bytes, list
     hashed = StateHash(height)
     while frame := _read_frame(file):
         hashed.add([frame])
-    spending = sha256()
+    rest = sha256()
     while frame := _read_frame(file):
-        spending.update(frame)
-    if _read_frame(file) != spending.digest():
+        rest.update(frame)
+    if _read_frame(file) != rest.digest():
         raise ValueError("what limits count is not as it was written")
     _, header = check_header(network.id, header_bytes)
     _, naming = check_header(network.id, _read_frame(file))
@@ -174,8 +175,11 @@ def _read_state(file: BinaryIO) -> State:
     _read_frame(file)
     for record in _read_records(file):
         state.take_record(record)
-    for spending in _read_records(file):
-        state.take_spending(spending)
+    for item in _read_records(file):
+        if isinstance(item[0], bytes):
+            state.devices.take_spoken(item)
+        else:
+            state.take_spending(item)
     return state
 
 

@@ -7,6 +7,7 @@ the rebuilt accounts and the certified keys, as they stood at the moment of the 
 from collections.abc import Iterable
 
 from jiaozi.central_bank.audit.accounts import Account
+from jiaozi.central_bank.audit.devices import ShownCertificate
 from jiaozi.central_bank.audit.model import CheckedOrder
 from jiaozi.central_bank.audit.state import State
 from jiaozi.protocol.certificates import Use
@@ -22,7 +23,7 @@ _USES = {
     Role.OFFICERS: Use.OFFICER,
     Role.OPERATOR_OFFICERS: Use.OPERATOR_OFFICER,
 }
-_SECOND_FACTOR = (OrderType.PAYMENT, OrderType.REDEEM)
+_SECOND_FACTOR = (OrderType.PAYMENT, OrderType.REDEEM, OrderType.LOAD)
 """Above the holder's own amount the operator signs these too."""
 _PERSONS = (Use.OFFICER, Use.OPERATOR_OFFICER)
 
@@ -191,8 +192,20 @@ def _operator_of(order: CheckedOrder, state: State) -> int:
             return int(operator_of(order.body["number"]))
         case OrderType.ISSUE:
             return int(operator_of(order.legs[0][1]))
-        case OrderType.DESTROY:
+        case OrderType.DESTROY | OrderType.FUND_GUARANTEE | OrderType.RELEASE_GUARANTEE:
             return int(operator_of(order.legs[0][0]))
+        case OrderType.ENROL:
+            assert order.inner is not None, "its shape asks for a device certificate"
+            return ShownCertificate(*order.inner).operator
+        case OrderType.REVOKE_DEVICE:
+            device = state.devices.known.get(order.body["device"])
+            return 0 if device is None else state.carriers.get(device.operator, device.operator)
+        case OrderType.UNLOAD:
+            account = state.accounts.get(order.legs[0][1])
+            return 0 if account is None else state.operator_of(account)
+        case OrderType.SETTLE_OFFLINE:
+            known = state.keys.get(order.signers[0][1])
+            return 0 if known is None else known.certified.operator
         case _ if Role.CERTIFY in ORDER_TYPES[order.type].signers:
             number = order.body["number"]
             account = state.accounts.get(number)

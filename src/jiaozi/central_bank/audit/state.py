@@ -5,6 +5,7 @@ from heapq import heappush
 from typing import Any, NamedTuple
 
 from jiaozi.central_bank.audit.accounts import Account, Group, Terms
+from jiaozi.central_bank.audit.devices import Device, Devices
 from jiaozi.central_bank.audit.model import AuditStopped
 from jiaozi.central_bank.rulebook.model import Rulebook
 from jiaozi.protocol.certificates import Certified, Use
@@ -72,6 +73,7 @@ class State:
         self.carriers: dict[int, int] = {}
         self.halts: dict[tuple[int, int], Halt] = {}
         self.safeguards: dict[int, Safeguards] = {}
+        self.devices = Devices()
         self.due: list[tuple[int, int]] = []
         """A heap of when something of a wallet may be due, with its number; some no longer are."""
         self.library: Mapping[bytes, Rulebook] = {}
@@ -237,6 +239,7 @@ class State:
             yield halt_record(scope, subject, *halt)
         for number, safeguards in sorted(self.safeguards.items()):
             yield safeguards_record(number, safeguards.encoded())
+        yield from self.devices.records()
 
     def take_record(self, record: list[Any]) -> None:
         """Take in one record of a state whose hash was compared."""
@@ -277,8 +280,12 @@ class State:
                 self.carriers[items[0]] = items[1]
             case 8:
                 self.halts[items[0], items[1]] = Halt(*items[2:])
-            case _:
+            case 9:
                 self.guard(items[0], read_safeguards(items[1]))
+            case 10:
+                self.devices.put(Device(*items))
+            case _:
+                self.devices.take_list(*items)
 
     def spending(self) -> Iterator[list[int]]:
         """Yield what limits count: ``[spent on, that day, that year, number, ...]``.
