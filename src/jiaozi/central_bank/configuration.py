@@ -5,24 +5,20 @@ from pathlib import Path
 
 from jiaozi.central_bank.rates import CentralBankRates
 from jiaozi.central_bank.registry.writer import IDLE_BLOCK_S, WriterLimits
+from jiaozi.service.configuration import ServiceConfiguration
 from jiaozi.service.rates import Rate
-from jiaozi.service.server import CONNECTIONS_MAX, DRAIN_TIMEOUT_S
-from jiaozi.service.settings import LogLevel, setting
+from jiaozi.service.settings import setting
 
 _LIMITS = WriterLimits()
 _RATES = CentralBankRates()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CentralBankConfiguration:
+class CentralBankConfiguration(ServiceConfiguration):
     """The settings; each is described where it is made."""
 
     dsn: str = setting("The registry's PostgreSQL database.")
     network: Path = setting("The ceremony's directory: genesis and the registry's keys.")
-    passphrase_file: Path | None = setting(
-        "Its first line opens the keys. Without it: JIAOZI_PASSPHRASE, or you are asked.",
-        default=None,
-    )
     key_store: str | None = setting(
         "Where the block key is: a directory or a PKCS#11 URI; by default beside genesis.",
         default=None,
@@ -30,18 +26,7 @@ class CentralBankConfiguration:
     rulebooks: Path | None = setting(
         "A directory of rulebook files beside those shipped.", default=None
     )
-    host: str = setting("Address to listen on.", default="127.0.0.1")
     port: int = setting("0 takes a free one.", default=10240, at_least=0, at_most=65_535)
-    log_level: LogLevel = setting("The least severe lines written.", default=LogLevel.INFO)
-    connections_max: int = setting(
-        "HTTP connections at once; more wait.", default=CONNECTIONS_MAX, at_least=1
-    )
-    drain_timeout_s: float = setting(
-        "How long requests under way may take to end after SIGTERM.",
-        default=DRAIN_TIMEOUT_S,
-        at_least=0,
-        at_most=600,
-    )
     verifier_processes: int = setting(
         "Processes that check signatures; 0 checks them in threads.",
         default=2,
@@ -116,31 +101,16 @@ class CentralBankConfiguration:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WorkerConfiguration:
+class WorkerConfiguration(ServiceConfiguration):
     """The settings of `jiaozi central-bank worker`; each is described where it is made."""
 
     dsn: str = setting("The registry's PostgreSQL database.")
     network: Path = setting("The ceremony's directory: genesis and the registry's keys.")
-    passphrase_file: Path | None = setting(
-        "Its first line opens the keys. Without it: JIAOZI_PASSPHRASE, or you are asked.",
-        default=None,
-    )
     key_store: str | None = setting(
         "Where the block key is: a directory or a PKCS#11 URI; by default beside genesis.",
         default=None,
     )
-    host: str = setting("Address to listen on.", default="127.0.0.1")
     port: int = setting("0 takes a free one.", default=10249, at_least=0, at_most=65_535)
-    log_level: LogLevel = setting("The least severe lines written.", default=LogLevel.INFO)
-    connections_max: int = setting(
-        "HTTP connections at once; more wait.", default=CONNECTIONS_MAX, at_least=1
-    )
-    drain_timeout_s: float = setting(
-        "How long requests under way may take to end after SIGTERM.",
-        default=DRAIN_TIMEOUT_S,
-        at_least=0,
-        at_most=600,
-    )
     database_connections_max: int = setting(
         "Connections to PostgreSQL beside those of the jobs.", default=4, at_least=3, at_most=1_000
     )

@@ -9,16 +9,16 @@ from jiaozi.operator.rates import OperatorRates
 from jiaozi.operator.registry.client import ANSWER_TIMEOUT_S
 from jiaozi.operator.settings import DEFAULT_WALLET_ORIGIN
 from jiaozi.protocol.numbers import OPERATOR_CODE_MAX
+from jiaozi.service.configuration import ServiceConfiguration
 from jiaozi.service.rates import Rate
-from jiaozi.service.server import CONNECTIONS_MAX, DRAIN_TIMEOUT_S
-from jiaozi.service.settings import LogLevel, setting
+from jiaozi.service.settings import setting
 
 _BATCH = BatchLimits()
 _RATES = OperatorRates()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OperatorConfiguration:
+class OperatorConfiguration(ServiceConfiguration):
     """The settings; each is described where it is made."""
 
     operator_code: int = setting(
@@ -29,10 +29,6 @@ class OperatorConfiguration:
     keys: Path = setting("The directory of `jiaozi operator keys`.")
     key_store: str | None = setting(
         "Where the signing keys are: a directory or a PKCS#11 URI; by default in that directory.",
-        default=None,
-    )
-    passphrase_file: Path | None = setting(
-        "Its first line opens the keys. Without it: JIAOZI_PASSPHRASE, or you are asked.",
         default=None,
     )
     network_id: str | None = setting(
@@ -57,18 +53,7 @@ class OperatorConfiguration:
         "Where browsers show the wallet, as https://HOST; sessions are for its pages alone.",
         default=DEFAULT_WALLET_ORIGIN,
     )
-    host: str = setting("Address to listen on.", default="127.0.0.1")
     port: int = setting("0 takes a free one.", default=10241, at_least=0, at_most=65_535)
-    log_level: LogLevel = setting("The least severe lines written.", default=LogLevel.INFO)
-    connections_max: int = setting(
-        "HTTP connections at once; more wait.", default=CONNECTIONS_MAX, at_least=1
-    )
-    drain_timeout_s: float = setting(
-        "How long requests under way may take to end after SIGTERM.",
-        default=DRAIN_TIMEOUT_S,
-        at_least=0,
-        at_most=600,
-    )
     database_connections_max: int = setting(
         "Connections to PostgreSQL.", default=8, at_least=3, at_most=1_000
     )

@@ -102,10 +102,11 @@ def setting(
 
 
 def described(kind: type["DataclassInstance"]) -> list[Described]:
-    """List the settings of a service, in the order of their fields."""
+    """List the settings of a service in the order of their fields, those of its base last."""
     annotations = typing.get_type_hints(kind)
+    own = kind.__annotations__
     found = []
-    for each in dataclasses.fields(kind):
+    for each in sorted(dataclasses.fields(kind), key=lambda field: field.name not in own):
         help_text, at_least, at_most = each.metadata[_KEY]
         plain, is_optional = _plain(annotations[each.name])
         is_required = each.default is dataclasses.MISSING
