@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from jiaozi.central_bank.certification.keys import BLOCK_KEY, KeyPlaces
+from jiaozi.central_bank.certification.keys import BLOCK_KEY, LIST_KEY, KeyPlaces
 from jiaozi.central_bank.configuration import CentralBankConfiguration
 from jiaozi.central_bank.http.serve import CentralBankSettings, open_central_bank
 from jiaozi.central_bank.registry.block_signers import BlockSigners
@@ -26,6 +26,7 @@ from jiaozi.cli.configuration import Config, configured
 from jiaozi.cli.failures import PassphraseFile, failures_told, passphrase
 from jiaozi.cli.new_key import OwnKeyStore
 from jiaozi.cli.output import ExitCode, add_commands, fail, stdout
+from jiaozi.protocol.certificates import Use
 from jiaozi.service.key_locations import open_store
 from jiaozi.service.logs import configure_logs
 from jiaozi.service.server import run_party
@@ -86,6 +87,7 @@ def _settings(asked: CentralBankConfiguration) -> CentralBankSettings:
         dsn=asked.dsn,
         genesis=places.genesis.read_bytes(),
         block_signers=BlockSigners(store=store, name=BLOCK_KEY),
+        list_signers=BlockSigners(store=store, name=LIST_KEY, use=Use.LIST_SIGNING),
         library={**shipped(), **own},
         verifier_processes=asked.verifier_processes,
         idle_block_s=asked.idle_block_s,

@@ -1,4 +1,4 @@
-"""`jiaozi central-bank halt`, `reassign`, `freeze`, `unfreeze`: orders for when something is wrong.
+"""`jiaozi central-bank halt`, `reassign`, `freeze`, `convict`, …: for when something is wrong.
 
 Drawn up, approved by two officers and sent like all their orders (`central_bank_orders`). A halt
 ends by itself; `halts` shows those in force.
@@ -6,20 +6,29 @@ ends by itself; `halts` shows those in force.
 
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Annotated, Any
 
 import httpx
 import typer
 
+from jiaozi.central_bank.certification.keys import KeyPlaces
 from jiaozi.cli.central_bank_orders import Operator, Out, draw_up
-from jiaozi.cli.failures import failures_told
+from jiaozi.cli.central_bank_worker import founded_network
+from jiaozi.cli.failures import failures_told, misfit_told
 from jiaozi.cli.output import AsJson, local_time, print_facts, print_json
 from jiaozi.protocol.money import parse_yuan
 from jiaozi.protocol.numbers import parse_number
+from jiaozi.protocol.offline.certificate import Anchor
+from jiaozi.protocol.offline.proofs import ProofKind, verify_proof
 from jiaozi.protocol.order_types import FreezeScope, HaltScope, OrderType
 
 _TIMEOUT_S = 10.0
 _CASE_LENGTH = 16
+_Network = Annotated[
+    Path,
+    typer.Option(envvar="JIAOZI_NETWORK", help="The ceremony's directory, for its root's key."),
+]
 _Wallet = Annotated[str, typer.Argument(metavar="WALLET", help="Its number.")]
 
 
@@ -38,15 +47,19 @@ def halt_command(
     orders_per_s: Annotated[
         int | None, typer.Option(min=1, help="Slow down to so many a second, do not stop.")
     ] = None,
+    *,
+    offline_loads: Annotated[
+        bool, typer.Option("--offline-loads", help="Only loads of devices that pay offline.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Draw up: stop all orders, one operator's or one type's; it ends by itself.
+    """Draw up: stop all orders, one operator's, one type's or loads; it ends by itself.
 
     What protects holders goes on: their own freezes, their operator's, an old key's objection.
     """
-    if operator is not None and order_type is not None:
-        raise typer.BadParameter("name an operator or an order type, not both")
-    scope, subject = HaltScope.ALL, 0
+    if (operator is not None) + (order_type is not None) + offline_loads > 1:
+        raise typer.BadParameter("name an operator, an order type or offline loads, not several")
+    scope, subject = (HaltScope.OFFLINE_LOADS if offline_loads else HaltScope.ALL), 0
     if operator is not None:
         scope, subject = HaltScope.OPERATOR, operator
     elif order_type is not None:
@@ -108,6 +121,41 @@ def unfreeze_command(
     draw_up(lambda desk: desk.unfreeze(parse_number(wallet), _case(case)), out, as_json)
 
 
+def oldest_generation_command(
+    generation: Annotated[
+        int, typer.Argument(metavar="GENERATION", min=1, help="The oldest still accepted.")
+    ],
+    out: Out,
+    as_json: AsJson = False,
+) -> None:
+    """Draw up: accept no older generation of offline devices, for good.
+
+    Devices learn it from the revocation list; they go on with a later certificate.
+    """
+    draw_up(lambda desk: desk.accept_generations_from(generation), out, as_json)
+
+
+def convict_command(
+    proof: Annotated[Path, typer.Argument(help="A proof, as an operator's desk found it.")],
+    network: _Network,
+    out: Out,
+    as_json: AsJson = False,
+) -> None:
+    """Draw up: convict the offline device that a proof is against, after verifying the proof.
+
+    It is revoked for good, and what it spent twice is paid from its operator's guarantee.
+    """
+    with failures_told(as_json=as_json):
+        data = proof.read_bytes()
+        founded = founded_network(KeyPlaces(network))
+        with misfit_told(proof, "a proof against a device", as_json=as_json):
+            anchor = Anchor(network=founded.id, root_key=founded.root_key)
+            proven = verify_proof(data, anchor)
+        if proven.kind is ProofKind.DOUBLE_LOAD:
+            raise typer.BadParameter("this proof is against an operator, not against a device")
+    draw_up(lambda desk: desk.convict(proven.device, proven.hash), out, as_json)
+
+
 def halts_command(
     registry: Annotated[
         str, typer.Option(envvar="JIAOZI_REGISTRY_URL", help="The central bank's address.")
@@ -131,6 +179,8 @@ COMMANDS: Mapping[str, Callable[..., Any]] = {
     "reassign": reassign_command,
     "freeze": freeze_command,
     "unfreeze": unfreeze_command,
+    "oldest-generation": oldest_generation_command,
+    "convict": convict_command,
 }
 
 

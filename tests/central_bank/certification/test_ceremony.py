@@ -18,6 +18,7 @@ from jiaozi.central_bank.certification.keys import (
     AUDITOR_KEY,
     BLOCK_KEY,
     CERTIFY_KEY,
+    LIST_KEY,
     ROOT_KEY,
     TRANSPORT_KEY,
     VAULT_KEY,
@@ -51,6 +52,7 @@ def test_genesis_lists_every_key_of_the_first_day(tmp_path: Path) -> None:
     assert genesis.quotas_fen == {1001: 10**12, 1002: 0}
     assert Counter(each.use for each in genesis.keys) == {
         Use.REGISTRY_BLOCK: 1,
+        Use.LIST_SIGNING: 1,
         Use.AUDITOR: 1,
         Use.OFFICER: 3,
         Use.OPERATOR_CERTIFY: 2,
@@ -68,6 +70,7 @@ def test_keys_in_the_directory_are_those_of_genesis(tmp_path: Path) -> None:
     assert open_store(places.root).signer(ROOT_KEY).public_key == network.root_key
     registry, auditor = open_store(places.registry), open_store(places.auditor)
     assert registry.signer(BLOCK_KEY).public_key == key_of(Use.REGISTRY_BLOCK)
+    assert registry.signer(LIST_KEY).public_key == key_of(Use.LIST_SIGNING)
     assert auditor.signer(AUDITOR_KEY).public_key == key_of(Use.AUDITOR)
     for code in OPERATORS:
         keys = open_store(places.operator(code))

@@ -17,6 +17,7 @@ from jiaozi.central_bank.certification.keys import (
     AUDITOR_KEY,
     BLOCK_KEY,
     CERTIFY_KEY,
+    LIST_KEY,
     OFFICER_KEY,
     ROOT_KEY,
     TRANSPORT_KEY,
@@ -159,7 +160,9 @@ def _keys(
             not_before_ms=plan.created_ms, not_after_ms=plan.created_ms + plan.validity_ms,
         )  # fmt: skip
 
-    yield certified(Use.REGISTRY_BLOCK, open_store(places.registry).create(BLOCK_KEY).public_key)
+    registry = open_store(places.registry)
+    yield certified(Use.REGISTRY_BLOCK, registry.create(BLOCK_KEY).public_key)
+    yield certified(Use.LIST_SIGNING, registry.create(LIST_KEY).public_key)
     yield certified(Use.AUDITOR, open_store(places.auditor).create(AUDITOR_KEY).public_key)
     for label, given in plan.officers.items():
         person = random(PERSON_LENGTH)

@@ -7,7 +7,7 @@
       network-id                   its hash in hexadecimal: what genesis is compared with
       certificates/*.cbor          one per key, signed by the root
       root/LABEL.share             of each custodian; or root.key, to try a network
-      registry/block.key
+      registry/block.key, list.key
       auditor/auditor.key
       officers/LABEL/officer.key   and person: the random id, in hexadecimal
       operators/CODE/certify.key, vault.key, transport.key
@@ -23,6 +23,7 @@ from pathlib import Path
 
 ROOT_KEY = "root"
 BLOCK_KEY = "block"
+LIST_KEY = "list"
 AUDITOR_KEY = "auditor"
 OFFICER_KEY = "officer"
 CERTIFY_KEY = "certify"

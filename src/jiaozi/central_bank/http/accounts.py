@@ -1,5 +1,6 @@
 """What may be read of one account: by its operator, and by its holder without the operator."""
 
+from collections.abc import Iterable
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
@@ -7,8 +8,10 @@ from pydantic import BaseModel, Field
 from starlette.requests import Request
 
 from jiaozi.central_bank.http.access import Access
-from jiaozi.central_bank.registry import views
+from jiaozi.central_bank.http.devices import DeviceView, device_view
+from jiaozi.central_bank.registry import device_store, views
 from jiaozi.central_bank.registry.control import Control
+from jiaozi.central_bank.registry.devices import Enrolled
 from jiaozi.central_bank.registry.model import Account, calendar_at, spent
 from jiaozi.central_bank.registry.writer import Writer
 from jiaozi.central_bank.rulebook.model import ClassLimits
@@ -97,6 +100,7 @@ class AccountView(BaseModel):
     rebind: RebindView | None
     waiting: list[WaitingView]
     mandates: list[MandateView]
+    devices: list[DeviceView] = Field(description="enrolled from this wallet")
 
 
 class CarriedView(BaseModel):
@@ -115,7 +119,8 @@ def account_routes(writer: Writer, database: Database, access: Access) -> APIRou
             account, safeguards = await views.read_account(
                 connection, int(number), control, operator
             )
-        return _account_view(account, safeguards, control, writer.tip.time_ms)
+            devices = await device_store.devices_of_wallet(connection, account.number)
+        return _account_view(account, safeguards, devices, control, writer.tip.time_ms)
 
     @router.get("/accounts/{number}", tags=["operators"])
     async def account(request: Request, number: Number) -> AccountView:
@@ -147,7 +152,11 @@ def account_routes(writer: Writer, database: Database, access: Access) -> APIRou
 
 
 def _account_view(
-    account: Account, safeguards: Safeguards, control: Control, time_ms: int
+    account: Account,
+    safeguards: Safeguards,
+    devices: Iterable[Enrolled],
+    control: Control,
+    time_ms: int,
 ) -> AccountView:
     calendar = calendar_at(time_ms)
     book = control.rulebook_at(time_ms)
@@ -178,6 +187,7 @@ def _account_view(
         rebind=_rebind(safeguards.rebind, book.delays.rebind_s),
         waiting=_waiting(safeguards),
         mandates=_mandates(safeguards, calendar.day),
+        devices=[device_view(each) for each in devices],
     )
 
 

@@ -14,12 +14,14 @@ from jiaozi.central_bank.figures import count_registry
 from jiaozi.central_bank.http.access import Access
 from jiaozi.central_bank.http.accounts import account_routes
 from jiaozi.central_bank.http.certificates import certificate_routes
+from jiaozi.central_bank.http.devices import device_routes, revocation_routes
 from jiaozi.central_bank.http.reads import auditor_routes, operator_routes, public_routes
 from jiaozi.central_bank.http.statements import statement_routes
 from jiaozi.central_bank.rates import CentralBankRates, counted_as
 from jiaozi.central_bank.registry.block_signers import BlockSigners
 from jiaozi.central_bank.registry.found import found
 from jiaozi.central_bank.registry.intake import Intake, encode_answers
+from jiaozi.central_bank.registry.revocation_frames import RevocationFrames
 from jiaozi.central_bank.registry.state_hash import StateHasher
 from jiaozi.central_bank.registry.verifiers import Verifiers
 from jiaozi.central_bank.registry.writer import (
@@ -29,6 +31,7 @@ from jiaozi.central_bank.registry.writer import (
     WriterLimits,
 )
 from jiaozi.central_bank.rulebook.model import Rulebook
+from jiaozi.protocol.certificates import Use
 from jiaozi.protocol.refusals import Code
 from jiaozi.service.application import new_application
 from jiaozi.service.dispatch import AsgiApp, Dispatcher, HotRequest, HotResponse, HotRoute
@@ -72,6 +75,7 @@ class CentralBankSettings:
     """What a central bank's process needs to run.
 
     Attributes:
+        list_signers: What signs the revocation list; without a key at hand nobody gets it.
         certificates: The root's, of the keys in genesis: operators hand them to devices.
     """
 
@@ -85,6 +89,7 @@ class CentralBankSettings:
     database_connections_max: int = 8
     statement_timeout_ms: int = 30_000
     rates: CentralBankRates = field(default_factory=CentralBankRates)
+    list_signers: BlockSigners = field(default_factory=lambda: BlockSigners(use=Use.LIST_SIGNING))
     certificates: tuple[bytes, ...] = ()
 
 
@@ -169,6 +174,9 @@ def _application(
     app.include_router(operator_routes(writer, database, access))
     app.include_router(auditor_routes(database, access))
     app.include_router(account_routes(writer, database, access))
+    app.include_router(device_routes(writer, database, access))
+    frames = RevocationFrames(settings.list_signers, settings.certificates)
+    app.include_router(revocation_routes(writer, database, frames))
     app.include_router(statement_routes(database, access))
     hot = {("POST", "/v1/orders"): HotRoute(take_orders, ORDERS_BYTES_MAX)}
     addresses = RateLimit(rates.address)

@@ -105,6 +105,14 @@ class Desk:
         """Lift any freeze of a wallet."""
         return self._decision(OrderType.AUTHORITY_UNFREEZE, number=wallet, case=case)
 
+    def accept_generations_from(self, oldest: int) -> Approval:
+        """Accept no older generation of offline devices any more."""
+        return self._decision(OrderType.OLDEST_GENERATION, generation=oldest)
+
+    def convict(self, device: bytes, proof_hash: bytes) -> Approval:
+        """Convict an offline device by the hash of a proof that the officers verified."""
+        return self._decision(OrderType.CONVICT, device=device, proof=proof_hash)
+
     def _movement(
         self,
         order_type: OrderType,

@@ -1,4 +1,4 @@
-"""Which of the registry's own keys signs the next block.
+"""Which of the registry's own keys signs the next block, or the revocation list.
 
 The newest that the state before the block holds valid, of those at hand: so a key takes over with
 the block after the order that certified it, and one that was revoked or has ended signs no more.
@@ -15,14 +15,20 @@ from jiaozi.service.keys import KeyMissing, KeyStore, generations
 
 
 class BlockSigners:
-    """The block keys at hand: given ones, and those of a store under a name and its successors'."""
+    """The keys at hand for one use: given ones, and those of a store under a name or after it."""
 
     def __init__(
-        self, signers: Iterable[Signer] = (), *, store: KeyStore | None = None, name: str = "block"
+        self,
+        signers: Iterable[Signer] = (),
+        *,
+        store: KeyStore | None = None,
+        name: str = "block",
+        use: Use = Use.REGISTRY_BLOCK,
     ) -> None:
         self._by_key = {each.public_key: each for each in signers}
         self._store = store
         self._name = name
+        self._use = use
         self._opened: set[str] = set()
 
     def of_genesis(self, genesis: Genesis) -> Signer:
@@ -44,16 +50,16 @@ class BlockSigners:
         )
 
     def at(self, control: Control, time_ms: int) -> Signer:
-        """Return what signs a block of this time on top of a state.
+        """Return what signs at this time on top of a state.
 
         Raises:
             KeyMissing: No key at hand may.
             KeyStoreError: The store cannot be read.
         """
-        for certified in reversed(control.valid_keys(Use.REGISTRY_BLOCK, time_ms)):
+        for certified in reversed(control.valid_keys(self._use, time_ms)):
             if self._has(certified.key):
                 return self._by_key[certified.key]
-        raise KeyMissing(detail="no key at hand is certified for signing blocks now")
+        raise KeyMissing(detail=f"no key at hand is certified now for: {self._use.name.lower()}")
 
     def _has(self, key: bytes) -> bool:
         """Say whether a key is at hand, opening what the store has newly got."""
