@@ -55,6 +55,7 @@ class Status(IntEnum):
         return member
 
     DONE = 0x9000, "done"
+    REFUSED = 0x6200, "the purse refuses; the data say why"
     MEMORY_FAILED = 0x6581, "the card could not store its state"
     WRONG_LENGTH = 0x6700, "the lengths in the command do not fit its bytes"
     CHANNEL_NOT_SUPPORTED = 0x6881, "the card has one logical channel"
@@ -110,6 +111,11 @@ class Command:
     def header(self) -> tuple[int, int, int, int]:
         """What the commands of a chain share: CLA without the chaining bit, INS, P1, P2."""
         return (self.cla & ~CHAINED, self.ins, self.p1, self.p2)
+
+    @property
+    def parameters(self) -> int:
+        """P1 and P2 as one number."""
+        return self.p1 << 8 | self.p2
 
     def encode(self) -> bytes:
         """Return the bytes, in the short form where it holds them.

@@ -248,6 +248,61 @@ class CardUnreadable(WalletError):
     advice = "Clean the card, put it in the right way round and try again, or try another reader"
 
 
+class CardNotPurse(WalletError):
+    """The card is no card of this system, or not in the state for what is asked."""
+
+    code = "card_not_purse"
+    advice = "Nothing moved. Use a card that was issued with `jiaozi card issue`"
+
+
+class CardIssued(WalletError):
+    """The card has a purse already; it is never overwritten."""
+
+    code = "card_issued"
+    advice = "Nothing was changed. Use it as it is, or take a blank card"
+
+
+class CardPinNeeded(WalletError):
+    """The card wants its PIN, and nobody gave it."""
+
+    code = "card_pin_needed"
+    advice = "Nothing moved. Do the same again with the PIN"
+
+
+@dataclass(kw_only=True, eq=False)
+class CardPinWrong(WalletError):
+    """The card does not take the PIN or PUK."""
+
+    code = "card_pin_wrong"
+    advice = "Nothing moved. Try again with the right one, or unblock the card with its PUK"
+
+    tries_left: int
+
+
+class CardPinBlocked(WalletError):
+    """The PIN, or the PUK, was wrong too often."""
+
+    code = "card_pin_blocked"
+    advice = (
+        "The money stays on the card: `jiaozi card pin unblock` takes the PUK. Where that is "
+        "blocked too, `jiaozi card lost` gives a named card's money back"
+    )
+
+
+class CardPinUnfit(WalletError):
+    """A new PIN is too easy to guess."""
+
+    code = "card_pin_unfit"
+    advice = "Nothing was changed. Take 6 to 12 digits, three different ones at least"
+
+
+class CardFailed(WalletError):
+    """The card could not store its state, or does not keep to what was agreed."""
+
+    code = "card_failed"
+    advice = "Nothing moved. Try again; if it stays so, `jiaozi card lost` gives the money back"
+
+
 class PurseMissing(WalletError):
     """There is no purse where one was looked for."""
 

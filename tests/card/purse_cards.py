@@ -1,0 +1,106 @@
+"""Cards with a purse: as a process in a reader, or spoken to directly, with visible defaults."""
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any, cast
+
+from jiaozi.card.dialogue import Dialogue
+from jiaozi.card.purse import PurseApplication
+from jiaozi.card.storage import Storage
+from jiaozi.local.card_readers import Slot
+from jiaozi.protocol.offline.certificate import Chain, Profile
+from jiaozi.protocol.offline.enrolment import Enrolment
+from jiaozi.protocol.offline.messages import Load, sign_load
+from jiaozi.storage.privilege import dying_with_us
+from jiaozi.wallet import readers
+from jiaozi.wallet.offline.card import CardPurse
+from tests.protocol.builders import ALICE, CERTIFY_SEED, NETWORK, OPERATOR, signer_of
+from tests.protocol.offline_builders import (
+    ANCHOR,
+    OPERATORS_CERTIFICATE,
+    PAYER,
+    chain_of,
+    device_of,
+)
+
+PIN, PUK, WRONG = "246813", "97531864", "135792"
+INSERTED_S = 30.0
+
+
+def transmitter(dialogue: Dialogue) -> readers.Card:
+    """A card that is spoken to as through a reader, without PC/SC."""
+    scard = SimpleNamespace(
+        SCARD_PCI_T1=0,
+        SCARD_S_SUCCESS=0,
+        SCardTransmit=lambda _handle, _protocol, command: (0, [*dialogue.answer(bytes(command))]),
+    )
+    return readers.Card(cast("ModuleType", scard), 0, "no reader")
+
+
+class DirectCard:
+    """A card with its directory, in this process; `power_on` after what a crash left."""
+
+    def __init__(self, directory: Path, storage: Callable[[Path], Storage] = Storage) -> None:
+        self.directory = directory
+        self.power_on(storage)
+
+    def power_on(self, storage: Callable[[Path], Storage] = Storage) -> None:
+        self.storage = storage(self.directory)
+        self.dialogue = Dialogue(PurseApplication(self.storage))
+
+    def power_off(self) -> None:
+        self.storage.__exit__()
+
+    def purse(self, pin: str | None = None) -> CardPurse:
+        """What a terminal holds once the card is at it."""
+        self.dialogue.reset()
+        return CardPurse.select(
+            transmitter(self.dialogue), pin=None if pin is None else lambda: pin
+        )
+
+
+def issue(purse: CardPurse, *, fen: int = 0, wallet: int | None = ALICE, **changes: Any) -> bytes:
+    """Do what a desk does, and return the card's key."""
+    key = purse.personalise(ANCHOR, PIN, PUK)
+    purse.enrolment(Enrolment(operator=OPERATOR, profile=Profile.CARD, wallet=wallet))
+    purse.renew(chain_for(key, **changes))
+    if fen:
+        purse.take_load(load_for(key, 1, fen))
+    return key
+
+
+def chain_for(key: bytes, **changes: Any) -> Chain:
+    """The certificates of a card's key."""
+    return chain_of(replace(device_of(PAYER, **changes), key=key))
+
+
+def load_for(key: bytes, number: int, amount_fen: int) -> bytes:
+    """Money for a card."""
+    load = Load(device=key, number=number, amount_fen=amount_fen, order=bytes(32))
+    return sign_load(load, signer_of(CERTIFY_SEED), OPERATORS_CERTIFICATE, NETWORK)
+
+
+def start_card(
+    directory: Path, port: int, module: str = "jiaozi.card", *more: str
+) -> subprocess.Popen[bytes]:
+    """Start the process of a card that goes into the slot at a port."""
+    command = [sys.executable, "-m", module, str(directory), "--port", str(port), *more]
+    return subprocess.Popen([*dying_with_us("KILL"), *command], stdout=subprocess.DEVNULL)
+
+
+@contextmanager
+def card_process(directory: Path, slot: Slot) -> Iterator[subprocess.Popen[bytes]]:
+    """Put the card of a directory into a slot, and take it out again."""
+    card = start_card(directory, slot.port)
+    try:
+        with readers.card_in(slot.reader, wait_s=INSERTED_S):
+            pass
+        yield card
+    finally:
+        card.kill()
+        card.wait()
