@@ -102,6 +102,34 @@ async def test_a_holder_bounds_freezes_and_closes_a_wallet(bank: Bank, tmp_path:
 
 @pytest.mark.timeout(60)
 @pytest.mark.chaos
+async def test_a_holder_takes_more_than_the_wallet_may_hold(bank: Bank, tmp_path: Path) -> None:
+    anna, pin_file = await _with_money(bank, tmp_path)
+    ben = await _open(bank, tmp_path / "ben", 1002, "+8613800000002")
+    deposit = await bank.fund(1002, "+8613800000002", 100)
+    await ben("limits", "lower", "--balance", "10")
+    foreign = await ben("waterfall", "on", "--deposit", "nobody", code=1)
+    assert foreign["error"]["name"] == "deposit_unknown", foreign
+    assert (await ben("waterfall", "on", "--deposit", deposit))["state"] == "settled"
+    assert (await _view(ben, bank))["waterfall"]
+    assert (await anna("pay", ben.number, "10.01", "--pin-file", pin_file))["state"] == "settled"
+    assert (await _view(ben, bank))["balance_fen"] == 1_000
+
+    async def is_credited() -> bool:
+        [told] = (await ben("deposits"))["deposits"]
+        return bool(told["available_fen"] == 101)
+
+    await until(is_credited)
+    lines = (await ben("history"))["entries"]
+    assert [(each["type"], each["amount_fen"]) for each in lines] == [
+        ("sweep", 1), ("payment", 1_001),
+    ]  # fmt: skip
+    assert (await ben("waterfall", "off"))["state"] == "settled"
+    refused = await anna("pay", ben.number, "1", "--pin-file", pin_file, code=1)
+    assert refused["refusal"]["name"] == "payee_cannot_receive"
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.chaos
 async def test_a_lost_key_is_replaced_and_a_false_claim_objected_to(
     bank: Bank, tmp_path: Path
 ) -> None:
