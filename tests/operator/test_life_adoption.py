@@ -1,19 +1,24 @@
 """The holders of a failed operator at its carrier: they prove who they are and go on."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from typer.testing import CliRunner
 
+from jiaozi.cli import app
 from jiaozi.operator.reconcile.reconcile import reconcile
-from jiaozi.protocol.numbers import vault_of
+from jiaozi.protocol.numbers import parse_number, vault_of
 from jiaozi.protocol.order_types import OrderType
 from jiaozi.protocol.refusals import Code
 from jiaozi.storage.embedded import EmbeddedPostgres
-from tests.operator.builders import OperatorWorld, until
+from tests.cli.conftest import PASSPHRASE
+from tests.operator.builders import OperatorWorld, new_phone, until
 from tests.operator.holders import Caller
 from tests.operator.holders import Holder as Customer
 from tests.operator.life import ONE, TWO, Worlds, by_holder, life_worlds
@@ -30,15 +35,20 @@ async def worlds(postgres: EmbeddedPostgres) -> AsyncIterator[Worlds]:
 
 async def fail_over(worlds: Worlds, holder: Customer) -> Customer:
     """Give the wallets of the first operator to the second; the holder turns to that one."""
+    await reassign(worlds, holder.number)
+    return replace(holder, http=worlds.there.http, deposit_id="")
+
+
+async def reassign(worlds: Worlds, number: int) -> None:
+    """Give the wallets of the first operator to the second, and wait until it knows."""
     order = worlds.orders.by_officers(OrderType.REASSIGN, operator=ONE, carrier=TWO)
     assert [each[:2] for each in await worlds.officer.submit([order])] == [[1, [0]]]
     carriage = worlds.there.operator.carriage
 
     async def is_carried() -> bool:
-        return carriage.carries(holder.number)
+        return carriage.carries(number)
 
     await until(is_carried)
-    return replace(holder, http=worlds.there.http, deposit_id="")
 
 
 async def adoption(world: OperatorWorld, phone: str, **changes: object) -> dict[str, Any]:
@@ -91,6 +101,38 @@ async def test_an_adopted_wallet_redeems_and_exchanges_at_its_carrier_and_the_bo
     for world in (worlds.here, there):
         report = await reconcile(world.database)
         assert (report.differences, report.open) == ([], [])
+
+
+async def test_a_holder_goes_on_at_the_carrier_by_one_command(
+    worlds: Worlds, tmp_path: Path
+) -> None:
+    here, there = worlds.here, worlds.there
+    phone = new_phone()
+    own, carrier = str(here.http.base_url), str(there.http.base_url)
+    opened = await wallet(tmp_path, "open", "--operator", own, "--phone", phone)
+    deposit = await here.fund(phone, 50_00)
+    await wallet(tmp_path, "exchange", "50", "--deposit", deposit)
+    to_carrier = ("adopt", "--operator", carrier, "--phone", phone)
+    early = await wallet(tmp_path, *to_carrier, code=1)
+    assert early["error"]["code"] == Code.WALLET_UNKNOWN
+    await reassign(worlds, parse_number(opened["number"]))
+    assert await wallet(tmp_path, *to_carrier) == {
+        "number": opened["number"], "carrier": f"{TWO}", "operator_url": carrier.rstrip("/"),
+    }  # fmt: skip
+    there_deposit = await there.fund(phone, 1_00)
+    redeemed = await wallet(tmp_path, "redeem", "20", "--deposit", there_deposit)
+    assert redeemed["state"] == "settled"
+    assert (await wallet(tmp_path, "balance"))["balance_fen"] == 30_00
+    assert await vault_fen(there, TWO) == ISSUED_FEN + 20_00
+
+
+async def wallet(directory: Path, *words: str, code: int = 0) -> dict[str, Any]:
+    """Run a command of the wallet in a directory."""
+    invoke = CliRunner(env={"JIAOZI_WALLET_PASSPHRASE": PASSPHRASE}).invoke
+    arguments = ["wallet", "--dir", str(directory), *words, "--json"]
+    result = await asyncio.to_thread(invoke, app, arguments)
+    assert result.exit_code == code, (result.output, result.exception)
+    return dict(json.loads(result.stdout.splitlines()[-1]))
 
 
 async def test_an_exchange_into_an_adopted_wallet_is_asked_for_by_the_carriers_vault(

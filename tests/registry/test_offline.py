@@ -7,7 +7,7 @@ import pytest
 from jiaozi.central_bank.registry.model import Totals
 from jiaozi.protocol import numbers
 from jiaozi.protocol.refusals import Code
-from tests.registry.builders import RegistryWorld, registry_world
+from tests.registry.builders import registry_world
 from tests.registry.effects import refused
 from tests.registry.offline_builders import GUARANTEE_FEN, OFFLINE, OfflineDesk
 

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from jiaozi.cli import (
+    wallet_adopt,
     wallet_class,
     wallet_keys,
     wallet_life,
@@ -69,6 +70,7 @@ add_commands(
             "freeze": wallet_life.freeze_command,
             "unfreeze": wallet_life.unfreeze_command,
             "rebind": wallet_rebind.app,
+            "adopt": wallet_adopt.adopt_command,
             "export-keys": wallet_keys.export_command,
             "import-keys": wallet_keys.import_command,
         },

@@ -70,6 +70,7 @@ class WalletPublic:
     Attributes:
         number: None until the operator has opened the wallet.
         root_key: Pinned from genesis, like the block key and the network.
+        carrier: Code of the operator that carries the wallet since its own failed.
     """
 
     number: AccountNumber | None
@@ -78,6 +79,7 @@ class WalletPublic:
     root_key: bytes
     block_key: bytes
     public_key: bytes
+    carrier: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,6 +187,7 @@ def _public_fields(public: WalletPublic) -> dict[str, str | None]:
         "root_key": public.root_key.hex(),
         "block_key": public.block_key.hex(),
         "public_key": public.public_key.hex(),
+        **({} if public.carrier is None else {"carrier": f"{public.carrier:04d}"}),
     }
 
 
@@ -199,6 +202,7 @@ def _public(path: Path, document: dict[str, Any]) -> WalletPublic:
             root_key=bytes.fromhex(fields["root_key"]),
             block_key=bytes.fromhex(fields["block_key"]),
             public_key=bytes.fromhex(fields["public_key"]),
+            carrier=int(fields["carrier"]) if "carrier" in fields else None,
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise _damaged(path) from error

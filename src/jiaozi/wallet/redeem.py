@@ -55,7 +55,7 @@ async def send_redemption(wallet: Wallet, order: SignedOrder) -> Standing:
 
 def _sign_redeem(wallet: Wallet, deposit_id: str, amount_fen: int) -> SignedOrder:
     random, now_ms = wallet.edge.random, wallet.edge.now_ms()
-    vault = numbers.vault_of(numbers.operator_of(wallet.number))
+    vault = numbers.vault_of(wallet.operator)
     head = OrderHead(
         id=new_order_id(now_ms, random(10)),
         type=OrderType.REDEEM,

@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 
 from jiaozi.protocol.domains import NetworkId
-from jiaozi.protocol.numbers import AccountNumber, format_number
+from jiaozi.protocol.numbers import AccountNumber, format_number, operator_of
 from jiaozi.protocol.suites import Signer
 from jiaozi.wallet.block_keys import RegistryKeys
 from jiaozi.wallet.client import WalletClient
@@ -36,10 +36,12 @@ class Wallet:
     """What every use case needs.
 
     Attributes:
+        operator: That opened it, or carries it since that one failed.
         block_keys: Whose signature makes a header the registry's; the first is pinned from genesis.
     """
 
     number: AccountNumber
+    operator: int
     network: NetworkId
     block_keys: RegistryKeys
     signer: Signer
@@ -95,6 +97,7 @@ def wallet_of(
     client = WalletClient(transport, public.number, credentials)
     return Wallet(
         number=public.number,
+        operator=public.carrier or int(operator_of(public.number)),
         network=public.network,
         block_keys=RegistryKeys(public, client),
         signer=signer,
