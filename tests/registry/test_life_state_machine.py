@@ -10,8 +10,7 @@ from random import Random
 
 import hypothesis.strategies as st
 import pytest
-from hypothesis import HealthCheck, Phase, settings
-from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
+from hypothesis.stateful import initialize, rule
 
 from jiaozi.central_bank.audit.audit import AuditOptions, audit_database
 from jiaozi.central_bank.registry import store
@@ -37,6 +36,7 @@ from tests.registry.life_wishes import (
     signers_of,
     wallets,
 )
+from tests.registry.machines import ServerMachine, run
 
 CLASSES = {1: Caps(), 2: Caps(single=50_000, day=60_000, year=150_000, balance=150_000)}
 RULEBOOK = Rulebook(
@@ -179,10 +179,8 @@ def _compare_safeguards(kept: Safeguards, model: Model, number: int) -> None:
     }
 
 
-class LifeMachine(RuleBasedStateMachine):
+class LifeMachine(ServerMachine):
     """One registry with five wallets for each run, in a database of its own."""
-
-    server: EmbeddedPostgres
 
     def __init__(self) -> None:
         super().__init__()
@@ -234,34 +232,14 @@ class LifeMachine(RuleBasedStateMachine):
             self.runner.close()
 
 
-def run(server: EmbeddedPostgres, examples: int, steps: int, *, at_length: bool) -> None:
-    """Run the machine; only at length what fails is made smaller, which takes minutes."""
-
-    class Machine(LifeMachine):
-        pass
-
-    Machine.server = server
-    run_state_machine_as_test(
-        Machine,
-        settings=settings(
-            max_examples=examples,
-            stateful_step_count=steps,
-            deadline=None,
-            derandomize=not at_length,
-            phases=(Phase.reuse, Phase.generate, Phase.shrink) if at_length else (Phase.generate,),
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
-
-
 def test_wallets_live_by_the_rules(postgres: EmbeddedPostgres) -> None:
-    run(postgres, 4, 25, at_length=False)
+    run(LifeMachine, postgres, examples=4, steps=25, at_length=False)
 
 
 @pytest.mark.chaos
 @pytest.mark.timeout(1800)
 def test_wallets_live_by_the_rules_at_length(postgres: EmbeddedPostgres) -> None:
-    run(postgres, 200, 50, at_length=True)
+    run(LifeMachine, postgres, examples=200, steps=50, at_length=True)
 
 
 @pytest.mark.chaos

@@ -7,8 +7,7 @@ from datetime import date
 
 import hypothesis.strategies as st
 import pytest
-from hypothesis import HealthCheck, Phase, settings
-from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
+from hypothesis.stateful import initialize, rule
 
 from jiaozi.central_bank.registry import store
 from jiaozi.central_bank.rulebook.model import ClassLimits, Rulebook
@@ -19,6 +18,7 @@ from jiaozi.protocol.orders import ORDER_BYTES_MAX
 from jiaozi.storage.embedded import EmbeddedPostgres
 from tests.registry.builders import OPERATORS, RegistryWorld, registry_world
 from tests.registry.feeds import follow
+from tests.registry.machines import ServerMachine, run
 from tests.registry.reference import DAY_MS, Caps, Reference, in_year, paid
 from tests.registry.wishes import WISHES, Sent, Wish, Wisher
 
@@ -53,10 +53,8 @@ BEGINNING = [
 """Three wallets at each operator, with money: one of a class without caps, two of one holder."""
 
 
-class RegistryMachine(RuleBasedStateMachine):
+class RegistryMachine(ServerMachine):
     """One registry for each run, in a database of its own."""
-
-    server: EmbeddedPostgres
 
     def __init__(self) -> None:
         super().__init__()
@@ -177,30 +175,10 @@ class RegistryMachine(RuleBasedStateMachine):
             await follow(self.world, operator)
 
 
-def run(server: EmbeddedPostgres, examples: int, steps: int, *, at_length: bool) -> None:
-    """Run the machine; only at length what fails is made smaller, which takes minutes."""
-
-    class Machine(RegistryMachine):
-        pass
-
-    Machine.server = server
-    run_state_machine_as_test(
-        Machine,
-        settings=settings(
-            max_examples=examples,
-            stateful_step_count=steps,
-            deadline=None,
-            derandomize=not at_length,
-            phases=(Phase.reuse, Phase.generate, Phase.shrink) if at_length else (Phase.generate,),
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
-
-
 def test_registry_agrees_with_the_reference(postgres: EmbeddedPostgres) -> None:
-    run(postgres, 20, 25, at_length=False)
+    run(RegistryMachine, postgres, examples=20, steps=25, at_length=False)
 
 
 @pytest.mark.chaos
 def test_registry_agrees_with_the_reference_at_length(postgres: EmbeddedPostgres) -> None:
-    run(postgres, 300, 60, at_length=True)
+    run(RegistryMachine, postgres, examples=300, steps=60, at_length=True)
