@@ -12,6 +12,7 @@ from urllib.parse import quote
 import pytest
 
 from tests.docs.test_readme import ROOT, background, free_ports
+from tests.docs.warm import warm_jiaozi
 
 DOCS = ROOT / "docs"
 TUTORIAL = DOCS / "tutorial.md"
@@ -73,8 +74,9 @@ def tour(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Tour, str]]
     }
     parts = _FENCE.findall(TUTORIAL.read_text("utf-8"))
     [script] = [text for note, _, text in parts if note == "test: background"]
-    with background(script, home, environment):
-        it = Tour(place, ports, environment | {"SERVER": server_of(place)})
+    with background(script, home, environment), warm_jiaozi(home / "warm", environment) as warm:
+        path = f"{warm}:{environment['PATH']}"
+        it = Tour(place, ports, environment | {"SERVER": server_of(place), "PATH": path})
         yield it, it.run(TUTORIAL)
 
 

@@ -23,7 +23,7 @@ from tests.registry.builders import OPERATORS, QUOTA_FEN, Wallet, key
 from tests.registry.limited import HASTY, LIMITED
 from tests.registry.process import RegistryProcess, callers_of, registry_process
 from tests.registry.served import Served, clock_ms, until_healthy
-from tests.registry.test_chaos import postgres_of_its_own
+from tests.registry.test_chaos import postgres_of_its_own, refuses_to_write
 from tests.registry.waiting import until
 
 ONE, _ = OPERATORS
@@ -155,16 +155,14 @@ async def test_what_is_due_happens_once_with_two_registries(seed: int, tmp_path:
     async with (
         waiting(tmp_path, 600) as (first, waits),
         registry_process(waits.dsn, tmp_path, name="two") as second,
+        httpx.AsyncClient(base_url=first.url, timeout=30) as to_first,
+        httpx.AsyncClient(base_url=second.url, timeout=30) as to_second,
     ):
-        leads, follows = first, second
-        for _ in range(10):
+        pairs = [(first, to_second), (second, to_first)]
+        for leads, to_follower in pairs * 5:
             await kill_when_due(leads, waits, chance)
-            async with callers_of(follows, tmp_path) as served:
-                waits.served.http = served.http
-                await leads.start()
-                await waits.reckon()
-                await kill_when_due(follows, waits, chance)
-            async with callers_of(leads, tmp_path) as served:
-                waits.served.http = served.http
-                await follows.start()
-                await waits.reckon()
+            await until_healthy(to_follower)
+            waits.served.http = to_follower
+            await leads.start()
+            await refuses_to_write(leads, waits.served)
+            await waits.reckon()
