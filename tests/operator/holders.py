@@ -36,11 +36,17 @@ class Caller:
         self, method: str, url: str, json: dict[str, Any] | None = None, **changes: object
     ) -> httpx.Response:
         """Send a signed request; `changes` replace arguments of `sign_request`."""
-        request = self.http.build_request(method, url, json=json)
+        return await self._send(self.http.build_request(method, url, json=json), url, **changes)
+
+    async def send_bytes(self, method: str, url: str, body: bytes) -> httpx.Response:
+        """Send a signed request whose body is no JSON."""
+        return await self._send(self.http.build_request(method, url, content=body), url)
+
+    async def _send(self, request: httpx.Request, url: str, **changes: object) -> httpx.Response:
         body = request.content
         headers = {NETWORK_HEADER: self.network.hex()}
         arguments: dict[str, Any] = {
-            "method": method,
+            "method": request.method,
             "url": url,
             "headers": headers,
             "body": body,

@@ -52,7 +52,7 @@ class HandIn:
         return log, await self.settle([handed(each) for each in log.payments])
 
     async def payments(self, data: bytes) -> list[Settled]:
-        """Settle payments as they travel, a CBOR sequence; say what became of each.
+        """Settle payments, a CBOR sequence of byte strings; say what became of each.
 
         Raises:
             Refusal: As `jiaozi.protocol.offline.messages.read_payment`, for the first that is not
@@ -75,12 +75,12 @@ def _read_payments(data: bytes, anchor: Anchor) -> list[Handed]:
         items = cbor.decode_sequence(
             data, items_max=PAYMENTS_MAX, item_size_max=MESSAGE_BYTES_MAX + 16
         )
-        encoded = [each for _, each in items]
+        encoded = [each for each, _ in items]
     except cbor.NotCanonical:
         raise refuse(Code.NOT_CANONICAL, "body") from None
-    if not encoded:
+    if not encoded or any(type(each) is not bytes for each in encoded):
         raise refuse(Code.MALFORMED, "body")
-    return [_read_payment(each, anchor) for each in encoded]
+    return [_read_payment(each, anchor) for each in encoded if isinstance(each, bytes)]
 
 
 def _read_payment(data: bytes, anchor: Anchor) -> Handed:

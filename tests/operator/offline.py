@@ -1,0 +1,335 @@
+"""Two operators' desks at a real registry, and purses that go there.
+
+::
+
+    holder = await desks.here.open_wallet(deposit_fen=1_000_00)
+    card = await desks.enrol(holder)
+    await desks.load(holder, card, 100_00)
+    pay(card, other, 30_00)
+    await desks.synchronise(card)
+"""
+
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Any
+
+import httpx
+
+from jiaozi.central_bank.http.serve import CentralBankSettings, open_central_bank
+from jiaozi.central_bank.registry.block_signers import BlockSigners
+from jiaozi.central_bank.rulebook.load import shipped
+from jiaozi.central_bank.rulebook.model import OfflineRules
+from jiaozi.operator.registry.client import RegistryClient
+from jiaozi.protocol import cbor, numbers
+from jiaozi.protocol.certificates import Use, certify
+from jiaozi.protocol.genesis import Network, read_genesis, sign_genesis
+from jiaozi.protocol.offline import steps
+from jiaozi.protocol.offline.certificate import Anchor, Chain, Profile
+from jiaozi.protocol.offline.enrolment import Enrolment, sign_enrolment
+from jiaozi.protocol.offline.purse import Purse, new_purse
+from jiaozi.protocol.order_types import OrderType
+from jiaozi.protocol.suites import Ed25519Signer
+from jiaozi.service.server import listening
+from jiaozi.storage.embedded import EmbeddedPostgres
+from tests.operator.builders import OperatorWorld, operator_keys, operator_world, until
+from tests.operator.clock import Clock
+from tests.operator.holders import Holder
+from tests.operator.test_end_to_end import ISSUED_FEN, RULEBOOK, Registry, _leads
+from tests.registry.builders import OPERATORS, Keys, Orders, certified, key, make_genesis
+
+GUARANTEE_FEN = 10_000_00
+DEMO = next(each for each in shipped().values() if each.name == "demo-offline")
+OFFLINE = replace(
+    RULEBOOK,
+    hash=b"offline".ljust(32),
+    offline=OfflineRules(
+        guarantee_permille=100, claim_wait_s=1, bounds=MappingProxyType(dict(DEMO.offline.bounds))
+    ),
+)
+
+
+@dataclass(slots=True)
+class Card:
+    """A device: its key, its state, and the states it had before (to be rolled back to)."""
+
+    signer: Ed25519Signer
+    purse: Purse
+    wallet: int | None = None
+
+    @property
+    def key(self) -> bytes:
+        """The public key."""
+        return self.signer.public_key
+
+    @property
+    def log(self) -> bytes:
+        """What it hands in now."""
+        return steps.hand_in(self.purse, signer=self.signer)
+
+    def clone(self) -> "Card":
+        """A second device with the same key and state."""
+        return replace(self)
+
+    def ask(self, amount_fen: int) -> bytes:
+        """Ask for a payment."""
+        self.purse, request = steps.ask(
+            self.purse, amount_fen=amount_fen, challenge=secrets.token_bytes(16),
+            expires_ms=2**47, signer=self.signer,
+        )  # fmt: skip
+        return request
+
+    def pay(self, request: bytes) -> bytes:
+        """Pay what is asked for."""
+        salt = secrets.token_bytes(16)
+        self.purse, payment = steps.pay(self.purse, request, salt=salt, signer=self.signer)
+        return payment
+
+    def collect(self, payment: bytes) -> None:
+        """Take a payment."""
+        self.purse, _ = steps.collect(self.purse, payment, signer=self.signer)
+
+    def unload(self, wallet: int, amount_fen: int) -> bytes:
+        """Pay to a wallet."""
+        self.purse, payment = steps.unload(
+            self.purse, amount_fen=amount_fen, wallet=wallet, salt=secrets.token_bytes(16),
+            signer=self.signer,
+        )  # fmt: skip
+        return payment
+
+
+def pay(payer: Card, payee: Card, amount_fen: int) -> bytes:
+    """Pay from device to device, with no network."""
+    payment = payer.pay(payee.ask(amount_fen))
+    payee.collect(payment)
+    return payment
+
+
+@dataclass
+class Desks:
+    """Both operators, their registry, and what a test does at them."""
+
+    here: OperatorWorld
+    there: OperatorWorld
+    network: Network
+    registry: Any
+    orders: Orders
+    transports: dict[int, RegistryClient] = field(default_factory=dict)
+
+    @property
+    def anchor(self) -> Anchor:
+        """What devices believe."""
+        return Anchor(network=self.network.id, root_key=self.network.root_key)
+
+    def world(self, operator: int) -> OperatorWorld:
+        """One of the operators."""
+        return self.here if operator == self.here.settings.code else self.there
+
+    async def guarantee(self, operator: int, amount_fen: int) -> list[Any]:
+        """Move money of the vault into the guarantee."""
+        leg = self.orders.leg(
+            numbers.vault_of(operator), numbers.guarantee_of(operator), amount_fen
+        )
+        signer = self.orders.keys.vault(operator)
+        order = self.orders.sign(self.orders.head(OrderType.FUND_GUARANTEE), [signer], [leg])
+        [answer] = await self.transports[operator].submit([order])
+        return answer
+
+    async def customer(self, operator: int = OPERATORS[0], money_fen: int = 1_000_00) -> Holder:
+        """A wallet with money in it."""
+        holder = await self.world(operator).open_wallet(deposit_fen=money_fen)
+        assert (await holder.exchange(money_fen))["state"] == "settled"
+        return holder
+
+    async def enrol(self, holder: Holder, **changes: Any) -> Card:  # noqa: ANN401
+        """A new device of a wallet."""
+        signer = Ed25519Signer(secrets.token_bytes(32))
+        answer = await self.ask_to_enrol(holder, signer, **changes)
+        assert answer.status_code == 201, answer.text
+        return self.card(signer, answer.content, holder.number)
+
+    async def ask_to_enrol(
+        self,
+        holder: Holder,
+        signer: Ed25519Signer,
+        **changes: Any,  # noqa: ANN401
+    ) -> httpx.Response:
+        """Ask for a device's certificates."""
+        operator = int(numbers.operator_of(holder.number))
+        fields: dict[str, Any] = {
+            "operator": operator, "profile": Profile.CARD, "wallet": holder.number, **changes
+        }  # fmt: skip
+        message = sign_enrolment(Enrolment(**fields), signer, self.network.id)
+        return await signed(holder, "POST", f"{holder.path}/devices", message)
+
+    async def enrol_anonymous(self, operator: int = OPERATORS[0]) -> Card:
+        """A new card of nobody's."""
+        signer = Ed25519Signer(secrets.token_bytes(32))
+        message = sign_enrolment(
+            Enrolment(operator=operator, profile=Profile.CARD), signer, self.network.id
+        )
+        answer = await self.world(operator).http.post("/v1/offline/devices", content=message)
+        assert answer.status_code == 201, answer.text
+        return self.card(signer, answer.content, None)
+
+    def card(self, signer: Ed25519Signer, chain: bytes, wallet: int | None) -> Card:
+        """A device that has just got its certificates."""
+        parts: Any = cbor.decode(chain, size_max=len(chain))
+        purse = new_purse(Chain(operator=parts[0], device=parts[1]), self.anchor)
+        return Card(signer, purse, wallet)
+
+    async def load(self, holder: Holder, card: Card, amount_fen: int) -> None:
+        """Load a device from a wallet."""
+        number = card.purse.loads + 1
+        answer = await self.send_load(holder, card.key, number, amount_fen)
+        assert answer[:2] == [1, [0]], answer
+        message = await self.fetch_load(holder, card.key, number)
+        card.purse = steps.take_load(card.purse, message)
+
+    async def send_load(
+        self, holder: Holder, device: bytes, number: int, amount_fen: int
+    ) -> list[Any]:
+        """Send the order of a load."""
+        leg = self.orders.leg(holder.number, numbers.OFFLINE, amount_fen)
+        order = self.orders.sign(
+            self.orders.head(OrderType.LOAD), [holder.signer], [leg], device=device, load=number
+        )
+        answer = await holder.http.post(
+            "/v1/orders", content=order, headers={"Content-Type": "application/cbor"}
+        )
+        found: Any = cbor.decode(answer.content, size_max=1 << 16)
+        return list(found)
+
+    async def fetch_load(self, holder: Holder, device: bytes, number: int) -> bytes:
+        """Fetch the message of a load, once it is there."""
+        found = b""
+
+        async def is_there() -> bool:
+            nonlocal found
+            path = f"{holder.path}/devices/{device.hex()}/loads/{number}"
+            answer = await holder.ask("GET", path)
+            found = answer.content
+            return answer.status_code == 200
+
+        await until(is_there)
+        return found
+
+    async def hand_in(self, log: bytes, operator: int = OPERATORS[0]) -> list[Any]:
+        """Hand a log in; what became of each payment."""
+        return await self.post(operator, "/v1/offline/logs", log)
+
+    async def hand_in_payments(self, *payments: bytes, operator: int = OPERATORS[0]) -> list[Any]:
+        """Hand payments in; what became of each."""
+        body = b"".join(map(cbor.encode_bytes, payments))
+        return await self.post(operator, "/v1/offline/payments", body)
+
+    async def post(self, operator: int, path: str, body: bytes) -> list[Any]:
+        """Send a body to a desk that must take it."""
+        answer = await self.world(operator).http.post(path, content=body)
+        assert answer.status_code == 200, answer.text
+        found: Any = cbor.decode(answer.content, size_max=1 << 24)
+        return list(found)
+
+    async def ask_to_synchronise(self, card: Card) -> httpx.Response:
+        """Ask a device's own desk for a checkpoint."""
+        world = self.world(card.purse.device.operator)
+        return await world.http.post("/v1/offline/synchronisations", content=card.log)
+
+    async def synchronise(self, card: Card) -> None:
+        """Synchronise a device."""
+        answer = await self.ask_to_synchronise(card)
+        assert answer.status_code == 200, answer.text
+        found: Any = cbor.decode(answer.content, size_max=1 << 20)
+        checkpoint, time, frames = found
+        for frame in frames:
+            card.purse = steps.learn_revocations(card.purse, frame)
+        card.purse = steps.synchronise(card.purse, checkpoint, time)
+
+    async def device(self, key: bytes, operator: int = OPERATORS[0]) -> dict[str, Any]:
+        """A device as the registry has it."""
+        return await self.transports[operator].device(key)
+
+    async def shadow_fen(self, key: bytes, operator: int = OPERATORS[0]) -> int:
+        """What the registry has seen on a device."""
+        return int((await self.device(key, operator))["shadow_fen"])
+
+    async def supply(self) -> dict[str, Any]:
+        """Where the money is."""
+        async with httpx.AsyncClient(base_url=self.registry.url, trust_env=False) as http:
+            return dict((await http.get("/v1/supply")).json())
+
+
+async def signed(holder: Holder, method: str, url: str, body: bytes = b"") -> httpx.Response:
+    """Send a signed request whose body is no JSON."""
+    return await holder.send_bytes(method, url, body)
+
+
+async def balance_fen(holder: Holder) -> int:
+    """What a wallet holds."""
+    return int((await holder.ask("GET", holder.path)).json()["balance_fen"])
+
+
+def offline_genesis(keys: Keys) -> bytes:
+    """A genesis that names a key for the revocation list too."""
+    made = read_genesis(make_genesis(keys, rulebook=OFFLINE)).genesis
+    listed = certified(Use.LIST_SIGNING, list_key())
+    return sign_genesis(replace(made, keys=(*made.keys, listed)), keys.root)
+
+
+def list_key() -> Ed25519Signer:
+    """What signs the revocation list."""
+    return key("list")
+
+
+def root_certificates(keys: Keys, network: Network) -> tuple[bytes, ...]:
+    """The root's word for each key of genesis."""
+    return tuple(certify(each, keys.root, network.id) for each in network.genesis.keys)
+
+
+@asynccontextmanager
+async def open_desks(postgres: EmbeddedPostgres, name: str = "desk") -> AsyncIterator[Desks]:
+    """Serve a registry and two operators with guarantees."""
+    async with AsyncExitStack() as stack:
+        names = [f"{name}_{each}" for each in ("registry", *OPERATORS)]
+        dsns = [await postgres.create_database(each) for each in names]
+        for each in names:
+            stack.push_async_callback(postgres.drop_database, each)
+        keys, clock = Keys(), Clock()
+        genesis = offline_genesis(keys)
+        network = read_genesis(genesis)
+        settings = CentralBankSettings(
+            dsn=dsns[0], genesis=genesis, block_signers=BlockSigners([keys.block]),
+            library={OFFLINE.hash: OFFLINE}, verifier_processes=0, idle_block_s=0.2,
+            list_signers=BlockSigners([list_key()], use=Use.LIST_SIGNING),
+            certificates=root_certificates(keys, network),
+        )  # fmt: skip
+        app = await stack.enter_async_context(open_central_bank(settings))
+        server = await stack.enter_async_context(listening(app, drain_timeout_s=1))
+        registry: Any = Registry(server.url, keys, genesis, clock)
+        await until(lambda: _leads(server.url))
+        orders = Orders(keys, network.id, clock)
+        clients = [
+            await stack.enter_async_context(
+                RegistryClient(server.url, network=network, signer=signer, now_ms=clock)
+            )
+            for signer in (keys.officers[0], *map(keys.transport, OPERATORS))
+        ]
+        officer, *transports = clients
+        for code in OPERATORS:
+            funding = [orders.fund_reserve(code, ISSUED_FEN), orders.issue(code, ISSUED_FEN)]
+            assert [each[:2] for each in await officer.submit(funding)] == [[1, [0]], [1, [0]]]
+        here, there = [
+            await stack.enter_async_context(
+                operator_world(dsn, registry, code=code, keys=operator_keys(keys, code))
+            )
+            for code, dsn in zip(OPERATORS, dsns[1:], strict=True)
+        ]
+        desks = Desks(
+            here, there, network, registry, orders, dict(zip(OPERATORS, transports, strict=True))
+        )
+        for code in OPERATORS:
+            answer = await desks.guarantee(code, GUARANTEE_FEN)
+            assert answer[:2] == [1, [0]], answer
+        yield desks
