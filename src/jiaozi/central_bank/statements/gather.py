@@ -1,7 +1,7 @@
 """What the blocks say of operators' vaults and reserves, day by day.
 
 Only the ends of a settled order's legs count, not its type: what leaves a vault for anywhere but
-issuance is exchanged, what enters it from anywhere but issuance is redeemed.
+issuance is exchanged, what enters it from anywhere but issuance is redeemed: the guarantee too.
 """
 
 import asyncio

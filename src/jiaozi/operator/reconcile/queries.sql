@@ -44,16 +44,17 @@ FROM vault_movement GROUP BY 1 ORDER BY 1;
 SELECT height FROM feed_cursor;
 
 -- name: totals
--- What the core took for exchanges and paid for redemptions, and what left and entered the vault.
+-- What the core took for exchanges and paid for redemptions, and what left and entered the vault:
+-- the guarantee (order types 46 and 47) apart, of which the core knows nothing.
 SELECT
     (SELECT coalesce(sum(amount_fen), 0)::bigint FROM deposit_posting
      WHERE credit = 'digital-yuan') AS taken_fen,
     (SELECT coalesce(sum(amount_fen), 0)::bigint FROM vault_movement
-     WHERE NOT incoming AND counterparty <> $1) AS exchanged_fen,
+     WHERE NOT incoming AND counterparty <> $1 AND order_type NOT IN (46, 47)) AS exchanged_fen,
     (SELECT coalesce(sum(amount_fen), 0)::bigint FROM deposit_posting
      WHERE debit = 'digital-yuan') AS paid_fen,
     (SELECT coalesce(sum(amount_fen), 0)::bigint FROM vault_movement
-     WHERE incoming AND counterparty <> $1) AS redeemed_fen;
+     WHERE incoming AND counterparty <> $1 AND order_type NOT IN (46, 47)) AS redeemed_fen;
 
 -- name: exchanges
 -- Every exchange that is not over on all three sides: saga, core's posting, vault's movement.
@@ -70,7 +71,7 @@ FULL JOIN (
 ) AS core ON core.key = saga.core_key
 FULL JOIN (
     SELECT order_id, counterparty, amount_fen, time_ms FROM vault_movement
-    WHERE NOT incoming AND counterparty <> $1
+    WHERE NOT incoming AND counterparty <> $1 AND order_type NOT IN (46, 47)
 ) AS moved ON moved.order_id = saga.order_id AND moved.counterparty = saga.wallet
 WHERE (saga.state = 'captured' AND core.amount_fen = saga.amount_fen
         AND moved.amount_fen = saga.amount_fen) IS NOT TRUE
@@ -96,7 +97,7 @@ FULL JOIN (
 ) AS core ON core.key = saga.core_key
 FULL JOIN (
     SELECT order_id, counterparty, amount_fen, time_ms, order_type FROM vault_movement
-    WHERE incoming AND counterparty <> $1
+    WHERE incoming AND counterparty <> $1 AND order_type NOT IN (46, 47)
 ) AS moved ON moved.order_id = saga.order_id AND moved.counterparty = saga.wallet
     AND moved.order_type = saga.order_type
 WHERE (saga.state = 'credited' AND core.amount_fen = saga.amount_fen
