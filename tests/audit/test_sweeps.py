@@ -15,7 +15,8 @@ from jiaozi.protocol.suites import Signer
 from jiaozi.protocol.sweeps import sign_sweep, sweep_leg
 from tests.audit.story import LAST
 from tests.audit.telling import Teller
-from tests.registry.builders import UNLIMITED, key, registry_world
+from tests.registry.builders import OPERATORS, key, registry_world
+from tests.registry.limited import LIMITED, LIMITS
 
 CAP_FEN, HELD_FEN = 12_00, 11_00
 PAID_FEN, EXCESS_FEN = 3_00, 2_00
@@ -152,26 +153,27 @@ async def test_a_foreign_key_gives_no_consent(teller: Teller) -> None:
 
 
 async def test_what_a_registry_sweeps_is_what_the_audit_expects(database_dsn: str) -> None:
-    async with registry_world(database_dsn) as world:
-        await world.provide(1001, 1_000_00)
-        payer = await world.open_wallet(1001, balance_fen=500_00)
-        parent = await world.open_wallet(1002, balance_cap_fen=7)
-        child = await world.open_wallet(
-            1002, balance_cap_fen=5, group=parent.group, parent=parent.number
-        )
-        by_holder = world.orders.by_holder
+    class_cap_fen = LIMITS.balance_cap_fen or 0
+    async with registry_world(database_dsn, rulebooks=[LIMITED]) as world:
+        for operator in OPERATORS:
+            await world.provide(operator, 2 * class_cap_fen)
+        payer = await world.open_wallet(1001, balance_fen=500)
+        parent = await world.open_wallet(1002, balance_fen=class_cap_fen - 20)
+        group = {"group": parent.group, "parent": parent.number}
+        child = await world.open_wallet(1002, balance_cap_fen=25, **group)
         for each in (parent, child):
-            await world.settle(by_holder(OrderType.WATERFALL, each, on=1), operator=1002)
+            order = world.orders.by_holder(OrderType.WATERFALL, each, on=1)
+            await world.settle(order, operator=1002)
         legs = [
             world.orders.leg(payer.number, payee.number, amount)
-            for payee, amount in ((child, 4), (parent, 9), (child, 9))
+            for payee, amount in ((child, 4), (parent, 9), (child, 26))
         ]
         order = world.orders.sign(world.orders.head(OrderType.PAYMENT), [payer.signer], legs)
         await world.settle(order, world.orders.payment(payer, parent, 100))
         await StateHasher(world.writer, world.dsn).hash_now()
-        await world.settle(world.orders.payment(payer, child, 1))
-        assert [await world.balance_fen(each) for each in (parent, child)] == [7, 5]
-        assert (await world.account(VAULT)).balance_fen == 8 + 2 + 100 + 1
-        options = AuditOptions(processes=0, library={UNLIMITED.hash: UNLIMITED})
+        await world.settle(world.orders.payment(payer, child, 16))
+        balances = [await world.balance_fen(each) for each in (parent, child)]
+        assert balances == [class_cap_fen - 20 + 9, 30 - 19]
+        options = AuditOptions(processes=0, library={LIMITED.hash: LIMITED})
         report = await audit_database(world.database, options)
         assert report.verdict == "ok"

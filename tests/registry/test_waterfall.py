@@ -108,6 +108,10 @@ async def test_the_cap_of_a_group_is_kept_over_all_its_wallets(world: RegistryWo
     of_group = await world.pay(payer, child, 100)
     assert await sweeps_after(world, of_group) == [(child.number, vault, 70)]
     assert (await world.account(parent.number)).group_balance_fen == CAP_FEN
+    gone = world.orders.redeem(child, 40), world.orders.redeem(parent, 60)
+    await world.settle(*gone, operator=OTHER)
+    above_both = await world.pay(payer, child, 110)
+    assert await sweeps_after(world, above_both) == [(child.number, vault, 20)]
 
 
 async def test_each_payee_of_a_group_gives_back_its_share_once(world: RegistryWorld) -> None:
