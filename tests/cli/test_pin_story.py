@@ -79,5 +79,7 @@ async def test_an_own_amount_is_lowered_at_once_and_above_it_the_pin_pays(
         assert await state_of(wallet, alone) is not State.SETTLED
         raised = limits_order(wallet, OrderType.RAISE_LIMITS, second_factor_above_fen=30_000)
         assert await state_of(wallet, await countersigned(wallet, raised, PIN)) is State.SETTLED
+    asked = await anna("pin", "reset", "--phone", phone, "--pin-file", pin_file)
+    assert asked["due_ms"] > wallet.edge.now_ms() + 23 * 3_600_000
     limits = (await anna("balance"))["limits"]
     assert limits["second_factor_above_fen"] == 10_000  # a raise waits for its day

@@ -22,6 +22,7 @@ from jiaozi.operator.second_factor.model import (
 from jiaozi.operator.second_factor.stretching import PinStretching
 from jiaozi.protocol import cose
 from jiaozi.protocol.domains import Domain, external_aad
+from jiaozi.protocol.ids import DAY_MS
 from jiaozi.protocol.legs import Leg
 from jiaozi.protocol.numbers import AccountNumber
 from jiaozi.protocol.order_types import OrderType
@@ -400,3 +401,89 @@ async def test_no_pin_stands_in_the_database_or_in_an_answer(
     for pin in (PIN, OTHER_PIN, WRONG):
         assert all(pin not in each.text for each in answers)
         assert pin not in dump
+
+
+async def reset(
+    world: OperatorWorld, holder: Holder, pin: str = OTHER_PIN, *, phone: str | None = None,
+    **changes: object,
+) -> httpx.Response:  # fmt: skip
+    """Ask for another PIN under a phone's code."""
+    begun = await world.register(phone or holder.phone)
+    body = {
+        "change_id": secrets.token_bytes(16).hex(),
+        "pin": pin,
+        "registration_id": begun["registration_id"],
+        "code": begun["demo_code"],
+        **changes,
+    }
+    return await holder.ask("POST", f"{holder.path}/pin-resets", body)
+
+
+async def code_with(holder: Holder, pin: str) -> int:
+    """What an order above the amount is refused with when this PIN is given; 0 if it is signed."""
+    answer = await countersign(holder, *payment(holder, holder.number + 10, ABOVE_FEN + 1), pin)
+    return 0 if answer.status_code == 200 else int(answer.json()["code"])
+
+
+async def test_a_forgotten_pin_is_reset_after_a_day_and_not_before(
+    world: OperatorWorld, holder: Holder
+) -> None:
+    change_id = secrets.token_bytes(16).hex()
+    asked_ms = world.clock()
+    asked = await reset(world, holder, change_id=change_id)
+    assert asked.status_code == 202, asked.text
+    assert asked_ms + DAY_MS <= asked.json()["due_ms"] <= world.clock() + DAY_MS
+    assert (await reset(world, holder, change_id=change_id)).json() == asked.json()
+    for _ in range(TRIES):
+        await code_with(holder, WRONG)
+    assert await code_with(holder, OTHER_PIN) == Code.PIN_LOCKED
+    world.clock.advance(DAY_MS)
+    assert await code_with(holder, PIN) == Code.PIN_WRONG
+    assert await code_with(holder, OTHER_PIN) == 0
+
+
+async def test_who_knows_the_present_pin_drops_a_reset(
+    world: OperatorWorld, holder: Holder
+) -> None:
+    assert (await reset(world, holder)).status_code == 202
+    assert await code_with(holder, PIN) == 0
+    world.clock.advance(DAY_MS)
+    assert await code_with(holder, OTHER_PIN) == Code.PIN_WRONG
+    assert await code_with(holder, PIN) == 0
+
+
+async def test_a_reset_dies_with_the_key_that_asked_for_it(
+    world: OperatorWorld, holder: Holder
+) -> None:
+    assert (await reset(world, holder)).status_code == 202
+    other = Ed25519Signer(secrets.token_bytes(32))
+    async with world.operator.database.transaction() as connection:
+        await connection.execute(
+            "INSERT INTO rebind_key (wallet, suite, public_key) VALUES ($1, $2, $3)",
+            holder.number, int(other.suite), other.public_key,
+        )  # fmt: skip
+        await connection.execute(
+            "UPDATE wallet SET public_key = $2 WHERE number = $1", holder.number, other.public_key
+        )
+    world.clock.advance(DAY_MS)
+    holder.signer = other
+    assert await code_with(holder, OTHER_PIN) == Code.PIN_WRONG
+
+
+async def test_a_reset_takes_the_wallets_phone_its_code_and_a_pin_to_be_reset(
+    world: OperatorWorld, holder: Holder
+) -> None:
+    other = await world.open_wallet()
+    for answer, code in (
+        (await reset(world, holder, phone=other.phone), Code.REBIND_NOT_PROVEN),
+        (await reset(world, holder, code="000000"), Code.CODE_WRONG),
+        (await reset(world, holder, "123456"), Code.PIN_UNFIT),
+        (await reset(world, other), Code.PIN_MISSING),
+    ):
+        assert answer.json()["code"] == code
+    assert (
+        await world.database_value(
+            "SELECT count(*) FROM pin_reset WHERE wallet = $1", holder.number
+        )
+        == 0
+    )

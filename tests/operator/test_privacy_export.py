@@ -105,6 +105,13 @@ async def busy_holder(world: OperatorWorld) -> Holder:
         for statement in _OF_A_DEVICE:
             await connection.execute(statement, device, holder.number)
         await connection.execute(
+            "INSERT INTO pin_reset (wallet, public_key, salt, digest, memory_kib, passes, lanes,"
+            " change_id, due_ms)"
+            " SELECT wallet, digest, salt, digest, memory_kib, passes, lanes, change_id, 1"
+            " FROM wallet_pin WHERE wallet = $1",
+            holder.number,
+        )
+        await connection.execute(
             "INSERT INTO freeze_lift (case_id, wallet, order_id, clerk, file_number)"
             f" VALUES ($2, $1, ({order}), 'C-1', 'file of an office')",
             holder.number,

@@ -12,10 +12,23 @@ from typing import Annotated
 
 import typer
 
-from jiaozi.cli.output import AsJson, print_json, stdout
+from jiaozi.cli.output import AsJson, local_time, print_json, stdout
+from jiaozi.cli.wallet_evidence import (
+    DEFAULT_DOCUMENT,
+    Branch,
+    Clerk,
+    DepositId,
+    DocumentCountry,
+    DocumentNumber,
+    DocumentType,
+    Name,
+    Shown,
+    evidence_for,
+)
+from jiaozi.cli.wallet_open import registration_for
 from jiaozi.cli.wallet_setup import failures_told, setup_of
 from jiaozi.wallet.model import JournaledOrder
-from jiaozi.wallet.second_factor import PinNotGiven, needs_pin, set_pin
+from jiaozi.wallet.second_factor import PinNotGiven, needs_pin, reset_pin, set_pin
 
 app = typer.Typer(no_args_is_help=True, help="Set the PIN for what your operator signs too.")
 
@@ -48,6 +61,52 @@ def change_command(
         old = _given(old_pin_file, "Present PIN")
         new = _given(pin_file, "New PIN", is_new=True)
         _set(context, new, old, as_json=as_json)
+
+
+@app.command("reset")
+def reset_command(
+    context: typer.Context,
+    phone: Annotated[str, typer.Option(help="That the wallet was opened with.")],
+    wallet_class: Annotated[
+        int, typer.Option("--class", min=1, max=4, help="The wallet's; it says what to show.")
+    ] = 4,
+    document_type: DocumentType = DEFAULT_DOCUMENT,
+    document_number: DocumentNumber = None,
+    document_country: DocumentCountry = None,
+    name: Name = None,
+    deposit_id: DepositId = None,
+    branch: Branch = None,
+    clerk: Clerk = None,
+    pin_file: PinFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Set another PIN in place of a forgotten one: it takes effect after a day.
+
+    Until then the present PIN is good, and whoever gives it drops the reset. If it was not you who
+    asked, freeze the wallet.
+    """
+    shown = Shown(
+        document_type=document_type,
+        document_number=document_number,
+        document_country=document_country,
+        name=name,
+        deposit_id=deposit_id,
+        branch=branch,
+        clerk=clerk,
+    )
+    evidence = evidence_for(wallet_class, shown)
+
+    async def ask(new: str) -> int:
+        async with setup_of(context).unlocked() as wallet:
+            registration, code = await registration_for(wallet.client, phone)
+            return await reset_pin(wallet, new, registration, code, evidence)
+
+    with failures_told(as_json=as_json):
+        due_ms = asyncio.run(ask(_given(pin_file, "New PIN", is_new=True)))
+    if as_json:
+        print_json({"due_ms": due_ms})
+    else:
+        stdout.print(f"The new PIN is good from {local_time(due_ms)} on.")
 
 
 def pin_if_any(pin_file: Path | None) -> str | None:

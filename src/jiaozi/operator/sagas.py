@@ -12,6 +12,7 @@ from jiaozi.operator.identity import Identity
 from jiaozi.operator.keys import OperatorKeys
 from jiaozi.operator.life.adopt import AdoptWallet
 from jiaozi.operator.life.freeze import FreezeWallet
+from jiaozi.operator.life.prove_holder import ProveHolder
 from jiaozi.operator.life.rebind import RebindWallet
 from jiaozi.operator.offline.desk import Desk
 from jiaozi.operator.registry.client import RegistryClient
@@ -77,8 +78,8 @@ def sagas_of(parts: SagaParts) -> Sagas:
     )
     rebind = RebindWallet(
         database=database,
-        privacy=parts.privacy,
         prove_phone=identity.open_wallet.prove_phone,
+        prove_holder=ProveHolder(privacy=parts.privacy),
         certifier=certifier,
         orders=orders,
         registry=parts.registry,

@@ -12,6 +12,7 @@ import structlog
 from jiaozi.operator.customers.deposit_phone import DepositPhone
 from jiaozi.operator.customers.holder_name import HolderName
 from jiaozi.operator.customers.privacy import Privacy
+from jiaozi.operator.customers.prove_phone import ProvePhone
 from jiaozi.operator.customers.request_code import RequestCode
 from jiaozi.operator.deposits.ledger import LedgerCore
 from jiaozi.operator.deposits.model import CoreBanking, Deposit
@@ -25,6 +26,7 @@ from jiaozi.operator.identity import Identity, IdentityParts, identity_of
 from jiaozi.operator.life.adopt import AdoptWallet
 from jiaozi.operator.life.carriage import Carriage
 from jiaozi.operator.life.freeze import FreezeWallet
+from jiaozi.operator.life.prove_holder import ProveHolder
 from jiaozi.operator.life.rebind import RebindWallet
 from jiaozi.operator.life.store import load_carriage
 from jiaozi.operator.notices.listen import Notices
@@ -43,6 +45,7 @@ from jiaozi.operator.rotate_keys import RotateKeys
 from jiaozi.operator.sagas import SagaParts, sagas_of
 from jiaozi.operator.second_factor.check_pin import CheckPin
 from jiaozi.operator.second_factor.countersign import Countersign
+from jiaozi.operator.second_factor.reset_pin import ResetPin
 from jiaozi.operator.second_factor.set_pin import SetPin
 from jiaozi.operator.second_factor.stretching import PinStretching
 from jiaozi.operator.sessions.log_in import LogIn, challenge_key
@@ -93,6 +96,7 @@ class Operator:
     export_person: ExportPerson
     keep_privacy: KeepPrivacy
     set_pin: SetPin
+    reset_pin: ResetPin
     countersign: Countersign
     log_in: LogIn
     notices: Notices
@@ -287,6 +291,7 @@ def _put_together(opened: _Opened) -> Operator:
         export_person=ExportPerson(database=database, privacy=privacy, now_ms=now_ms),
         keep_privacy=_keep_privacy(opened),
         set_pin=_set_pin(opened, check_pin),
+        reset_pin=_reset_pin(opened, identity.open_wallet.prove_phone, privacy),
         countersign=_countersign(opened, check_pin),
         log_in=_log_in(opened),
         notices=Notices(database=database, streams=Streams(settings.stream_limits)),
@@ -383,6 +388,16 @@ def _set_pin(opened: _Opened, check_pin: CheckPin) -> SetPin:
         stretching=opened.stretching,
         check_pin=check_pin,
         now_ms=settings.now_ms,
+    )
+
+
+def _reset_pin(opened: _Opened, prove_phone: ProvePhone, privacy: Privacy) -> ResetPin:
+    return ResetPin(
+        database=opened.database,
+        stretching=opened.stretching,
+        prove_phone=prove_phone,
+        prove_holder=ProveHolder(privacy=privacy),
+        now_ms=opened.settings.now_ms,
     )
 
 

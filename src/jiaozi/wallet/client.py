@@ -288,6 +288,25 @@ class WalletClient(OperatorClient):
             document["old_pin"] = old
         await self._json(_post(f"{self._path}/pin", document, self._credentials))
 
+    async def reset_pin(
+        self,
+        change_id: bytes,
+        new: str,
+        registration_id: str,
+        code: str,
+        evidence: Mapping[str, Any],
+    ) -> int:
+        """Ask for another PIN; return from when on, in Unix milliseconds, it is the wallet's."""
+        document = {
+            "change_id": change_id.hex(),
+            "pin": new,
+            "registration_id": registration_id,
+            "code": code,
+            "evidence": evidence,
+        }
+        request = _post(f"{self._path}/pin-resets", document, self._credentials)
+        return take(await self._json(request), "due_ms", int)
+
     async def countersign(self, payload: bytes, legs: Sequence[bytes], *, pin: str) -> bytes:
         """Return a COSE_Sign of a payload with the operator's signature, unchecked."""
         document = {

@@ -12,7 +12,9 @@ until then, a countersignature too, moves nothing and never can; afterwards `res
 bytes that both signed.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from jiaozi.protocol import cose, orders
 from jiaozi.protocol.cose import Signature
@@ -21,6 +23,7 @@ from jiaozi.protocol.orders import ORDER_BYTES_MAX, Order
 from jiaozi.protocol.refusals import Code, Refusal
 from jiaozi.wallet.errors import AnswerMalformed, WalletError
 from jiaozi.wallet.model import JournaledOrder, SignedOrder, State
+from jiaozi.wallet.open import Registration
 from jiaozi.wallet.wallet import Wallet
 
 CHANGE_ID_LENGTH = 16
@@ -41,6 +44,21 @@ async def set_pin(wallet: Wallet, new: str, *, old: str | None = None) -> None:
         NoAnswer: It may have been set.
     """
     await wallet.client.set_pin(wallet.edge.random(CHANGE_ID_LENGTH), new=new, old=old)
+
+
+async def reset_pin(
+    wallet: Wallet, new: str, registration: Registration, code: str, evidence: Mapping[str, Any]
+) -> int:
+    """Ask for another PIN in place of a forgotten one; return when it takes effect.
+
+    Raises:
+        Refusal: ``pin_unfit``, ``pin_missing``, or what was shown does not prove who asks.
+        NoAnswer: It may have been asked for.
+    """
+    change_id = wallet.edge.random(CHANGE_ID_LENGTH)
+    return await wallet.client.reset_pin(
+        change_id, new, registration.registration_id, code, evidence
+    )
 
 
 async def countersigned(wallet: Wallet, order: SignedOrder, pin: str) -> SignedOrder:

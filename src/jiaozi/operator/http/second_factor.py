@@ -1,8 +1,9 @@
-"""Routes of the second factor: set a PIN, have an order countersigned."""
+"""Routes of the second factor: set a PIN, reset a forgotten one, have an order countersigned."""
 
 import base64
 import binascii
 from typing import Annotated
+from uuid import UUID
 
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
@@ -10,8 +11,10 @@ from starlette.requests import Request
 
 from jiaozi.operator.http.access import Access
 from jiaozi.operator.http.bodies import RequestBody
+from jiaozi.operator.http.evidence import EvidenceBody
 from jiaozi.operator.http.models import IdHex
 from jiaozi.operator.http.wallets import Number
+from jiaozi.operator.second_factor.reset_pin import Proof
 from jiaozi.operator.wiring import Operator
 from jiaozi.protocol.legs import LEG_BYTES_MAX
 from jiaozi.protocol.order_types import LEGS_MAX
@@ -30,6 +33,13 @@ _COUNTERSIGNED = (
     Code.ID_TIME_AHEAD,
     Code.NOT_COUNTERSIGNED,
 )
+_RESET = (
+    Code.PIN_UNFIT,
+    Code.PIN_MISSING,
+    Code.CODE_WRONG,
+    Code.EVIDENCE_INSUFFICIENT,
+    Code.REBIND_NOT_PROVEN,
+)
 _LEG_CHARACTERS_MAX = LEG_BYTES_MAX * 4 // 3 + 4
 
 
@@ -45,6 +55,22 @@ class PinView(BaseModel):
     """The wallet has a PIN."""
 
     is_set: bool = True
+
+
+class PinResetBody(RequestBody):
+    """A new PIN for a forgotten one, and who asks; the same id again changes nothing."""
+
+    change_id: IdHex
+    pin: PinDigits
+    registration_id: UUID
+    code: Annotated[str, Field(pattern=r"^[0-9]{6}$", examples=["493028"], repr=False)]
+    evidence: EvidenceBody = Field(default_factory=EvidenceBody)
+
+
+class PinResetView(BaseModel):
+    """When the new PIN takes effect, unless the present one is given before."""
+
+    due_ms: int
 
 
 class CountersigningBody(RequestBody):
@@ -78,6 +104,18 @@ def second_factor_routes(operator: Operator, access: Access) -> APIRouter:
             own.number, bytes.fromhex(body.change_id), new=body.pin, old=body.old_pin
         )
         return PinView()
+
+    @router.post("/pin-resets", status_code=202, openapi_extra=may_refuse(*_RESET))
+    async def reset_pin(request: Request, number: Number, body: PinResetBody) -> PinResetView:
+        """Ask for another PIN in place of a forgotten one: by key, phone and evidence, in a day."""
+        own = await access.of_wallet_numbered(request, number)
+        proof = Proof(
+            registration_id=body.registration_id,
+            code=body.code,
+            evidence=body.evidence.evidence(),
+        )
+        change_id = bytes.fromhex(body.change_id)
+        return PinResetView(due_ms=await operator.reset_pin(own, change_id, body.pin, proof))
 
     @router.post("/countersignatures", openapi_extra=may_refuse(*_COUNTERSIGNED))
     async def countersign(

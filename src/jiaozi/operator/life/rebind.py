@@ -17,11 +17,11 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
 
-from jiaozi.operator.customers.model import Evidence, check_evidence, document_subject
-from jiaozi.operator.customers.privacy import Privacy
+from jiaozi.operator.customers.model import Evidence
 from jiaozi.operator.customers.prove_phone import ProvenPhone, ProvePhone
 from jiaozi.operator.life import store
 from jiaozi.operator.life.model import RebindRecord, RebindState
+from jiaozi.operator.life.prove_holder import ProveHolder
 from jiaozi.operator.privacy.access import Purpose
 from jiaozi.operator.registry.client import RegistryClient
 from jiaozi.operator.wallets import store as wallets
@@ -29,8 +29,6 @@ from jiaozi.operator.wallets.certify import CertifyOrders
 from jiaozi.operator.wallets.model import (
     OPENING_LIFETIME_MS,
     OrderState,
-    Wallet,
-    WalletState,
     check_key,
 )
 from jiaozi.operator.wallets.sign import Certifier
@@ -62,8 +60,8 @@ class RebindWallet:
     """The use case; its dependencies."""
 
     database: Database
-    privacy: Privacy
     prove_phone: ProvePhone
+    prove_holder: ProveHolder
     certifier: Certifier
     orders: CertifyOrders
     registry: RegistryClient
@@ -112,7 +110,7 @@ class RebindWallet:
     async def _store(self, phone: ProvenPhone, request: RebindRequest) -> RebindRecord:
         async with self.database.transaction() as connection:
             wallet = await wallets.find_wallet(connection, request.wallet)
-            await self._check_holder(connection, phone, wallet, request.evidence)
+            await self.prove_holder(connection, phone, wallet, request.evidence)
             request_id = await self._sign(
                 connection,
                 OrderType.REBIND_REQUEST,
@@ -136,24 +134,6 @@ class RebindWallet:
             ):
                 raise refuse(Code.CODE_WRONG)
         return record
-
-    async def _check_holder(
-        self,
-        connection: Connection,
-        phone: ProvenPhone,
-        wallet: Wallet | None,
-        evidence: Evidence,
-    ) -> None:
-        """Check that phone and evidence are those of the wallet's holder, for its class."""
-        if wallet is None or wallet.state is not WalletState.OPEN:
-            raise refuse(Code.REBIND_NOT_PROVEN)
-        digest = None
-        if evidence.document is not None:
-            subject = document_subject(wallet.holder, evidence.document)
-            digest = self.privacy.digest("document", subject)
-        if not await store.is_holders(connection, wallet.number, phone.digest, digest):
-            raise refuse(Code.REBIND_NOT_PROVEN)
-        check_evidence(wallet.wallet_class, wallet.holder, evidence)
 
     async def _await_request(self, record: RebindRecord) -> None:
         sent = await self.orders.advance(record.request_id)

@@ -31,6 +31,8 @@ class Purpose(StrEnum):
     """To open a wallet for a phone whose code was shown."""
     REBIND = "rebind"
     """To bind a wallet to a new key for a phone whose code was shown."""
+    RESET_PIN = "reset_pin"
+    """To reset a wallet's PIN for a phone whose code was shown."""
     REACH_DEPOSITS = "reach_deposits"
     """To ask the core for the deposits of a wallet's phone."""
     SCREEN = "screen"

@@ -54,6 +54,7 @@ class _Statements:
     freeze_case: str
     freeze_lift: str
     wallet_pin: str
+    pin_reset: str
     countersignature: str
     session: str
     access_log: str
@@ -93,6 +94,7 @@ PLAIN: Mapping[str, str] = {
     "freeze_case": _SQL.freeze_case,
     "freeze_lift": _SQL.freeze_lift,
     "wallet_pin": _SQL.wallet_pin,
+    "pin_reset": _SQL.pin_reset,
     "countersignature": _SQL.countersignature,
     "session": _SQL.session,
     "access_log": _SQL.access_log,

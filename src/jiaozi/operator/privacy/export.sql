@@ -156,6 +156,11 @@ SELECT to_jsonb(it)::text AS document FROM (
     SELECT wallet, set_ms, tries, locked_until_ms FROM wallet_pin) AS it
 WHERE wallet = ANY($1::bigint[]) ORDER BY wallet;
 
+-- name: pin_reset
+-- PINs that wait for their day; never what would help to guess one.
+SELECT to_jsonb(it)::text AS document FROM (SELECT wallet, due_ms FROM pin_reset) AS it
+WHERE wallet = ANY($1::bigint[]) ORDER BY wallet;
+
 -- name: countersignature
 -- Orders of the wallets that the operator signed too.
 SELECT to_jsonb(it)::text AS document FROM countersignature AS it

@@ -148,6 +148,7 @@ KEPT: Mapping[str, str] = {
     "freeze_case": "random; the file that it names is the office's",
     "freeze_lift": "random; the file that it names is the office's",
     "wallet_pin": "stretched under a secret; good for nothing without the wallet's key",
+    "pin_reset": "the same, for a day",
     "countersignature": "the operator's books",
     "session": "dropped within minutes by itself",
     "history_entry": "the registry's blocks say the same; names nobody once the rest is gone",

@@ -29,6 +29,7 @@ class CheckPin:
             Refusal: ``pin_missing``, ``pin_locked`` or ``pin_wrong``.
         """
         async with self.database.transaction() as connection:
+            await store.take_reset(connection, wallet, self.now_ms())
             found = await store.lock_pin(connection, wallet)
             if found is None:
                 raise refuse(Code.PIN_MISSING)

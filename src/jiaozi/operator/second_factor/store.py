@@ -6,6 +6,7 @@ from importlib import resources
 import asyncpg
 
 from jiaozi.operator.second_factor.model import Pin
+from jiaozi.operator.wallets.model import Wallet
 from jiaozi.protocol.orders import Order
 from jiaozi.service.keys import KdfCost
 from jiaozi.storage.database import Connection
@@ -20,6 +21,10 @@ class _Statements:
     forgive_tries: str
     add_pin: str
     change_pin: str
+    find_reset: str
+    put_reset: str
+    take_reset: str
+    drop_reset: str
     add_countersignature: str
 
 
@@ -42,8 +47,9 @@ async def count_tries(connection: Connection, wallet: int, pin: Pin) -> None:
 
 
 async def forgive_tries(connection: Connection, wallet: int, pin: Pin) -> None:
-    """Take back the tries of a PIN that was right, unless another was set since."""
+    """Take back the tries of a PIN that was right, unless another was set since; drop a reset."""
     await connection.execute(_SQL.forgive_tries, wallet, pin.salt)
+    await connection.execute(_SQL.drop_reset, wallet)
 
 
 async def add_pin(connection: Connection, wallet: int, pin: Pin, now_ms: int) -> bool:
@@ -52,9 +58,27 @@ async def add_pin(connection: Connection, wallet: int, pin: Pin, now_ms: int) ->
 
 
 async def change_pin(connection: Connection, wallet: int, pin: Pin, old: Pin, now_ms: int) -> bool:
-    """Store a PIN in place of another; false if that is no longer the wallet's."""
+    """Store a PIN in place of another; false if that is no longer the wallet's. Drop a reset."""
     values = (*_values(pin, now_ms), old.salt)
+    await connection.execute(_SQL.drop_reset, wallet)
     return await connection.fetchval(_SQL.change_pin, wallet, *values) is not None
+
+
+async def find_reset(connection: Connection, wallet: int, change_id: bytes) -> int | None:
+    """Return when the reset of this change takes effect, if it waits."""
+    due_ms: int | None = await connection.fetchval(_SQL.find_reset, wallet, change_id)
+    return due_ms
+
+
+async def put_reset(connection: Connection, wallet: Wallet, pin: Pin, due_ms: int) -> None:
+    """Let a PIN wait, in place of one that waited."""
+    values = _values(pin, due_ms)
+    await connection.execute(_SQL.put_reset, wallet.number, *values, wallet.public_key)
+
+
+async def take_reset(connection: Connection, wallet: int, now_ms: int) -> None:
+    """Let a PIN whose time has come be the wallet's."""
+    await connection.execute(_SQL.take_reset, wallet, now_ms)
 
 
 async def add_countersignature(
