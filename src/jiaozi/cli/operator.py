@@ -9,6 +9,7 @@ from jiaozi.cli import (
     central_bank_approval,
     new_key,
     operator_life,
+    operator_offline,
     operator_privacy,
     operator_reconcile,
     operator_screening,
@@ -189,6 +190,10 @@ add_commands(
             "unfreeze": operator_life.unfreeze_command,
             "rebind": operator_life.rebind_app,
             "screening": operator_screening.app,
+        },
+        "Devices that pay without network": {
+            "guarantee": operator_offline.guarantee_app,
+            "offline": operator_offline.offline_app,
         },
         "Books": {
             "reconcile": operator_reconcile.reconcile_command,

@@ -69,28 +69,28 @@ def _file_number(text: str) -> str:
     return text
 
 
-_Clerk = Annotated[
+Clerk = Annotated[
     str, typer.Option("--clerk", parser=_staff_number, metavar="ID", help="Your staff number.")
 ]
-_FileNumber = Annotated[
+FileNumber = Annotated[
     str,
     typer.Option(parser=_file_number, metavar="TEXT", help="Of the file in which it was decided."),
 ]
 _Wallet = Annotated[AccountNumber, typer.Argument(parser=number_of, metavar="WALLET")]
-_Code = Annotated[int, typer.Option("--code", min=1, max=9999, help="The operator's code.")]
-_Registry = Annotated[
+Code = Annotated[int, typer.Option("--code", min=1, max=9999, help="The operator's code.")]
+Registry = Annotated[
     str, typer.Option(envvar="JIAOZI_REGISTRY_URL", help="Where the central bank serves.")
 ]
 
 
 def freeze_command(
     wallet: _Wallet,
-    who: _Clerk,
-    file_number: _FileNumber,
-    code: _Code,
+    who: Clerk,
+    file_number: FileNumber,
+    code: Code,
     dsn: Dsn,
     keys: Keys,
-    registry: _Registry,
+    registry: Registry,
     scope: Annotated[
         FreezeScope, typer.Option(parser=_scope, metavar="debits|all|amount")
     ] = FreezeScope.DEBITS,
@@ -117,12 +117,12 @@ def freeze_command(
 def unfreeze_command(
     wallet: _Wallet,
     case: Annotated[bytes, typer.Argument(parser=_case, metavar="CASE", help="Its number.")],
-    who: _Clerk,
-    file_number: _FileNumber,
-    code: _Code,
+    who: Clerk,
+    file_number: FileNumber,
+    code: Code,
     dsn: Dsn,
     keys: Keys,
-    registry: _Registry,
+    registry: Registry,
     key_store: OwnKeyStore = None,
     passphrase_file: PassphraseFile = None,
     as_json: AsJson = False,
@@ -166,10 +166,10 @@ def list_command(dsn: Dsn, as_json: AsJson = False) -> None:
 @rebind_app.command("withdraw")
 def withdraw_command(
     wallet: _Wallet,
-    code: _Code,
+    code: Code,
     dsn: Dsn,
     keys: Keys,
-    registry: _Registry,
+    registry: Registry,
     key_store: OwnKeyStore = None,
     passphrase_file: PassphraseFile = None,
     as_json: AsJson = False,
@@ -191,10 +191,10 @@ def overrule_command(
         list[str],
         typer.Option("--officer", metavar="FILE|PKCS11-URI", help="An officer's key; give two."),
     ],
-    code: _Code,
+    code: Code,
     dsn: Dsn,
     keys: Keys,
-    registry: _Registry,
+    registry: Registry,
     key_store: OwnKeyStore = None,
     passphrase_file: PassphraseFile = None,
     as_json: AsJson = False,

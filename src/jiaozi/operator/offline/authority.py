@@ -148,6 +148,7 @@ def _device(document: _Document) -> RegistryDevice:
             payments=int(document["payments"]),
             revoked_ms=None if revoked_ms is None else int(revoked_ms),
             convicted=bool(document["convicted"]),
+            covered_fen=int(document["covered_fen"]),
         )
     except (KeyError, TypeError, ValueError):
         raise refuse(Code.UNKNOWN) from None

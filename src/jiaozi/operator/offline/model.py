@@ -178,6 +178,7 @@ class RegistryDevice:
     payments: int
     revoked_ms: int | None
     convicted: bool
+    covered_fen: int
 
 
 def handed(payment: HandedPayment) -> Handed:

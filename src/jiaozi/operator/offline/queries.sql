@@ -58,6 +58,17 @@ SELECT order_id, order_type, device, scope, operator_certificate, certificate, s
 FROM offline_order WHERE device = $1 AND order_type = 40 AND state = 'settled'
 ORDER BY created_ms DESC, order_id DESC LIMIT 1;
 
+-- name: lock_guarantee
+-- One move of the guarantee is decided on at a time.
+LOCK TABLE offline_order IN SHARE ROW EXCLUSIVE MODE;
+
+-- name: open_guarantee_order
+-- A move of the guarantee that is under way.
+SELECT order_id, order_type, device, scope, operator_certificate, certificate, submission, identity,
+    expires_ms, state, outcome
+FROM offline_order WHERE order_type IN (46, 47) AND state = 'sent'
+ORDER BY created_ms, order_id LIMIT 1;
+
 -- name: decide_order
 -- What became of an order, for good.
 UPDATE offline_order SET state = $2, outcome = $3 WHERE order_id = $1 AND state = 'sent';
@@ -98,6 +109,11 @@ SELECT coalesce(max(number), 0) FROM offline_checkpoint WHERE device = $1;
 -- Keep a checkpoint before it is said.
 INSERT INTO offline_checkpoint (device, number, position, head, message, time_message, created_ms)
 VALUES ($1, $2, $3, $4, $5, $6, $7);
+
+-- name: add_decision
+-- Which clerk decided about a device, and for which file.
+INSERT INTO device_decision (device, decision, clerk, file_number, decided_ms)
+VALUES ($1, $2, $3, $4, $5);
 
 -- name: add_case
 -- A log that convicts its device; the first is enough.

@@ -28,6 +28,8 @@ class _Statements:
     find_order: str
     last_order: str
     enrolled: str
+    lock_guarantee: str
+    open_guarantee_order: str
     decide_order: str
     due_orders: str
     add_load: str
@@ -36,6 +38,7 @@ class _Statements:
     find_checkpoint: str
     last_checkpoint: str
     add_checkpoint: str
+    add_decision: str
     add_case: str
     cases: str
 
@@ -48,6 +51,16 @@ class Signed(NamedTuple):
 
     message: bytes
     time_message: bytes
+
+
+class Decision(NamedTuple):
+    """Which clerk decided about a device, and for which file. The columns of the statement."""
+
+    device: bytes
+    decision: str
+    clerk: str
+    file_number: str
+    decided_ms: int
 
 
 class LogCase(NamedTuple):
@@ -134,6 +147,17 @@ async def enrolled(connection: Connection, device: bytes) -> OfflineOrder | None
     return None if row is None else _order(row)
 
 
+async def lock_guarantee(connection: Connection) -> None:
+    """Let nobody else decide on a move of the guarantee within this transaction."""
+    await connection.execute(_SQL.lock_guarantee)
+
+
+async def open_guarantee_order(connection: Connection) -> OfflineOrder | None:
+    """Return a move of the guarantee that is under way."""
+    row = await connection.fetchrow(_SQL.open_guarantee_order)
+    return None if row is None else _order(row)
+
+
 async def decide_order(
     connection: Connection, order_id: bytes, state: OrderState, decided: Decided | None
 ) -> None:
@@ -190,6 +214,11 @@ async def add_checkpoint(
 ) -> None:
     """Keep a checkpoint; ``place`` is its number, and position and head of the log."""
     await connection.execute(_SQL.add_checkpoint, device, *place, *signed, now_ms)
+
+
+async def add_decision(connection: Connection, decision: Decision) -> None:
+    """Keep what a clerk decided."""
+    await connection.execute(_SQL.add_decision, *decision)
 
 
 async def add_case(connection: Connection, case: LogCase, now_ms: int) -> None:

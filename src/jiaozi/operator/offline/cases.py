@@ -1,0 +1,86 @@
+"""Report what devices did that they must not: proofs, what was paid for it, what still waits."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from jiaozi.operator.offline import payment_store, store
+from jiaozi.operator.offline.authority import Authority
+from jiaozi.operator.offline.model import DeviceRecord
+from jiaozi.operator.offline.payment_store import DoubleSpend, Waiting
+from jiaozi.protocol.offline.certificate import Chain
+from jiaozi.protocol.offline.messages import with_chain
+from jiaozi.protocol.offline.proofs import Proof, double_spend_proof, verify_proof
+from jiaozi.storage.database import Connection, Database
+
+WAITING_MAX = 1_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """A proof, verified, with its bytes: a file that anyone can verify again."""
+
+    proof: Proof
+    encoded: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What a compliance officer is shown.
+
+    Attributes:
+        covered_fen: What the guarantee paid to payees, by the device that spent too much.
+        waiting: Payments that the registry refused for now.
+    """
+
+    cases: list[Case]
+    covered_fen: dict[bytes, int]
+    suspended: list[DeviceRecord]
+    waiting: list[Waiting]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportCases:
+    """The use case; its dependencies."""
+
+    authority: Authority
+    database: Database
+
+    async def __call__(self) -> Report:
+        """Return all cases that the operator knows of.
+
+        Raises:
+            Refusal: The registry does not answer.
+        """
+        async with self.database.connection() as connection:
+            spent = await payment_store.double_spends(connection)
+            chains = {each.device: await _chain(connection, each.device) for each in spent}
+            logs = await store.cases(connection)
+            suspended = await store.suspended(connection)
+            waiting = await payment_store.waiting(connection, limit=WAITING_MAX)
+        encoded = [*_proofs(spent, chains), *(each.proof for each in logs)]
+        cases = [
+            Case(proof=verify_proof(each, self.authority.anchor), encoded=each) for each in encoded
+        ]
+        devices = sorted({each.proof.device for each in cases})
+        return Report(
+            cases=cases,
+            covered_fen={each: await self._covered_fen(each) for each in devices},
+            suspended=suspended,
+            waiting=waiting,
+        )
+
+    async def _covered_fen(self, device: bytes) -> int:
+        known = await self.authority.device(device)
+        return 0 if known is None else known.covered_fen
+
+
+async def _chain(connection: Connection, device: bytes) -> Chain | None:
+    order = await store.enrolled(connection, device)
+    return None if order is None else order.chain
+
+
+def _proofs(spent: list[DoubleSpend], chains: dict[bytes, Chain | None]) -> Iterator[bytes]:
+    for each in spent:
+        chain = chains[each.device]
+        if chain is not None:
+            yield double_spend_proof(with_chain(each.first, chain), with_chain(each.second, chain))
