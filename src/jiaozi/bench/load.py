@@ -115,6 +115,16 @@ class RegistryLoad:
         self._orders += prepare_orders(share)
         return len(self._orders)
 
+    async def send(self, url: str, orders: Sequence[bytes], batch: int) -> Tally:
+        """Submit orders on one connection, in their order."""
+        tally = Tally()
+        (connection,) = await connect_all(url, 1)
+        for start in range(0, len(orders), batch):
+            body = b"".join(orders[start : start + batch])
+            await self._submit(connection, body, time.perf_counter(), tally)
+        connection.close()
+        return tally
+
     async def first_order(self, url: str) -> None:
         """Submit one order, again until it is settled."""
         tally = Tally()

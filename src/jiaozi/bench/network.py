@@ -14,9 +14,9 @@ from jiaozi.central_bank.registry import store
 from jiaozi.central_bank.registry.model import Account, Kind
 from jiaozi.central_bank.rulebook.load import shipped
 from jiaozi.protocol import ids, numbers
-from jiaozi.protocol.certificates import Certified, Use
+from jiaozi.protocol.certificates import Certified, Use, certify
 from jiaozi.protocol.domains import NetworkId
-from jiaozi.protocol.genesis import Genesis, read_genesis, sign_genesis
+from jiaozi.protocol.genesis import Genesis, Network, read_genesis, sign_genesis
 from jiaozi.protocol.order_types import Holder
 from jiaozi.protocol.suites import Ed25519Signer, Suite
 from jiaozi.storage.database import Connection, Database
@@ -57,11 +57,12 @@ class BenchNetwork:
     id: NetworkId
 
 
-def make_network(now_ms: int) -> BenchNetwork:
+def make_network(now_ms: int, rulebook_name: str = "2021-06") -> BenchNetwork:
     """Sign a genesis with two officers and two operators."""
-    rulebook = next(each for each in shipped().values() if each.name.startswith("2021"))
+    rulebook = next(each for each in shipped().values() if each.name == rulebook_name)
     keys = [
         _key(Use.REGISTRY_BLOCK, "block", now_ms),
+        _key(Use.LIST_SIGNING, "list", now_ms),
         _key(Use.OFFICER, "officer/1", now_ms, person=b"1" * 16),
         _key(Use.OFFICER, "officer/2", now_ms, person=b"2" * 16),
     ]
@@ -80,6 +81,11 @@ def make_network(now_ms: int) -> BenchNetwork:
     )
     encoded = sign_genesis(genesis, signer("root"))
     return BenchNetwork(encoded, read_genesis(encoded).id)
+
+
+def certificates(network: Network) -> tuple[bytes, ...]:
+    """Return the root's certificates of the keys in genesis."""
+    return tuple(certify(each, signer("root"), network.id) for each in network.genesis.keys)
 
 
 async def seed_wallets(database: Database, count: int) -> None:

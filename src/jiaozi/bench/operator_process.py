@@ -9,9 +9,13 @@ import sys
 from jiaozi.bench.network import signer
 from jiaozi.operator.http.serve import serve_operator
 from jiaozi.operator.keys import OperatorKeys
+from jiaozi.operator.rates import OperatorRates
 from jiaozi.operator.settings import OperatorSettings
 from jiaozi.service.logs import configure_logs
+from jiaozi.service.rates import Rate
 from jiaozi.service.server import run_party
+
+_ALL_FROM_ONE_ADDRESS = Rate(per_s=1e6, burst=1_000_000)
 
 
 def main(code: int, dsn: str, registry_url: str) -> None:
@@ -30,6 +34,7 @@ def main(code: int, dsn: str, registry_url: str) -> None:
             pepper=bytes(32),
         ),
         demo=True,
+        rates=OperatorRates(address=_ALL_FROM_ONE_ADDRESS),
     )
     run_party(
         lambda: serve_operator(settings),

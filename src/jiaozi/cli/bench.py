@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from jiaozi.bench import gateway, registry
+from jiaozi.bench import gateway, offline, registry
 
 app = typer.Typer(add_completion=False, help="Measure on this machine.", no_args_is_help=True)
 _stderr = Console(stderr=True)
@@ -49,6 +49,21 @@ def bench_gateway(
         connections=connections, seconds=seconds, wallets=wallets, used_ids=used_ids
     )
     _show(asyncio.run(gateway.run(bench, _progress)), as_json=as_json)
+
+
+@app.command("offline")
+def bench_offline(
+    payments: Annotated[int, typer.Option(min=100, help="Made without network.")] = 100_000,
+    devices: Annotated[int, typer.Option(min=10, help="That pay one another.")] = 5_000,
+    double_spends: Annotated[
+        float, typer.Option(min=0, max=0.5, help="Share of payments that are spent twice.")
+    ] = 0.01,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+) -> None:
+    """Logs of many devices, handed in shuffled and partly twice, with frauds to be found."""
+    bench = offline.OfflineBench(payments=payments, devices=devices, double_spends=double_spends)
+    _show(asyncio.run(offline.run(bench, _progress)), as_json=as_json)
 
 
 def _progress(doing: str) -> None:
