@@ -5,9 +5,11 @@ import os
 import tempfile
 import uuid
 from collections.abc import AsyncIterator, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
+from httpx._transports import default
 
 from jiaozi.storage.database import Database
 from jiaozi.storage.embedded import EmbeddedPostgres
@@ -15,6 +17,9 @@ from tests import hsm as softhsm
 
 # Commands print for a wide terminal, in whatever order tests bring their consoles into being.
 os.environ["COLUMNS"] = "200"
+
+# Each client reads all of the machine's certificates, which takes longer than most tests' requests.
+default.create_ssl_context = cache(default.create_ssl_context)
 
 # For tests of what statements do, not of what survives a crash.
 FAST_NOT_DURABLE = {

@@ -34,6 +34,7 @@ async def test_bad_input_is_refused_with_the_name_of_its_field(world: OperatorWo
         (holder, exchanges, exchange, {"exchange_id": "x"}, "body.exchange_id"),
         (holder, exchanges, exchange, {"deposit_id": "' OR 1=1 --"}, "body.deposit_id"),
         (holder, redemptions, redemption, {"submission": "*"}, "body.submission"),
+        (holder, redemptions, redemption, {"submission": "é"}, "body.submission"),
         (holder, redemptions, redemption, {"submission": 7}, "body.submission"),
     ):
         answer = await asking.ask("POST", url, {**good, **change})

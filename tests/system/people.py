@@ -78,7 +78,7 @@ class People:
             return [each for each in answers if each[0] == 1] or None
 
         answer, *others = await insist(send)
-        assert others in ([], [answer]), "one order, two outcomes"
+        assert others in ([], [answer]), f"one order, two outcomes: {answer} and {others[0]}"
         if answer[1] == [0]:
             self.settled.append(order)
             self.wallets_fen[payer.number] -= amount_fen

@@ -1,7 +1,6 @@
 """Routes between deposits and digital yuan."""
 
 import base64
-import binascii
 
 from fastapi import APIRouter
 from starlette.requests import Request
@@ -110,7 +109,7 @@ def demo_routes(core: LedgerCore) -> APIRouter:
 def _submission(body: RedemptionBody) -> bytes:
     try:
         return base64.b64decode(body.submission, validate=True)
-    except binascii.Error:
+    except ValueError:
         raise refuse(Code.MALFORMED, "body.submission") from None
 
 
