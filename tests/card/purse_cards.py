@@ -64,7 +64,10 @@ class DirectCard:
         )
 
 
-def issue(purse: CardPurse, *, fen: int = 0, wallet: int | None = ALICE, **changes: Any) -> bytes:
+def issue(
+    purse: CardPurse, *, fen: int = 0, wallet: int | None = ALICE,
+    **changes: Any,  # noqa: ANN401 - fields of a device or limits
+) -> bytes:  # fmt: skip
     """Do what a desk does, and return the card's key."""
     key = purse.personalise(ANCHOR, PIN, PUK)
     purse.enrolment(Enrolment(operator=OPERATOR, profile=Profile.CARD, wallet=wallet))
@@ -74,7 +77,7 @@ def issue(purse: CardPurse, *, fen: int = 0, wallet: int | None = ALICE, **chang
     return key
 
 
-def chain_for(key: bytes, **changes: Any) -> Chain:
+def chain_for(key: bytes, **changes: Any) -> Chain:  # noqa: ANN401
     """The certificates of a card's key."""
     return chain_of(replace(device_of(PAYER, **changes), key=key))
 

@@ -4,7 +4,7 @@ import argparse
 import functools
 from pathlib import Path
 
-from jiaozi.card.emulator import emulate
+from jiaozi.card.emulator import CardUnusable, emulate
 from jiaozi.card.virtual_reader import PORT
 
 if __name__ == "__main__":
@@ -14,4 +14,7 @@ if __name__ == "__main__":
     parser.add_argument("--port", type=int, default=PORT, help="of the virtual reader's slot")
     given = parser.parse_args()
     tell = functools.partial(print, flush=True)
-    emulate(given.directory, host=given.host, port=given.port, tell=tell)
+    try:
+        emulate(given.directory, host=given.host, port=given.port, tell=tell)
+    except CardUnusable as error:
+        parser.error(str(error))

@@ -15,6 +15,8 @@ _GROUPS: Mapping[str, str] = {
     "demo": "jiaozi.cli.demo",
     "up": "jiaozi.cli.up",
     "wallet": "jiaozi.cli.wallet",
+    "card": "jiaozi.cli.card",
+    "pos": "jiaozi.cli.pos",
     "statement": "jiaozi.cli.statement",
     "operator": "jiaozi.cli.operator",
     "central-bank": "jiaozi.cli.central_bank",

@@ -21,8 +21,6 @@ from jiaozi.protocol.offline.messages import payment_of, request_of, split_messa
 from jiaozi.wallet.edge import SYSTEM_EDGE
 from jiaozi.wallet.offline.device import PurseView, acknowledge_waiting
 from jiaozi.wallet.offline.frames import MessageKind
-from jiaozi.wallet.offline.own import open_purse
-from jiaozi.wallet.offline.software import SoftwarePurse
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -41,7 +39,7 @@ _LIFETIME_MS = 10 * 60_000
 
 def balance_command(context: typer.Context, as_json: AsJson = False) -> None:
     """Show what the purse holds and how far it may still go."""
-    with failures_told(as_json=as_json), _purse(context) as purse:
+    with failures_told(as_json=as_json), setup_of(context).purse() as purse:
         view = purse.view()
     if as_json:
         print_json(view_document(view))
@@ -58,7 +56,7 @@ def request_command(
 ) -> None:
     """Ask to be paid; show the code to whoever pays."""
     amount_fen = amount_of(amount)
-    with failures_told(as_json=as_json), _purse(context) as purse:
+    with failures_told(as_json=as_json), setup_of(context).purse() as purse:
         said = purse.ask(amount_fen, SYSTEM_EDGE.now_ms() + _LIFETIME_MS)
         frames = give_message(MessageKind.REQUEST, said, picture=picture, text=text, quiet=as_json)
     if as_json:
@@ -74,7 +72,7 @@ def pay_command(
     as_json: AsJson = False,
 ) -> None:
     """Pay what a purse asks for; the same request again shows the same payment."""
-    with failures_told(as_json=as_json), _purse(context) as purse:
+    with failures_told(as_json=as_json), setup_of(context).purse() as purse:
         asked = read_message(request, MessageKind.REQUEST)
         amount_fen = request_of(split_message(asked, "request")[0]).amount_fen
         if not yes:
@@ -96,7 +94,7 @@ def collect_command(
     as_json: AsJson = False,
 ) -> None:
     """Take a payment; show the payer the acknowledgement if it asks for one."""
-    with failures_told(as_json=as_json), _purse(context) as purse:
+    with failures_told(as_json=as_json), setup_of(context).purse() as purse:
         paid = read_message(payment, MessageKind.PAYMENT)
         said = purse.collect(paid)
         amount_fen = payment_of(split_message(paid, "payment")[0]).amount_fen
@@ -114,7 +112,7 @@ def acknowledge_command(
     context: typer.Context, acknowledgement: _Message, as_json: AsJson = False
 ) -> None:
     """Note that a payment has arrived, so that it is not said again."""
-    with failures_told(as_json=as_json), _purse(context) as purse:
+    with failures_told(as_json=as_json), setup_of(context).purse() as purse:
         said = read_message(acknowledgement, MessageKind.ACKNOWLEDGEMENT)
         acknowledge_waiting(purse, said)
         waiting = purse.view().waiting
@@ -128,7 +126,7 @@ def waiting_command(
     context: typer.Context, picture: Picture = None, text: TextFile = None, as_json: AsJson = False
 ) -> None:
     """Say again the oldest payment that nobody has acknowledged; it is paid once all the same."""
-    with failures_told(as_json=as_json), _purse(context) as purse:
+    with failures_told(as_json=as_json), setup_of(context).purse() as purse:
         waiting = purse.waiting()
         frames = (
             give_message(MessageKind.PAYMENT, waiting[0], picture=picture, text=text, quiet=as_json)
@@ -139,11 +137,6 @@ def waiting_command(
         print_json({"waiting": len(waiting), "frames": frames})
     else:
         stdout.print(f"{len(waiting)} payments wait for an acknowledgement.")
-
-
-def _purse(context: typer.Context) -> SoftwarePurse:
-    setup = setup_of(context)
-    return open_purse(setup.directory, setup.passphrase())
 
 
 def view_facts(view: PurseView) -> dict[str, str | None]:

@@ -23,9 +23,8 @@ from jiaozi.cli.wallet_setup import failures_told, remind_of_open, setup_of, tel
 from jiaozi.protocol.offline.certificate import Profile
 from jiaozi.wallet.model import JournaledOrder
 from jiaozi.wallet.offline import desk
-from jiaozi.wallet.offline.device import PurseView
+from jiaozi.wallet.offline.device import PurseDevice, PurseView
 from jiaozi.wallet.offline.own import make_purse, open_purse
-from jiaozi.wallet.offline.software import SoftwarePurse
 from jiaozi.wallet.wallet import Wallet, unlock
 
 _Told = TypeVar("_Told")
@@ -78,7 +77,7 @@ def load_command(
     """Move money from the wallet to the purse."""
     amount_fen = amount_of(amount)
 
-    async def order(wallet: Wallet, purse: SoftwarePurse) -> tuple[JournaledOrder, int]:
+    async def order(wallet: Wallet, purse: PurseDevice) -> tuple[JournaledOrder, int]:
         remind_of_open(wallet, as_json=as_json)
         loaded = await with_pin_if_asked(
             lambda pin: desk.load(wallet, purse, amount_fen, pin=pin), pin_file
@@ -105,7 +104,7 @@ def unload_command(context: typer.Context, amount: _Amount, as_json: AsJson = Fa
     """Move money from the purse back to the wallet."""
     amount_fen = amount_of(amount)
 
-    async def move(wallet: Wallet, purse: SoftwarePurse) -> tuple[desk.Handed, int]:
+    async def move(wallet: Wallet, purse: PurseDevice) -> tuple[desk.Handed, int]:
         handed = await desk.unload(wallet, purse, amount_fen)
         return handed, purse.view().balance_fen
 
@@ -122,7 +121,7 @@ def unload_command(context: typer.Context, amount: _Amount, as_json: AsJson = Fa
 def synchronise_command(context: typer.Context, as_json: AsJson = False) -> None:
     """Hand in what the purse paid and took, fetch loads on the way, begin its limits afresh."""
 
-    async def go(wallet: Wallet, purse: SoftwarePurse) -> tuple[int, int, PurseView]:
+    async def go(wallet: Wallet, purse: PurseDevice) -> tuple[int, int, PurseView]:
         loads = await desk.fetch_loads(wallet, purse)
         entries = purse.view().entries
         await desk.synchronise(wallet.client, purse, wallet.edge)
@@ -220,7 +219,7 @@ def proofs_command(
 
 def _with_both(
     context: typer.Context,
-    use: Callable[[Wallet, SoftwarePurse], Awaitable[_Told]],
+    use: Callable[[Wallet, PurseDevice], Awaitable[_Told]],
     *,
     as_json: bool,
 ) -> _Told:
@@ -229,7 +228,7 @@ def _with_both(
 
     async def run() -> _Told:
         passphrase = setup.passphrase()
-        with open_purse(setup.directory, passphrase) as purse:
+        with setup.purse(passphrase) as purse:
             async with unlock(setup.directory, passphrase, patience=setup.patience) as wallet:
                 return await use(wallet, purse)
 

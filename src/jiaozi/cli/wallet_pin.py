@@ -42,7 +42,7 @@ PinFile = Annotated[
 def set_command(context: typer.Context, pin_file: PinFile = None, as_json: AsJson = False) -> None:
     """Set the wallet's first PIN: 6 to 12 digits that nobody guesses."""
     with failures_told(as_json=as_json):
-        new = _given(pin_file, "New PIN", is_new=True)
+        new = given_pin(pin_file, "New PIN", is_new=True)
         _set(context, new, None, as_json=as_json)
 
 
@@ -58,8 +58,8 @@ def change_command(
 ) -> None:
     """Set another PIN in place of the present one."""
     with failures_told(as_json=as_json):
-        old = _given(old_pin_file, "Present PIN")
-        new = _given(pin_file, "New PIN", is_new=True)
+        old = given_pin(old_pin_file, "Present PIN")
+        new = given_pin(pin_file, "New PIN", is_new=True)
         _set(context, new, old, as_json=as_json)
 
 
@@ -102,7 +102,7 @@ def reset_command(
             return await reset_pin(wallet, new, registration, code, evidence)
 
     with failures_told(as_json=as_json):
-        due_ms = asyncio.run(ask(_given(pin_file, "New PIN", is_new=True)))
+        due_ms = asyncio.run(ask(given_pin(pin_file, "New PIN", is_new=True)))
     if as_json:
         print_json({"due_ms": due_ms})
     else:
@@ -117,7 +117,7 @@ def pin_if_any(pin_file: Path | None) -> str | None:
     """
     if pin_file is None and not sys.stdin.isatty():
         return None
-    return _given(pin_file, "PIN")
+    return given_pin(pin_file, "PIN")
 
 
 async def with_pin_if_asked(
@@ -147,7 +147,12 @@ def _set(context: typer.Context, new: str, old: str | None, *, as_json: bool) ->
         stdout.print("[bold green]The PIN is set.[/bold green]")
 
 
-def _given(file: Path | None, prompt: str, *, is_new: bool = False) -> str:
+def given_pin(file: Path | None, prompt: str, *, is_new: bool = False) -> str:
+    """Return a PIN from its file or whoever sits at the terminal.
+
+    Raises:
+        PinNotGiven: The file cannot be read, or nobody is there.
+    """
     if file is not None:
         try:
             return file.read_text().partition("\n")[0].rstrip("\r")

@@ -31,6 +31,8 @@ from jiaozi.wallet.errors import (
     WalletError,
 )
 from jiaozi.wallet.model import Standing, State
+from jiaozi.wallet.offline.device import PurseDevice
+from jiaozi.wallet.offline.own import open_purse
 from jiaozi.wallet.payroll import PayrollRefused
 from jiaozi.wallet.transport import Patience
 from jiaozi.wallet.wallet import Wallet, unlock
@@ -82,6 +84,12 @@ class Setup:
         return str(
             typer.prompt("Passphrase", hide_input=True, confirmation_prompt=is_new, err=True)
         )
+
+    @contextmanager
+    def purse(self, passphrase: str | None = None) -> Iterator[PurseDevice]:
+        """Open the purse until the end of the block: here the one in the wallet's directory."""
+        with open_purse(self.directory, passphrase or self.passphrase()) as purse:
+            yield purse
 
     @asynccontextmanager
     async def unlocked(self) -> AsyncIterator[Wallet]:

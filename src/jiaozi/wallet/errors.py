@@ -303,6 +303,33 @@ class CardFailed(WalletError):
     advice = "Nothing moved. Try again; if it stays so, `jiaozi card lost` gives the money back"
 
 
+class CardDiffers(WalletError):
+    """Another card began this payment and may have paid already."""
+
+    code = "card_differs"
+    advice = (
+        "Nothing moved. Take the payment from the card that began it, or give the sale up with "
+        "`jiaozi pos cancel`: what that card may have paid comes in all the same"
+    )
+
+
+class SaleOpen(WalletError):
+    """An earlier sale was not finished: its card may have paid already."""
+
+    code = "sale_open"
+    advice = (
+        "Nothing moved. Finish it with its own amount and card, or give it up with "
+        "`jiaozi pos cancel`"
+    )
+
+
+class SalesUnavailable(WalletError):
+    """The list of sales cannot be read or written."""
+
+    code = "sales_unavailable"
+    advice = "No card is asked to pay before the sale is written down. Make room on the disk"
+
+
 class PurseMissing(WalletError):
     """There is no purse where one was looked for."""
 
