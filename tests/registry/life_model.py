@@ -99,6 +99,7 @@ class Wallet:
     rebind: Rebind | None = None
     mandates: dict[bytes, Mandate] = field(default_factory=dict)
     paid: Counter[date] = field(default_factory=Counter)
+    waterfall: bool = False
 
     @property
     def stops_debits(self) -> bool:
@@ -119,6 +120,7 @@ class Wallet:
     def forget_safeguards(self) -> None:
         self.freezes, self.lifts, self.mandates = {}, {}, {}
         self.raises = self.rebind = None
+        self.waterfall = False
 
     def due_times(self) -> Iterator[int]:
         yield from self.lifts.values()
@@ -304,18 +306,29 @@ class Model:
             _check_sum(Code.LIMIT_DAY, day_limit, wallet.paid[today], amount)
             _check_sum(Code.LIMIT_YEAR, year_limit, this_year, amount)
         _check_funds(wallet, amount)
-        self._check_payee(payee, amount)
+        above = self._check_payee(payee, amount)
+        if above and not self._may_sweep(payee, amount - above):
+            raise Refused(Code.PAYEE_CANNOT_RECEIVE)
         wallet.balance -= amount
-        self.wallets[payee].balance += amount
+        self.wallets[payee].balance += amount - above
+        self.vault[self.carrier(payee)] += above
         wallet.paid[today] += amount
 
-    def _check_payee(self, number: int, amount: int) -> None:
+    def _check_payee(self, number: int, amount: int) -> int:
+        """Return how much of an amount would be above a cap."""
         payee = self.wallets.get(number)
         if payee is None or payee.closed or payee.stops_credits:
             raise Refused(Code.PAYEE_CANNOT_RECEIVE)
         caps = (payee.own.get("balance_cap_fen"), self.classes[payee.wallet_class].balance)
-        if any(cap is not None and payee.balance + amount > cap for cap in caps):
-            raise Refused(Code.PAYEE_CANNOT_RECEIVE)
+        above = max((payee.balance + amount - cap for cap in caps if cap is not None), default=0)
+        return max(0, min(above, amount))
+
+    def _may_sweep(self, number: int, rest: int) -> bool:
+        payee = self.wallets[number]
+        halts = (self.halts.get(key) for key in ((2, self.carrier(number)), (3, int(Type.SWEEP))))
+        is_halted = any(it and it[0] > self.now_ms and it[1] is None for it in halts)
+        keeps_frozen = payee.balance + rest >= payee.frozen_fen
+        return payee.waterfall and keeps_frozen and not payee.stops_debits and not is_halted
 
     def redeem(self, asked: Asked) -> None:
         assert asked.leg is not None
@@ -338,7 +351,8 @@ class Model:
             raise Refused(Code.SIGNER_FOREIGN)
         if payee in self.wallets and self.carrier(payee) != asked.caller:
             raise Refused(Code.LEGS_NOT_ALLOWED, 0)
-        self._check_payee(payee, amount)
+        if self._check_payee(payee, amount):
+            raise Refused(Code.PAYEE_CANNOT_RECEIVE)
         self.wallets[payee].balance += amount
         self.vault[asked.caller] -= amount
 
@@ -375,6 +389,9 @@ class Model:
     def raise_limits(self, asked: Asked) -> None:
         wallet = self._by_wallet(asked, countersigned=True)
         wallet.raises = (self.now_ms + RAISE_MS, _limits(asked.body))
+
+    def set_waterfall(self, asked: Asked) -> None:
+        self._by_wallet(asked).waterfall = asked.body["on"] == 1
 
     def close(self, asked: Asked) -> None:
         wallet = self._by_wallet(asked)
@@ -617,6 +634,7 @@ _JUDGES = {
     Type.LOWER_LIMITS: Model.lower_limits,
     Type.RAISE_LIMITS: Model.raise_limits,
     Type.CLOSE: Model.close,
+    Type.WATERFALL: Model.set_waterfall,
     Type.MANDATE: Model.give_mandate,
     Type.CANCEL_MANDATE: Model.cancel_mandate,
     Type.MANDATE_PAYMENT: Model.pay_by_mandate,

@@ -44,7 +44,7 @@ _COMMON = (
     OrderType.EXCHANGE, OrderType.REDEEM,
 )  # fmt: skip
 _RARE = (OrderType.REASSIGN, OrderType.HALT)
-LIFE = (*(OrderType(number) for number in (1, 2, *range(13, 27), 29, 30, 31)), *_COMMON)
+LIFE = (*(OrderType(number) for number in (1, 2, *range(13, 27), 29, 30, 31, 32)), *_COMMON)
 TYPES: tuple[OrderType | None, ...] = (*LIFE * 4, *(None,) * 8, *_RARE)
 """None sends an earlier order again."""
 
@@ -257,6 +257,7 @@ class Wisher:
             "wallet_class": (2, 1, 2, 3)[pick % 4],
             "suite": int(signer.suite),
             "key": signer.public_key,
+            "on": int(pick % 4 > 0),
         }
         match order_type:
             case OrderType.OPEN_ACCOUNT:

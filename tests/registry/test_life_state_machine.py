@@ -144,6 +144,7 @@ class Life:
             assert account.frozen_fen == wallet.frozen_fen
             assert bool(account.freezes & 2) == wallet.stops_credits
             assert bool(account.freezes) == wallet.stops_debits
+            assert account.waterfall == wallet.waterfall
             _compare_safeguards(guarded.get(number, Safeguards()), model, number)
         assert dict(world.control.carriers) == model.carriers
         halts = {name: (it.until_ms, it.orders_per_s) for name, it in world.control.halts.items()}
@@ -162,7 +163,7 @@ def _given(answer: Answer) -> tuple[int | str, ...]:
 def _compare_safeguards(kept: Safeguards, model: Model, number: int) -> None:
     wallet = model.wallets[number]
     freezes = {each: (it.scope, it.amount_fen) for each, it in kept.freezes.items()}
-    assert freezes == wallet.freezes
+    assert (freezes, kept.waterfall) == (wallet.freezes, wallet.waterfall)
     waiting = {it.case: it.due_ms for it in kept.waiting if it.case is not None}
     assert waiting == wallet.lifts
     [raised] = [it for it in kept.waiting if it.limits is not None] or [None]
