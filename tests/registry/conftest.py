@@ -14,6 +14,7 @@ import structlog
 from jiaozi.storage.embedded import EmbeddedPostgres
 from tests.registry.builders import OPERATORS, Keys, RegistryWorld, registry_world
 from tests.registry.limited import LIMITED
+from tests.registry.offline_builders import OFFLINE, OfflineDesk
 from tests.registry.served import Served, genesis_for, served_registry
 
 PROVIDED_FEN = 10**12
@@ -52,6 +53,35 @@ async def world(shared_dsn: str, series: Iterator[int]) -> AsyncIterator[Registr
     """The shared registry; class II has `LIMITS`."""
     async with registry_world(shared_dsn, rulebooks=[LIMITED], series=next(series)) as world:
         yield world
+
+
+@pytest.fixture(scope="session")
+def offline_dsn(postgres: EmbeddedPostgres) -> str:
+    """A founded network with rules for devices, money and guarantees."""
+
+    async def prepare() -> str:
+        dsn = await postgres.create_database("offline_registry")
+        async with registry_world(dsn, rulebooks=[OFFLINE]) as world:
+            await OfflineDesk(world).prepare()
+        return dsn
+
+    return asyncio.run(prepare())
+
+
+@pytest.fixture
+async def desk(offline_dsn: str, series: Iterator[int]) -> AsyncIterator[OfflineDesk]:
+    """A shared registry in which devices are enrolled."""
+    async with registry_world(offline_dsn, rulebooks=[OFFLINE], series=next(series)) as world:
+        yield OfflineDesk(world)
+
+
+@pytest.fixture
+async def own_desk(database_dsn: str) -> AsyncIterator[OfflineDesk]:
+    """A registry in which devices are enrolled, for this test alone."""
+    async with registry_world(database_dsn, rulebooks=[OFFLINE]) as world:
+        desk = OfflineDesk(world)
+        await desk.prepare()
+        yield desk
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ counter and no conscience: it signs what it is told to, twice too.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from jiaozi.central_bank.registry.device_store import load_devices
+from jiaozi.central_bank.registry.device_store import load_devices, load_tip
 from jiaozi.central_bank.registry.devices import Enrolled
 from jiaozi.central_bank.rulebook.load import read_rulebook
 from jiaozi.protocol import numbers
@@ -97,13 +97,15 @@ class OfflineDesk:
     ) -> Purse:
         """A device that nobody knows yet."""
         issuer = operator if wallet is None else wallet.operator
-        self.purses.append(Purse(key(f"device {label}"), issuer, wallet))
+        signer = key(f"device {self.world.orders.series} {label}")
+        self.purses.append(Purse(signer, issuer, wallet))
         return self.purses[-1]
 
     def certificate(
         self, purse: Purse, *, operator: int | None = None, certifier: int | None = None,
         limits: PurseLimits = LIMITS, profile: Profile = Profile.CARD, generation: int = 1,
         not_before_ms: int = START_MS - DAY_MS, not_after_ms: int = START_MS + 300 * DAY_MS,
+        signer: Ed25519Signer | None = None,
     ) -> bytes:  # fmt: skip
         """A device certificate by an operator's certify key."""
         issuer = purse.operator if operator is None else operator
@@ -111,8 +113,8 @@ class OfflineDesk:
             operator=issuer, suite=-8, key=purse.key, profile=profile, generation=generation,
             not_before_ms=not_before_ms, not_after_ms=not_after_ms, limits=limits,
         )  # fmt: skip
-        signer = self.world.keys.certify(issuer if certifier is None else certifier)
-        return certify_device(device, signer, self.world.network.id)
+        certify = self.world.keys.certify(issuer if certifier is None else certifier)
+        return certify_device(device, signer or certify, self.world.network.id)
 
     def enrol(self, purse: Purse, *, by: int | None = None, **terms: object) -> bytes:
         """Enrols a device from its wallet, or anonymously."""
@@ -210,6 +212,11 @@ class OfflineDesk:
     async def shadow_fen(self, purse: Purse) -> int:
         """The shadow balance of a device."""
         return (await self.row(purse)).shadow_fen
+
+    async def list_number(self) -> int:
+        """The number of the revocation list."""
+        async with self.world.database.connection() as connection:
+            return (await load_tip(connection)).number
 
     async def guarantee_fen(self, operator: int = OPERATORS[0]) -> int:
         """What an operator's guarantee holds."""

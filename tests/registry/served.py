@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -11,7 +11,9 @@ import httpx
 from jiaozi.central_bank.http.serve import CentralBankSettings, open_central_bank
 from jiaozi.central_bank.rates import CentralBankRates
 from jiaozi.central_bank.registry.block_signers import BlockSigners
+from jiaozi.central_bank.rulebook.model import Rulebook
 from jiaozi.protocol import cbor
+from jiaozi.protocol.certificates import Use
 from jiaozi.protocol.genesis import Network, read_genesis
 from jiaozi.protocol.http_signatures import NETWORK_HEADER, sign_request
 from jiaozi.protocol.suites import Ed25519Signer
@@ -145,14 +147,20 @@ class Served:
         return int(response.json()["balance_fen"])
 
 
-def genesis_for(keys: Keys) -> bytes:
-    """A genesis of now, with the rulebook `LIMITED`."""
-    return make_genesis(keys, rulebook=LIMITED, created_ms=clock_ms() - 1000)
+def genesis_for(keys: Keys, rulebook: Rulebook = LIMITED) -> bytes:
+    """A genesis of now."""
+    return make_genesis(keys, rulebook=rulebook, created_ms=clock_ms() - 1000)
 
 
 @asynccontextmanager
 async def served_registry(
-    dsn: str, genesis: bytes, *, series: int = 0, rates: CentralBankRates | None = None
+    dsn: str,
+    genesis: bytes,
+    *,
+    series: int = 0,
+    rates: CentralBankRates | None = None,
+    rulebook: Rulebook = LIMITED,
+    list_signers: Sequence[Ed25519Signer] = (),
 ) -> AsyncIterator[Served]:
     """Serve a central bank on a database for as long as the context lasts."""
     keys = Keys()
@@ -160,7 +168,8 @@ async def served_registry(
         dsn=dsn,
         genesis=genesis,
         block_signers=BlockSigners([keys.block]),
-        library={LIMITED.hash: LIMITED},
+        list_signers=BlockSigners(list_signers, use=Use.LIST_SIGNING),
+        library={rulebook.hash: rulebook},
         verifier_processes=0,
         rates=rates or CentralBankRates(),
     )
