@@ -198,8 +198,10 @@ class Party:
         )  # fmt: skip
         return request
 
-    def pay(self, request: bytes) -> bytes:
-        self.purse, payment = steps.pay(self.purse, request, salt=fresh(), signer=self.signer)
+    def pay(self, request: bytes, *, salt: bytes | None = None) -> bytes:
+        self.purse, payment = steps.pay(
+            self.purse, request, salt=salt or fresh(), signer=self.signer
+        )
         return payment
 
     def collect(self, payment: bytes) -> bytes:
@@ -209,10 +211,11 @@ class Party:
     def acknowledge(self, acknowledgement: bytes, payment: bytes) -> None:
         self.purse = steps.acknowledge(self.purse, acknowledgement, payment)
 
-    def unload(self, amount_fen: int, wallet: int = ALICE) -> bytes:
+    def unload(self, amount_fen: int, wallet: int = ALICE, *, salt: bytes | None = None) -> bytes:
         self.purse, payment = steps.unload(
-            self.purse, amount_fen=amount_fen, wallet=wallet, salt=fresh(), signer=self.signer
-        )
+            self.purse, amount_fen=amount_fen, wallet=wallet, salt=salt or fresh(),
+            signer=self.signer,
+        )  # fmt: skip
         return payment
 
     def hand_in(self) -> bytes:

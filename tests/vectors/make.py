@@ -39,6 +39,7 @@ from tests.protocol.builders import (
     seeds_of,
     submission_of,
 )
+from tests.vectors.make_offline import offline
 from tests.vectors.malformed import malformed, not_signed
 
 HERE = Path(__file__).parent
@@ -362,6 +363,7 @@ FILES: dict[str, Callable[[], Document]] = {
     "logins.json": logins,
     "statements.json": statements,
     "safeguards.json": safeguards,
+    "offline.json": offline,
 }
 
 
