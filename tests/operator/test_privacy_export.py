@@ -105,6 +105,12 @@ async def busy_holder(world: OperatorWorld) -> Holder:
         for statement in _OF_A_DEVICE:
             await connection.execute(statement, device, holder.number)
         await connection.execute(
+            "INSERT INTO payment_demand (sub_wallet, identity, request, expires_ms)"
+            " VALUES ($1, $2, 'jiaozi:', 1)",
+            holder.number,
+            secrets.token_bytes(32),
+        )
+        await connection.execute(
             "INSERT INTO pin_reset (wallet, public_key, salt, digest, memory_kib, passes, lanes,"
             " change_id, due_ms)"
             " SELECT wallet, digest, salt, digest, memory_kib, passes, lanes, change_id, 1"

@@ -4,9 +4,13 @@ import asyncio
 import secrets
 from typing import Any
 
+import httpx
 import pytest
 
-from jiaozi.operator.wallets import open_under
+from jiaozi.operator.wallets import demands, open_under
+from jiaozi.protocol.ids import OrderId
+from jiaozi.protocol.money import Fen
+from jiaozi.protocol.payment_request import Terms, sign_request
 from jiaozi.protocol.refusals import Code, Refusal
 from tests.operator.builders import OperatorWorld
 from tests.operator.fake_registry import Fault
@@ -158,6 +162,52 @@ async def test_nothing_opens_under_a_closed_wallet(world: OperatorWorld) -> None
     closed = "UPDATE wallet SET ended_ms = $2 WHERE number = $1"
     await world.database_value(closed, parent.number, world.clock())
     assert refusal(await ask_sub_wallet(parent, new_signer())) == Code.ACCOUNT_CLOSED
+
+
+async def request_of(shop: Holder, note: str = "", lifetime_ms: int = 60_000) -> str:
+    """A payment request that a platform's wallet signs."""
+    attestation = (await shop.ask("GET", f"{shop.path}/attestation")).content
+    terms = Terms(
+        id=OrderId(shop.new_id()), payee=shop.number, amount_fen=Fen(5),
+        expires_ms=shop.clock() + lifetime_ms, note=note,
+    )  # fmt: skip
+    return sign_request(terms, attestation, shop.signer, shop.network)
+
+
+async def test_a_platform_asks_a_sub_wallet_to_pay_by_its_token_alone(
+    world: OperatorWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(demands, "DEMANDS_MAX", 2)
+    parent, shop, other = [await world.open_wallet() for _ in range(3)]
+    sub = await open_sub_wallet(world, parent)
+    token = await push(parent, sub.number, shop.number)
+
+    async def ask(request: str, token: str = token) -> httpx.Response:
+        return await world.http.post("/v1/demands", json={"token": token, "request": request})
+
+    request = await request_of(shop)
+    for _ in range(2):
+        answer = await ask(request)
+        assert (answer.status_code, answer.json()) == (202, {"waits": True})
+    assert (await sub.ask("GET", f"{sub.path}/demands")).json() == {"requests": [request]}
+    assert refusal(await shop.ask("GET", f"{sub.path}/demands")) == Code.NOT_ALLOWED
+    for wrong, code in (
+        (await ask(await request_of(other)), Code.WALLET_UNKNOWN),
+        (await ask(request, secrets.token_hex(16)), Code.WALLET_UNKNOWN),
+        (await ask(await request_of(shop, "a name")), Code.MALFORMED),
+        (await ask(request[:-6] + "AAAAAA"), Code.SIGNATURE_INVALID),
+    ):
+        assert refusal(wrong) == code
+    soon = await request_of(shop, lifetime_ms=30_000)
+    assert (await ask(soon)).status_code == 202
+    assert refusal(await ask(await request_of(shop))) == Code.TOO_LARGE
+    world.clock.advance(30_000)
+    assert refusal(await ask(soon)) == Code.EXPIRED
+    assert (await sub.ask("GET", f"{sub.path}/demands")).json() == {"requests": [request]}
+    assert (await ask(await request_of(shop))).status_code == 202
+    path = f"{parent.path}/sub-wallets/{sub.number:016d}/platforms/{shop.number:016d}"
+    assert (await parent.ask("DELETE", path)).status_code == 204
+    assert refusal(await ask(request)) == Code.WALLET_UNKNOWN
 
 
 async def test_nobody_pushes_what_is_not_theirs(world: OperatorWorld) -> None:

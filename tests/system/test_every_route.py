@@ -33,6 +33,7 @@ OPERATOR_PUBLIC = {
     ("post", "/v1/registrations"), ("post", "/v1/demo/deposits"),
     ("post", "/v1/orders"),  # each order is signed itself
     ("post", "/v1/wallets"),  # by a key of its own, with a code
+    ("post", "/v1/demands"),  # the request in it is signed; the token is its platform's alone
     ("post", "/v1/statements/check"),  # whoever has a code may ask what it says
 }  # fmt: skip
 OF_THE_CALLER = {

@@ -53,6 +53,7 @@ from jiaozi.operator.settings import OperatorSettings
 from jiaozi.operator.statements.catch_up import CatchUp
 from jiaozi.operator.statements.issue import IssueStatement
 from jiaozi.operator.wallets.attest import AttestWallet
+from jiaozi.operator.wallets.demands import Demands
 from jiaozi.operator.wallets.open import OpenWallet
 from jiaozi.operator.watch import RegistryWatch
 from jiaozi.protocol.refusals import Code, refuse
@@ -95,6 +96,7 @@ class Operator:
     attest_wallet: AttestWallet
     export_person: ExportPerson
     keep_privacy: KeepPrivacy
+    demands: Demands
     set_pin: SetPin
     reset_pin: ResetPin
     countersign: Countersign
@@ -290,6 +292,7 @@ def _put_together(opened: _Opened) -> Operator:
         attest_wallet=_attest_wallet(opened),
         export_person=ExportPerson(database=database, privacy=privacy, now_ms=now_ms),
         keep_privacy=_keep_privacy(opened),
+        demands=_demands(opened, identity),
         set_pin=_set_pin(opened, check_pin),
         reset_pin=_reset_pin(opened, identity.open_wallet.prove_phone, privacy),
         countersign=_countersign(opened, check_pin),
@@ -388,6 +391,16 @@ def _set_pin(opened: _Opened, check_pin: CheckPin) -> SetPin:
         stretching=opened.stretching,
         check_pin=check_pin,
         now_ms=settings.now_ms,
+    )
+
+
+def _demands(opened: _Opened, identity: Identity) -> Demands:
+    return Demands(
+        network=opened.joined.network.id,
+        database=opened.database,
+        platforms=identity.platforms,
+        keys=opened.registry.block_keys,
+        now_ms=opened.settings.now_ms,
     )
 
 

@@ -14,6 +14,7 @@ from jiaozi.operator.deposits.ledger import LedgerCore
 from jiaozi.operator.figures import OperatorFigures
 from jiaozi.operator.http.access import Access
 from jiaozi.operator.http.customers import customer_routes
+from jiaozi.operator.http.demands import demand_routes
 from jiaozi.operator.http.deposits import demo_routes, deposit_routes
 from jiaozi.operator.http.headers import header_routes
 from jiaozi.operator.http.history import history_routes
@@ -141,6 +142,7 @@ def _application(
     app.include_router(customer_routes(operator, access))
     app.include_router(wallet_routes(operator, readers))
     app.include_router(identity_routes(operator, access))
+    app.include_router(demand_routes(operator, access))
     app.include_router(history_routes(operator, readers))
     app.include_router(statement_routes(operator, access))
     app.include_router(life_routes(operator, access))

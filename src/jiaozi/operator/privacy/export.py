@@ -60,6 +60,7 @@ class _Statements:
     access_log: str
     signatory: str
     certify_order: str
+    payment_demand: str
     platform_token: str
 
 
@@ -100,6 +101,7 @@ PLAIN: Mapping[str, str] = {
     "access_log": _SQL.access_log,
     "signatory": _SQL.signatory,
     "certify_order": _SQL.certify_order,
+    "payment_demand": _SQL.payment_demand,
     "platform_token": _SQL.platform_token,
 }
 """Statements for all other rows about some wallets, by table."""

@@ -190,6 +190,11 @@ WHERE number = ANY($1::bigint[]) ORDER BY number;
 SELECT to_jsonb(it)::text AS document FROM certify_order AS it
 WHERE wallet = ANY($1::bigint[]) ORDER BY created_ms, order_id;
 
+-- name: payment_demand
+-- What platforms ask the wallets to pay.
+SELECT to_jsonb(it)::text AS document FROM payment_demand AS it
+WHERE sub_wallet = ANY($1::bigint[]) ORDER BY expires_ms, identity;
+
 -- name: platform_token
 -- What platforms call the wallets or their sub-wallets.
 SELECT to_jsonb(it)::text AS document FROM platform_token AS it

@@ -142,6 +142,7 @@ KEPT: Mapping[str, str] = {
     "vault_movement": "the operator's books",
     "signatory": "which wallet is a signatory's; the person is evidence",
     "certify_order": "the registry's blocks say the same",
+    "payment_demand": "numbers and amounts; dropped when it has expired and the next one comes",
     "platform_token": "random; the holder takes it back",
     "wallet_event": "the registry's blocks say the same",
     "rebind_key": "a public key, gone with the end of its rebind",
