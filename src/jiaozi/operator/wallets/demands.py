@@ -2,7 +2,7 @@
 
 ::
 
-    platform -> the payer's operator    token, and a request of its own (protocol/payment_request.py)
+    platform -> the payer's operator    token, and its request (protocol/payment_request.py)
     operator                            finds the sub-wallet that this payee means by the token
     the sub-wallet's key -> operator    lists what it is asked for, and pays it like any request
 
