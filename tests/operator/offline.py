@@ -196,6 +196,10 @@ class Desks:
         order = self.orders.sign(
             self.orders.head(OrderType.LOAD), [holder.signer], [leg], device=device, load=number
         )
+        return await self.post_order(holder, order)
+
+    async def post_order(self, holder: Holder, order: bytes) -> list[Any]:
+        """Send an order by way of the wallet's operator."""
         answer = await holder.http.post(
             "/v1/orders", content=order, headers={"Content-Type": "application/cbor"}
         )

@@ -97,9 +97,10 @@ UPDATE offline_load SET message = coalesce(message, $3) WHERE device = $1 AND nu
 RETURNING message;
 
 -- name: find_checkpoint
--- What was signed at a place of a device's log.
+-- What was signed at a place of a device's log, and the device does not have.
 SELECT message, time_message FROM offline_checkpoint
-WHERE device = $1 AND position = $2 AND head = $3;
+WHERE device = $1 AND position = $2 AND head = $3 AND number > $4
+ORDER BY number LIMIT 1;
 
 -- name: last_checkpoint
 -- The number of a device's last checkpoint; 0 before the first.

@@ -192,10 +192,10 @@ async def sign_load(connection: Connection, device: bytes, number: int, message:
 
 
 async def find_checkpoint(
-    connection: Connection, device: bytes, position: int, head: bytes
+    connection: Connection, device: bytes, position: int, head: bytes, *, after: int
 ) -> Signed | None:
-    """Return what was signed for a device at a place of its log."""
-    row = await connection.fetchrow(_SQL.find_checkpoint, device, position, head)
+    """Return what was signed for a device at a place of its log, after the number that it has."""
+    row = await connection.fetchrow(_SQL.find_checkpoint, device, position, head, after)
     return None if row is None else Signed(*row.values())
 
 

@@ -6,7 +6,7 @@
 
 The checkpoint says what the registry says that the device holds; whoever rolled a device back has
 paid more than its log tells, and gets none. A lost answer is given again: the same place of a log
-gets the same bytes.
+gets the same bytes, until the device shows that it has them.
 """
 
 from collections.abc import Callable
@@ -115,7 +115,11 @@ class SynchroniseDevice:
 
 
 async def _find(connection: Connection, log: HandedLog) -> Signed | None:
-    statement = log.statement
+    statement, begun_at = log.statement, log.checkpoint
     return await store.find_checkpoint(
-        connection, log.device.key, statement.position, statement.head
+        connection,
+        log.device.key,
+        statement.position,
+        statement.head,
+        after=0 if begun_at is None else begun_at.number,
     )
