@@ -124,6 +124,10 @@ async def test_a_sweep_is_a_line_of_history_and_statement(world: OperatorWorld) 
         ("sweep", EXCESS_FEN), ("payment", PAID_FEN),
     ]  # fmt: skip
     assert lines[0]["link"] == lines[1]["identity"]
+    only = (await payee.ask("GET", f"{payee.path}/history?type=sweep")).json()["entries"]
+    assert only == lines[:1]
+    statement = await payee.ask("GET", f"{payee.path}/statements?from=2020-01-01&format=csv")
+    assert ",sweep," in statement.text
 
 
 @pytest.fixture

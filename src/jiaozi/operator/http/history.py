@@ -36,7 +36,8 @@ def _filter(
     from_ms: _TimeMs = None,
     to_ms: _TimeMs = None,
     order_type: Annotated[
-        Literal["payment", "exchange", "redeem", "mandate_payment"] | None, Query(alias="type")
+        Literal["payment", "exchange", "redeem", "mandate_payment", "sweep"] | None,
+        Query(alias="type"),
     ] = None,
     direction: Literal["in", "out"] | None = None,
     counterparty: Annotated[str | None, Query(pattern=r"^[0-9]{16}$")] = None,
