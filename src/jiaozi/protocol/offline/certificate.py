@@ -14,6 +14,7 @@ becomes known: they need no clock and no network. A device has no name and no wa
 
 from dataclasses import asdict, dataclass
 from enum import IntEnum
+from functools import lru_cache
 
 from jiaozi.protocol import cose, suites
 from jiaozi.protocol.certificates import Use, read_certificate
@@ -32,6 +33,9 @@ VALIDITY_MAX_MS = 366 * DAY_MS
 TIME_MAX_MS = 2**48 - 1
 PAYMENTS_MAX = 11_000
 """Out and in between two synchronisations: the log of so many fits into what may be handed in."""
+
+# Certificates travel with every message. What one says never changes, so it is checked once.
+_DEVICES_REMEMBERED, _OPERATORS_REMEMBERED = 8_192, 256
 
 _U = FieldKind.UINT
 LIMIT_NAMES = (
@@ -133,6 +137,7 @@ def certify_device(device: Device, certify: Signer, network: NetworkId) -> bytes
     return cose.sign1(write_map(_FIELDS, values), certify, aad)
 
 
+@lru_cache(maxsize=_DEVICES_REMEMBERED)
 def read_device(data: bytes, *, key: bytes, operator: int, network: NetworkId) -> Device:
     """Check a device certificate against an operator's certify key and return what it says.
 
@@ -194,6 +199,7 @@ def read_chain(chain: Chain, anchor: Anchor) -> Device:
         raise
 
 
+@lru_cache(maxsize=_OPERATORS_REMEMBERED)
 def read_operator(certificate: bytes, anchor: Anchor) -> tuple[bytes, int]:
     """Return the certify key that an operator's certificate names, and the operator.
 
