@@ -10,7 +10,20 @@ import pytest
 from typer.testing import CliRunner
 
 from jiaozi.cli import central_bank
+from jiaozi.protocol.genesis import read_genesis
 from jiaozi.protocol.numbers import account_number, format_number
+from jiaozi.protocol.offline.certificate import (
+    LIMIT_NAMES,
+    Chain,
+    Device,
+    Profile,
+    PurseLimits,
+    certify_device,
+)
+from jiaozi.protocol.offline.messages import Payment, sign_payment, with_chain
+from jiaozi.protocol.offline.proofs import double_spend_proof
+from jiaozi.protocol.suites import Ed25519Signer
+from jiaozi.service.keys import FileKeyStore
 from tests.demo.running import Up, up
 
 
@@ -161,6 +174,63 @@ def test_a_halt_is_shown_until_it_is_ended(desk: Desk) -> None:
     assert desk.run("halts")["halts"] == []
 
 
+def test_offline_loads_are_halted_alone(desk: Desk) -> None:
+    file = desk.draw_up("loads", "halt", "--minutes", "5", "--offline-loads")
+    desk.approve(file, OFFICER_1, OFFICER_2)
+    assert desk.submit(file)["state"] == "settled"
+    assert [each["scope"] for each in desk.run("halts")["halts"]] == [4]
+
+
+def test_older_generations_of_devices_are_accepted_no_more(desk: Desk) -> None:
+    for name, ends in (("first", "settled"), ("again", "generation_not_newer")):
+        file = desk.draw_up(f"generation {name}", "oldest-generation", "2")
+        desk.approve(file, OFFICER_1, OFFICER_2)
+        if ends == "settled":
+            assert desk.submit(file)["state"] == ends
+        else:
+            assert desk.submit(file, status=1)["error"]["name"] == ends
+
+
+def test_a_device_is_convicted_by_a_proof_that_was_verified(desk: Desk, tmp_path: Path) -> None:
+    proof = tmp_path / "proof"
+    proof.write_bytes(b"\x83\x01\x40\x40")
+    out = str(tmp_path / "order")
+    assert desk.run("convict", str(proof), "--out", out, status=2)["error"]
+    proof.write_bytes(double_spend(desk))
+    file = desk.draw_up("convict", "convict", str(proof))
+    desk.approve(file, OFFICER_1, OFFICER_2)
+    # The proof holds; this registry has never seen the device.
+    assert desk.submit(file, status=1)["error"]["name"] == "device_unknown"
+
+
+def double_spend(desk: Desk) -> bytes:
+    """What proves that a device spent twice which operator 1001 certified, and never enrolled."""
+    network = read_genesis((desk.data / "network/genesis.cbor").read_bytes())
+    certify = FileKeyStore(
+        desk.data / "operators/1001", (desk.data / "passphrase").read_text().strip()
+    ).signer("certify")
+    [certificate] = (desk.data / "network/certificates").glob("1001-operator-certify-*")
+    signer = Ed25519Signer(bytes(32))
+    limits = PurseLimits(**dict.fromkeys(LIMIT_NAMES, 1))
+    device = Device(
+        operator=1001, suite=-8, key=signer.public_key, profile=Profile.CARD, generation=1,
+        not_before_ms=1, not_after_ms=2, limits=limits,
+    )  # fmt: skip
+    chain = Chain(
+        operator=certificate.read_bytes(), device=certify_device(device, certify, network.id)
+    )
+    payments = [
+        Payment(
+            counter=1, position=1, previous=bytes(32), amount_fen=amount_fen, hop=1,
+            balance_after=bytes(32), list_number=0, payee=signer.public_key, challenge=bytes(16),
+            wallet=None,
+        )
+        for amount_fen in (1, 2)
+    ]  # fmt: skip
+    first, second = (with_chain(sign_payment(each, signer, network.id), chain) for each in payments)
+    return double_spend_proof(first, second)
+
+
 @pytest.mark.parametrize(
     ("order", "refusal"),
     [
@@ -184,6 +254,8 @@ def test_the_registry_decides_what_officers_may_order_in_an_emergency(
     [
         ("halt", "--minutes", "1", "--operator", "1001", "--order-type", "payment"),
         ("halt", "--minutes", "1", "--order-type", "everything"),
+        ("halt", "--minutes", "1", "--order-type", "payment", "--offline-loads"),
+        ("oldest-generation", "0"),
         ("freeze", WALLET, "--amount", "5", "--everything"),
         ("freeze", "1001000000000000"),
         ("freeze", WALLET, "--amount", "0.001"),

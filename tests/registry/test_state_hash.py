@@ -12,8 +12,12 @@ from jiaozi.protocol import cbor
 from jiaozi.protocol.block_keys import BlockKeys
 from jiaozi.protocol.blocks import Header, read_header
 from jiaozi.protocol.certificates import Certified
-from jiaozi.protocol.state import AccountRecord
+from jiaozi.protocol.state import AccountRecord, DeviceRecord, StateHash
 from tests.registry.builders import RegistryWorld, registry_world
+from tests.registry.offline_builders import OFFLINE, OfflineDesk
+
+TOTALS = cbor.encode([6, 0, 0])
+FUNDINGS = "SELECT reference FROM reserve_funding ORDER BY reference"
 
 
 async def header_at(world: RegistryWorld, height: int) -> Header:
@@ -70,23 +74,51 @@ async def test_the_hash_is_over_records_as_documented(database_dsn: str) -> None
         for reference in (b"b" * 32, b"a" * 32):
             await world.settle(world.orders.fund_reserve(1001, 1, reference=reference))
         height, state_hash = await hash_state(world.database)
-        async with world.database.connection() as connection:
-            rows = await connection.fetch(
-                f"SELECT {', '.join(AccountRecord._fields)} FROM account ORDER BY number"
-            )
-        genesis = world.network.genesis
-        records = [
-            *([1, *row] for row in rows),
-            *([2, *key] for key in sorted(map(key_items, genesis.keys))),
-            *([3, code, quota] for code, quota in sorted(genesis.quotas_fen.items())),
-            [4, 0, genesis.rulebook_hash],
-            [5, b"a" * 32],
-            [5, b"b" * 32],
-            [6, 0, 0],
-        ]
+        records = await _records_before_devices(world)
+        assert records[-3:] == [cbor.encode([5, b"a" * 32]), cbor.encode([5, b"b" * 32]), TOTALS]
         expected = sha256(b"jiaozi/state/1" + height.to_bytes(8, "big"))
-        expected.update(b"".join(map(cbor.encode, records)))
+        expected.update(b"".join(records))
         assert state_hash == expected.digest()
+
+
+async def test_the_hash_is_over_devices_and_the_revocation_list(database_dsn: str) -> None:
+    async with registry_world(database_dsn, rulebooks=[OFFLINE]) as world:
+        desk = OfflineDesk(world)
+        await desk.prepare()
+        wallet = await world.open_wallet(balance_fen=1_000)
+        lost = await desk.enrolled("lost", wallet=wallet, load_fen=300)
+        await desk.enrolled("anonymous", 1002)
+        _, before = await hash_state(world.database)
+        await world.settle(desk.revoke(lost), desk.oldest_generation(5))
+        height, state_hash = await hash_state(world.database)
+        assert state_hash != before
+        async with world.database.connection() as connection:
+            fields = ", ".join(DeviceRecord._fields)
+            devices = await connection.fetch(f"SELECT {fields} FROM device ORDER BY key")
+            [listed] = await connection.fetch("SELECT hash FROM revocation WHERE number = 2")
+        expected = StateHash(height)
+        expected.add(await _records_before_devices(world))
+        expected.add(cbor.encode([10, *row]) for row in devices)
+        expected.add([cbor.encode([11, 2, listed["hash"], 5])])
+        assert state_hash == expected.digest()
+
+
+async def _records_before_devices(world: RegistryWorld) -> list[bytes]:
+    async with world.database.connection() as connection:
+        rows = await connection.fetch(
+            f"SELECT {', '.join(AccountRecord._fields)} FROM account ORDER BY number"
+        )
+        references = [each[0] for each in await connection.fetch(FUNDINGS)]
+    genesis, totals = world.network.genesis, world.writer.tip.totals
+    records: list[list[Any]] = [
+        *([1, *row] for row in rows),
+        *([2, *key] for key in sorted(map(key_items, genesis.keys))),
+        *([3, code, quota] for code, quota in sorted(genesis.quotas_fen.items())),
+        [4, 0, genesis.rulebook_hash],
+        *([5, reference] for reference in references),
+        [6, totals.issued_fen, totals.destroyed_fen],
+    ]
+    return [cbor.encode(each) for each in records]
 
 
 async def test_a_failure_to_hash_says_why_and_publishes_nothing(database_dsn: str) -> None:

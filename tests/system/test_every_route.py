@@ -24,7 +24,7 @@ CENTRAL_BANK_PUBLIC = {
     ("get", path)
     for path in (
         "/healthz", "/metrics", "/v1/genesis", "/v1/headers", "/v1/supply", "/v1/rulebook",
-        "/v1/halts", "/v1/certificates",
+        "/v1/halts", "/v1/certificates", "/v1/revocations",
     )
 }  # fmt: skip
 OPERATOR_PUBLIC = {
