@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from jiaozi.protocol import cbor
 from jiaozi.protocol.domains import Domain
 from jiaozi.protocol.offline import steps
-from jiaozi.protocol.offline.certificate import Chain, read_chain
+from jiaozi.protocol.offline.certificate import Chain, Profile, read_chain
+from jiaozi.protocol.offline.enrolment import Enrolment, read_enrolment, sign_enrolment
 from jiaozi.protocol.offline.log import (
     ENTRIES_MAX,
     LOG_BYTES_MAX,
@@ -41,7 +42,7 @@ from jiaozi.protocol.offline.proofs import (
 )
 from jiaozi.protocol.offline.revocations import Revocations, generation_entry, revocation_entry
 from jiaozi.protocol.refusals import Refusal
-from tests.protocol.builders import CERTIFY_SEED, NETWORK, signer_of
+from tests.protocol.builders import ALICE, CERTIFY_SEED, NETWORK, signer_of
 from tests.protocol.offline_builders import (
     ANCHOR,
     LIST_SEED,
@@ -98,6 +99,14 @@ DECODERS: dict[str, tuple[Callable[[bytes], object], bytes]] = {
     "operator's certificate": (
         lambda data: read_chain(Chain(operator=data, device=CHAIN.device), ANCHOR),
         CHAIN.operator,
+    ),
+    "enrolment": (
+        lambda data: read_enrolment(data, NETWORK),
+        sign_enrolment(
+            Enrolment(operator=1001, profile=Profile.CARD, wallet=ALICE, limits={"hops": 2}),
+            PAYER_PARTY.signer,
+            NETWORK,
+        ),
     ),
     "time": (lambda data: steps.raise_floor(PAYER_PARTY.purse, data), time_message()),
 }  # fmt: skip
@@ -169,6 +178,7 @@ SIGNED: dict[str, tuple[Domain, int, Callable[[bytes], bytes]]] = {
     "log": (Domain.OFFLINE_STATEMENT, PAYEE, in_log),
     "frame": (Domain.REVOCATION_LIST, LIST_SEED, in_frame),
     "device certificate": (Domain.DEVICE, CERTIFY_SEED, bytes),
+    "enrolment": (Domain.OFFLINE_ENROLMENT, PAYER, bytes),
 }
 
 

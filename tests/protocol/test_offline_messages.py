@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from jiaozi.protocol import cbor, cose
+from jiaozi.protocol.certificates import Use
 from jiaozi.protocol.domains import Domain
 from jiaozi.protocol.money import FEN_MAX
 from jiaozi.protocol.numbers import OPERATOR_CODE_MAX
@@ -257,6 +258,20 @@ def test_an_operators_certificate_certifies_no_device_but_its_own() -> None:
     wrong = chain_of(device, operators=certificate())
     assert refusal_of(lambda: read_chain(wrong, ANCHOR)).code is Code.DEVICE_UNCERTIFIED
     assert read_chain(chain_of(device), ANCHOR).not_after_ms == END_MS
+
+
+@pytest.mark.parametrize("use", [Use.OPERATOR_VAULT, Use.OPERATOR_TRANSPORT, Use.DEVICE])
+def test_b5_only_a_certify_key_certifies_devices_and_signs_for_them(use: Use) -> None:
+    of_other_use = certificate(use)
+    device = chain_of(device_of(PAYER), operators=of_other_use)
+    load = cbor.encode([KINDS[Domain.OFFLINE_LOAD].cose, of_other_use])
+    checkpoint = cbor.encode([KINDS[Domain.OFFLINE_CHECKPOINT].cose, of_other_use])
+    for read in (
+        lambda: read_chain(device, ANCHOR),
+        lambda: read_load(load, ANCHOR),
+        lambda: read_checkpoint(checkpoint, ANCHOR),
+    ):
+        assert refusal_of(read).code is Code.DEVICE_UNCERTIFIED
 
 
 @pytest.mark.parametrize("code", [each for each in Code if 300 <= each < 330], ids=lambda c: c.name)
