@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import pytest
 
+from jiaozi.protocol import numbers
 from jiaozi.protocol.certificates import Use
 from jiaozi.protocol.order_types import ORDER_TYPES, OrderType, Role
 from jiaozi.protocol.refusals import Code
@@ -34,6 +35,7 @@ VALUES: Mapping[str, int | bytes] = {
     "wallet_class": 1, "case": CASE, "scope": 1, "suite": NEW.suite, "key": NEW.public_key,
     "mandate": CASE, "payee": new_wallet(TWO, 1).number, "single_limit_fen": 1,
     "day_limit_fen": 1, "expires_at_ms": FAR_MS, "on": 1,
+    "device": NEW.public_key,
 }  # fmt: skip
 ABOUT_WALLETS = [
     each
@@ -75,7 +77,9 @@ def order(
     if order_id is not None:
         head = replace(head, id=order_id)  # type: ignore[arg-type]
     by = by or signers(world, wallet, order_type)
-    return world.orders.sign(head, by, (), number=wallet.number, **{**fields, **body})
+    is_claim = order_type is OrderType.CLAIM
+    legs = [world.orders.leg(numbers.OFFLINE, wallet.number, 1)] if is_claim else []
+    return world.orders.sign(head, by, legs, number=wallet.number, **{**fields, **body})
 
 
 async def certify_officers(world: RegistryWorld) -> None:
@@ -146,7 +150,11 @@ async def test_a_closed_wallet_stays_as_it_is(world: RegistryWorld, order_type: 
     await refused(world, order(world, wallet, order_type), Code.ACCOUNT_CLOSED)
 
 
-@every_type
+@pytest.mark.parametrize(
+    "order_type",
+    [each for each in ABOUT_WALLETS if ORDER_TYPES[each].legs is None],
+    ids=lambda it: it.name,
+)
 async def test_an_id_stands_for_one_order_about_a_wallet(
     world: RegistryWorld, order_type: OrderType
 ) -> None:
