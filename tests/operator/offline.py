@@ -12,7 +12,7 @@
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -113,10 +113,17 @@ class Desks:
 
     here: OperatorWorld
     there: OperatorWorld
-    network: Network
-    registry: Any
-    orders: Orders
-    transports: dict[int, RegistryClient] = field(default_factory=dict)
+    at: "Institutions"
+
+    @property
+    def network(self) -> Network:
+        """The network."""
+        return self.at.network
+
+    @property
+    def orders(self) -> Orders:
+        """Signs orders."""
+        return self.at.orders
 
     @property
     def anchor(self) -> Anchor:
@@ -126,16 +133,6 @@ class Desks:
     def world(self, operator: int) -> OperatorWorld:
         """One of the operators."""
         return self.here if operator == self.here.settings.code else self.there
-
-    async def guarantee(self, operator: int, amount_fen: int) -> list[Any]:
-        """Move money of the vault into the guarantee."""
-        leg = self.orders.leg(
-            numbers.vault_of(operator), numbers.guarantee_of(operator), amount_fen
-        )
-        signer = self.orders.keys.vault(operator)
-        order = self.orders.sign(self.orders.head(OrderType.FUND_GUARANTEE), [signer], [leg])
-        [answer] = await self.transports[operator].submit([order])
-        return answer
 
     async def customer(self, operator: int = OPERATORS[0], money_fen: int = 1_000_00) -> Holder:
         """A wallet with money in it."""
@@ -253,7 +250,7 @@ class Desks:
 
     async def device(self, key: bytes, operator: int = OPERATORS[0]) -> dict[str, Any]:
         """A device as the registry has it."""
-        return await self.transports[operator].device(key)
+        return await self.at.transports[operator].device(key)
 
     async def shadow_fen(self, key: bytes, operator: int = OPERATORS[0]) -> int:
         """What the registry has seen on a device."""
@@ -261,7 +258,7 @@ class Desks:
 
     async def supply(self) -> dict[str, Any]:
         """Where the money is."""
-        async with httpx.AsyncClient(base_url=self.registry.url, trust_env=False) as http:
+        async with httpx.AsyncClient(base_url=self.at.registry.url, trust_env=False) as http:
             return dict((await http.get("/v1/supply")).json())
 
 
@@ -292,19 +289,25 @@ def root_certificates(keys: Keys, network: Network) -> tuple[bytes, ...]:
     return tuple(certify(each, keys.root, network.id) for each in network.genesis.keys)
 
 
+@dataclass
+class Institutions:
+    """A registry with money in both vaults and guarantees, and what acts at it."""
+
+    network: Network
+    registry: Any
+    orders: Orders
+    transports: dict[int, RegistryClient]
+
+
 @asynccontextmanager
-async def open_desks(postgres: EmbeddedPostgres, name: str = "desk") -> AsyncIterator[Desks]:
-    """Serve a registry and two operators with guarantees."""
+async def open_institutions(dsn: str) -> AsyncIterator[Institutions]:
+    """Serve a registry for two operators."""
     async with AsyncExitStack() as stack:
-        names = [f"{name}_{each}" for each in ("registry", *OPERATORS)]
-        dsns = [await postgres.create_database(each) for each in names]
-        for each in names:
-            stack.push_async_callback(postgres.drop_database, each)
         keys, clock = Keys(), Clock()
         genesis = offline_genesis(keys)
         network = read_genesis(genesis)
         settings = CentralBankSettings(
-            dsn=dsns[0], genesis=genesis, block_signers=BlockSigners([keys.block]),
+            dsn=dsn, genesis=genesis, block_signers=BlockSigners([keys.block]),
             library={OFFLINE.hash: OFFLINE}, verifier_processes=0, idle_block_s=0.2,
             list_signers=BlockSigners([list_key()], use=Use.LIST_SIGNING),
             certificates=root_certificates(keys, network),
@@ -313,27 +316,49 @@ async def open_desks(postgres: EmbeddedPostgres, name: str = "desk") -> AsyncIte
         server = await stack.enter_async_context(listening(app, drain_timeout_s=1))
         registry: Any = Registry(server.url, keys, genesis, clock)
         await until(lambda: _leads(server.url))
-        orders = Orders(keys, network.id, clock)
-        clients = [
+        officer, *transports = [
             await stack.enter_async_context(
                 RegistryClient(server.url, network=network, signer=signer, now_ms=clock)
             )
             for signer in (keys.officers[0], *map(keys.transport, OPERATORS))
         ]
-        officer, *transports = clients
+        institutions = Institutions(
+            network, registry, Orders(keys, network.id, clock),
+            dict(zip(OPERATORS, transports, strict=True)),
+        )  # fmt: skip
         for code in OPERATORS:
-            funding = [orders.fund_reserve(code, ISSUED_FEN), orders.issue(code, ISSUED_FEN)]
-            assert [each[:2] for each in await officer.submit(funding)] == [[1, [0]], [1, [0]]]
+            await _provide(institutions, officer, code)
+        yield institutions
+
+
+async def _provide(at: Institutions, officer: RegistryClient, code: int) -> None:
+    """Put money into a vault and a part of it into the guarantee."""
+    orders = at.orders
+    leg = orders.leg(numbers.vault_of(code), numbers.guarantee_of(code), GUARANTEE_FEN)
+    signers, head = [orders.keys.vault(code)], orders.head(OrderType.FUND_GUARANTEE)
+    answers = [
+        *await officer.submit(
+            [orders.fund_reserve(code, ISSUED_FEN), orders.issue(code, ISSUED_FEN)]
+        ),
+        *await at.transports[code].submit([orders.sign(head, signers, [leg])]),
+    ]
+    assert [each[:2] for each in answers] == [[1, [0]]] * 3, answers
+
+
+@asynccontextmanager
+async def open_desks(postgres: EmbeddedPostgres, name: str = "desk") -> AsyncIterator[Desks]:
+    """Serve a registry and two operators with guarantees."""
+    async with AsyncExitStack() as stack:
+        names = [f"{name}_{each}" for each in ("registry", *OPERATORS)]
+        dsns = [await postgres.create_database(each) for each in names]
+        for each in names:
+            stack.push_async_callback(postgres.drop_database, each)
+        at = await stack.enter_async_context(open_institutions(dsns[0]))
+        keys = at.registry.keys
         here, there = [
             await stack.enter_async_context(
-                operator_world(dsn, registry, code=code, keys=operator_keys(keys, code))
+                operator_world(dsn, at.registry, code=code, keys=operator_keys(keys, code))
             )
             for code, dsn in zip(OPERATORS, dsns[1:], strict=True)
         ]
-        desks = Desks(
-            here, there, network, registry, orders, dict(zip(OPERATORS, transports, strict=True))
-        )
-        for code in OPERATORS:
-            answer = await desks.guarantee(code, GUARANTEE_FEN)
-            assert answer[:2] == [1, [0]], answer
-        yield desks
+        yield Desks(here, there, at)

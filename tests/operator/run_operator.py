@@ -13,6 +13,8 @@ from jiaozi.operator.history import follow
 from jiaozi.operator.http.serve import serve_operator
 from jiaozi.operator.life import store as life
 from jiaozi.operator.life.rebind import RebindWallet
+from jiaozi.operator.offline import payment_store as payments
+from jiaozi.operator.offline import store as offline
 from jiaozi.operator.registry.client import RegistryClient
 from jiaozi.operator.settings import OperatorSettings
 from jiaozi.operator.wallets import store as wallets
@@ -55,6 +57,10 @@ REBIND_COMPLETION_STEPS = (
     "store.finish_certify_order",
     "life.move_rebind",
 )
+ENROLMENT_STEPS = ("offline.add_order", "RegistryClient.submit", "offline.decide_order")
+LOAD_STEPS = ("follow.add_load", "offline.sign_load")
+HAND_IN_STEPS = ("payments.add", "RegistryClient.submit", "payments.record")
+SYNCHRONISATION_STEPS = ("offline.add_checkpoint", "RegistryClient.revocations")
 _PLACES: dict[str, Any] = {
     "LedgerCore": LedgerCore,
     "ExchangeStore": ExchangeStore,
@@ -63,12 +69,15 @@ _PLACES: dict[str, Any] = {
     "SetClass": SetClass,
     "RebindWallet": RebindWallet,
     "life": life,
+    "offline": offline,
+    "payments": payments,
     "follow": follow,
     "store": wallets,
 }
 _STEPS = {
     *OPENING_STEPS, *CLASS_STEPS, *EXCHANGE_STEPS, *GIVING_BACK_STEPS, *REDEEM_STEPS,
     *REBIND_REQUEST_STEPS, *REBIND_COMPLETION_STEPS, *SWEEP_STEPS,
+    *ENROLMENT_STEPS, *LOAD_STEPS, *HAND_IN_STEPS, *SYNCHRONISATION_STEPS,
 }  # fmt: skip
 
 

@@ -354,7 +354,7 @@ async def test_a_guarantee_is_moved_once_by_a_command_that_is_given_again(desks:
         orders=desk.orders,
         registry=desks.here.operator.registry,
         vault=desks.here.settings.keys.vault,
-        now_ms=desks.registry.clock,
+        now_ms=desks.at.registry.clock,
     )
     assert (await move.fund(5_00)).state is OrderState.SETTLED
     assert (await desks.supply())["in_guarantee_fen"] == before_fen + 5_00

@@ -34,6 +34,10 @@ OPERATOR_PUBLIC = {
     ("post", "/v1/orders"),  # each order is signed itself
     ("post", "/v1/wallets"),  # by a key of its own, with a code
     ("post", "/v1/demands"),  # the request in it is signed; the token is its platform's alone
+    ("post", "/v1/offline/devices"),  # the device signs the body
+    ("post", "/v1/offline/logs"), ("post", "/v1/offline/payments"),  # devices signed what is in it
+    ("post", "/v1/offline/synchronisations"),  # likewise; good for that device alone
+    ("get", "/v1/offline/revocations"),
     ("post", "/v1/statements/check"),  # whoever has a code may ask what it says
 }  # fmt: skip
 OF_THE_CALLER = {
