@@ -101,7 +101,12 @@ class FakeRegistry:
                 except Refusal as refusal:
                     problem = problem_of(refusal)
                     answer = _Answer(problem.body, problem.status, problem.headers)
-                writer.write(_encode(answer))
+                named = [
+                    ("Jiaozi-Request", it.decode())
+                    for name, it in request.headers
+                    if name.lower() == b"jiaozi-request"
+                ]
+                writer.write(_encode(answer._replace(headers=(*answer.headers, *named))))
                 await writer.drain()
         except (_Drop, asyncio.IncompleteReadError, ConnectionError):
             pass

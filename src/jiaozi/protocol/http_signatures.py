@@ -40,6 +40,8 @@ from jiaozi.protocol.refusals import Code, refuse
 from jiaozi.protocol.suites import Signer, Suite
 
 NETWORK_HEADER = "Jiaozi-Network"
+REQUEST_HEADER = "Jiaozi-Request"
+"""Random, and repeated in the answer: what a network delivers twice answers no other request."""
 AGE_MAX_S = 300
 """A request is taken for this long after it was signed; its nonce is remembered as long."""
 AHEAD_MAX_S = 300

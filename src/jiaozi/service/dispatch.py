@@ -18,6 +18,7 @@ from typing import Any, NamedTuple, TypeAlias
 import structlog
 from prometheus_client import CollectorRegistry
 
+from jiaozi.protocol.http_signatures import REQUEST_HEADER
 from jiaozi.protocol.refusals import Code, Refusal, refuse
 from jiaozi.service.bodies import (
     BODIES_BYTES_MAX,
@@ -43,6 +44,7 @@ _UNMATCHED = "unmatched"
 _HEALTH = "/healthz"
 _SOURCE = "jiaozi.source"
 _UNAUTHORIZED = 401
+_REQUEST = REQUEST_HEADER.lower().encode()
 _log = structlog.get_logger("jiaozi.http")
 
 
@@ -135,7 +137,7 @@ class Dispatcher:
         self, scope: Scope, receive: Receive, send: Send
     ) -> int | None:
         """Answer, with a problem document if need be; return the status, None without a reader."""
-        watched = _WatchedSend(send)
+        watched = _WatchedSend(send, scope["headers"])
         scope[_SOURCE] = source = self._source(scope)
         body = Body(self._budget, source)
         try:
@@ -237,13 +239,16 @@ def problem_response(error: Exception) -> HotResponse:
 
 
 class _WatchedSend:
-    """Sends, and knows the status that went out; 0 before."""
+    """Sends, repeats the name of the request, and knows the status that went out; 0 before."""
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: Send, headers: HeaderLines) -> None:
         self._send = send
+        self._named = [each for each in headers if each[0] == _REQUEST]
         self.status = 0
 
     def __call__(self, message: dict[str, Any]) -> Awaitable[None]:
+        if self._named and "status" in message:
+            message["headers"] = [*message["headers"], *self._named[:1]]
         self.status = message.get("status", self.status)
         return self._send(message)
 

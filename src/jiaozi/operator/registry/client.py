@@ -23,7 +23,7 @@ from jiaozi.protocol.blocks import HEADER_BYTES_MAX, Header, SignedHeader
 from jiaozi.protocol.daily_statement import STATEMENT_BYTES_MAX
 from jiaozi.protocol.feed import FEED_BLOCK_BYTES_MAX
 from jiaozi.protocol.genesis import Network
-from jiaozi.protocol.http_signatures import NETWORK_HEADER, sign_request
+from jiaozi.protocol.http_signatures import NETWORK_HEADER, REQUEST_HEADER, sign_request
 from jiaozi.protocol.numbers import format_number
 from jiaozi.protocol.offline.revocations import FRAME_BYTES_MAX
 from jiaozi.protocol.refusals import CATALOGUE, Code, Refusal, refuse
@@ -297,10 +297,19 @@ async def send(
     Raises:
         Refusal: What the registry refused, ``unavailable`` or ``unknown``.
     """
+    name = secrets.token_hex(16)
+    request = http.build_request(
+        method, url, headers={**headers, REQUEST_HEADER: name}, content=body or None,
+        timeout=timeout_s,
+    )  # fmt: skip
     try:
-        answer = await http.request(
-            method, url, headers=headers, content=body or None, timeout=timeout_s
-        )
+        answer = await http.send(request, stream=True)
+        unnamed = name if answer.is_error else ""
+        if answer.headers.get(REQUEST_HEADER, unnamed) != name:
+            # Unread, it ends the connection: what follows on it answers other requests as well.
+            await answer.aclose()
+            raise refuse(Code.UNKNOWN)
+        await answer.aread()
     except _NOT_SENT:
         raise refuse(Code.UNAVAILABLE) from None
     except httpx.TransportError:
