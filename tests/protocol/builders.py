@@ -132,12 +132,12 @@ def device_bytes() -> bytes:
     return certify_device(device, signer_of(CERTIFY_SEED), NETWORK)
 
 
-def offline_payment_bytes(*, wallet: int | None = None) -> bytes:
+def offline_payment_bytes(*, wallet: int | None = None, payee: bytes = b"") -> bytes:
     """A payment by one device to another, or to a wallet."""
     payment = Payment(
         counter=7, position=9, previous=bytes(range(32)), amount_fen=12_345, hop=1,
         balance_after=bytes(range(32)), list_number=3, wallet=wallet,
-        payee=None if wallet else signer_of(OTHER_DEVICE_SEED).public_key,
+        payee=None if wallet else payee or signer_of(OTHER_DEVICE_SEED).public_key,
         challenge=None if wallet else bytes(range(16)),
     )  # fmt: skip
     return sign_payment(payment, signer_of(DEVICE_SEED), NETWORK)

@@ -294,3 +294,12 @@ def test_a_each_type_is_signed_by_those_of_the_rules(
     roles: tuple[Role, ...], types: set[str]
 ) -> None:
     assert {each.name for each, rule in ORDER_TYPES.items() if rule.signers == roles} == types
+
+
+def test_b4_the_payee_of_an_offline_payment_is_a_key() -> None:
+    """A signed payment in an order would carry a text into a block otherwise."""
+    text = b"a text that a card would sign..."
+    for payee in (text, b"a", bytes(65)):
+        wrong = offline_payment_bytes(payee=payee)
+        refused = code_of(OrderType.SETTLE_OFFLINE, {1: wrong})
+        assert refused == (Code.MALFORMED, "payment.payee")

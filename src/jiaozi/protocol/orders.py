@@ -18,6 +18,7 @@ anything that needs an account's state (the registry).
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from jiaozi.protocol import cbor, cose, numbers, suites
@@ -50,6 +51,8 @@ APPROVAL_LIFETIME_MAX_MS = DAY_MS
 
 _ID, _TYPE, _NOT_BEFORE, _EXPIRES, _REFERENCE, _LINK, _LEGS, _BODY = range(1, 9)
 _TIME_MAX_MS = 2**48 - 1
+_KEYS_REMEMBERED = 16_384
+"""To find out that bytes are a key costs as much as to check a signature; devices come again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -318,6 +321,7 @@ def _check_signer_count(message: Message, legs: Sequence[Leg]) -> None:
         raise refuse(Code.TOO_LARGE, "cose.signatures", signers_max)
 
 
+@lru_cache(maxsize=_KEYS_REMEMBERED)
 def _is_key(value: bytes) -> bool:
     return any(suites.key_fits(suite, value) for suite in Suite)
 
