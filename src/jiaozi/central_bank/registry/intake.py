@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from jiaozi.central_bank.registry.batch import Answer
+from jiaozi.central_bank.registry.requests import Pending, Request
 from jiaozi.central_bank.registry.verifiers import Check, Verifiers
-from jiaozi.central_bank.registry.writer import Pending, Request, Writer
+from jiaozi.central_bank.registry.writer import Writer
 from jiaozi.protocol import cbor
 from jiaozi.protocol.certificates import Certified
 from jiaozi.protocol.domains import Domain, NetworkId, external_aad

@@ -18,9 +18,8 @@ Rules of the loop (rules.md §C):
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import structlog
 
@@ -37,12 +36,12 @@ from jiaozi.central_bank.registry.block_signers import BlockSigners
 from jiaozi.central_bank.registry.control import Control
 from jiaozi.central_bank.registry.halts import Paces
 from jiaozi.central_bank.registry.ledger import Ledger
+from jiaozi.central_bank.registry.requests import Pending, answer_all
 from jiaozi.central_bank.registry.waiting import NotLeading, Wait
 from jiaozi.protocol import ids
-from jiaozi.protocol.certificates import Certified
 from jiaozi.protocol.domains import NetworkId
 from jiaozi.protocol.orders import Order
-from jiaozi.protocol.refusals import SETTLED, Code, Refusal, refuse
+from jiaozi.protocol.refusals import SETTLED, Code, refuse
 from jiaozi.service.keys import KeyStoreError
 from jiaozi.service.traces import span
 from jiaozi.storage.database import COMMIT_TIMEOUT_S, Connection, Database, commit, roll_back
@@ -72,31 +71,6 @@ class WriterLimits:
     batch_max: int = 2_000
     queue_max: int = 20_000
     commit_timeout_s: float = COMMIT_TIMEOUT_S
-
-
-class Pending(NamedTuple):
-    """An order that waits for the writer, and where its answer goes."""
-
-    order: Order
-    caller: Certified
-    request: "Request"
-    place: int
-
-
-class Request:
-    """The orders of one request: complete when each has its answer."""
-
-    def __init__(self, count: int) -> None:
-        self.answers: list[Answer | None] = [None] * count
-        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._left = count
-
-    def answer(self, place: int, answer: Answer) -> None:
-        """Put the answer of one order."""
-        self.answers[place] = answer
-        self._left -= 1
-        if not self._left and not self.done.done():
-            self.done.set_result(None)
 
 
 class InvariantBroken(Exception):
@@ -283,7 +257,7 @@ class Writer:
                     await self._commit(connection, self._lead, batch)
             except BaseException:  # at the end of the process too, all are answered
                 code = Code.UNKNOWN if self._committing else Code.UNAVAILABLE
-                _answer_all(batch, refuse(code))
+                answer_all(batch, refuse(code))
                 raise
             finally:
                 self._committing = False
@@ -441,7 +415,7 @@ class Writer:
             lead.days = days
 
     def _refuse_waiting(self) -> None:
-        _answer_all(self._queue, refuse(Code.UNAVAILABLE))
+        answer_all(self._queue, refuse(Code.UNAVAILABLE))
         self._queue.clear()
         self._arrived.clear()
 
@@ -498,8 +472,3 @@ def _check_library(control: Control) -> None:
                 "hash: put it into the directory of rulebooks and start again",
                 Wait.RULEBOOK,
             )
-
-
-def _answer_all(pending: Iterable[Pending], refusal: Refusal) -> None:
-    for each in pending:
-        each.request.answer(each.place, Answer(refusal=refusal))
