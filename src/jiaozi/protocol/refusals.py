@@ -16,7 +16,10 @@ catalogue's fields; a settled order is ``[0]``. No text ever enters a block.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import Enum, IntEnum
+from enum import Enum
+
+from jiaozi.protocol.codes import Code as Code
+from jiaozi.protocol.codes import PayeeCause as PayeeCause
 
 
 class Retry(Enum):
@@ -27,161 +30,8 @@ class Retry(Enum):
     AFTER_CHANGE = "after_change"
 
 
-class Code(IntEnum):
-    """The stable number of each refusal; its name in lower case is the stable word for it."""
-
-    MALFORMED = 1
-    NOT_CANONICAL = 2
-    TOO_LARGE = 3
-    SUITE_UNSUPPORTED = 4
-    SIGNATURE_INVALID = 5
-    OTHER_NETWORK = 6
-    AMOUNT_OUT_OF_RANGE = 7
-    LEG_HASH_DIFFERS = 8
-    LEGS_NOT_ALLOWED = 9
-    TO_SELF = 10
-    NUMBER_INVALID = 11
-
-    ACCOUNT_UNKNOWN = 20
-    SIGNER_FOREIGN = 21
-    SIGNER_MISSING = 22
-    CERTIFICATE_UNKNOWN = 23
-    CERTIFICATE_OTHER_USE = 24
-    CERTIFICATE_REVOKED = 25
-    CERTIFICATE_NOT_VALID_NOW = 26
-    OTHER_OPERATOR = 27
-
-    ID_REUSED = 30
-    EXPIRED = 31
-    LIFETIME_TOO_LONG = 32
-    ID_TIME_AHEAD = 33
-
-    REQUEST_UNSIGNED = 40
-    REQUEST_SIGNATURE_INVALID = 41
-    DIGEST_DIFFERS = 42
-    NOT_ALLOWED = 43
-    NOT_FOUND = 44
-    METHOD_NOT_ALLOWED = 45
-    REQUEST_REPLAYED = 46
-
-    BUSY = 50
-    UNAVAILABLE = 51
-    UNKNOWN = 52
-    HALTED = 53
-
-    NOT_YET_VALID = 100
-    ACCOUNT_CLOSED = 101
-    ACCOUNT_FROZEN = 102
-    SECOND_FACTOR_REQUIRED = 103
-    LIMIT_SINGLE = 104
-    LIMIT_DAY = 105
-    LIMIT_YEAR = 106
-    INSUFFICIENT_FUNDS = 107
-    PAYEE_CANNOT_RECEIVE = 108
-    ACCOUNT_EXISTS = 110
-    CLASS_UNKNOWN = 111
-    QUOTA_EXCEEDED = 112
-    RESERVE_INSUFFICIENT = 113
-    RULEBOOK_UNKNOWN = 114
-    STARTS_IN_THE_PAST = 115
-    CERTIFICATE_INVALID = 116
-    LAST_OFFICERS = 117
-    SUM_TOO_LARGE = 118
-    OPERATOR_UNKNOWN = 119
-    FUNDED_BEFORE = 120
-    LIMIT_NOT_LOWER = 121
-    FREEZE_EXISTS = 122
-    FREEZE_UNKNOWN = 123
-    BALANCE_NOT_ZERO = 124
-    REBIND_UNDER_WAY = 125
-    REBIND_UNKNOWN = 126
-    REBIND_TOO_EARLY = 127
-    REBIND_OBJECTED = 128
-    CARRIER_INVALID = 129
-    HALT_TOO_LONG = 130
-    MANDATE_EXISTS = 131
-    MANDATE_UNKNOWN = 132
-    MANDATE_ENDED = 133
-    TOO_MANY = 134
-    KEY_UNCHANGED = 135
-    SCOPE_INVALID = 136
-    LAST_BLOCK_KEY = 140
-    DEVICE_UNKNOWN = 150
-    DEVICE_KNOWN = 151
-    DEVICE_ENDED = 152
-    LOAD_NUMBER_DIFFERS = 153
-    GUARANTEE_INSUFFICIENT = 154
-    PAYMENT_SETTLED = 155
-    SHADOW_INSUFFICIENT = 156
-    DEVICE_LIMITS_TOO_HIGH = 157
-    CLAIM_TOO_EARLY = 158
-    GENERATION_NOT_NEWER = 159
-
-    EVIDENCE_INSUFFICIENT = 200
-    CODE_WRONG = 201
-    DEPOSIT_INSUFFICIENT = 202
-    DEPOSIT_UNKNOWN = 203
-    WALLET_UNKNOWN = 204
-    ALREADY_USED = 205
-    NOT_SERVED = 206
-    CLASS_CHANGE_UNDER_WAY = 207
-    SIGNATORY_NEEDED = 208
-
-    REBIND_NOT_PROVEN = 230
-    EXCHANGE_UNDER_WAY = 231
-
-    PIN_WRONG = 210
-    PIN_LOCKED = 211
-    PIN_MISSING = 212
-    PIN_UNFIT = 213
-    PIN_EXISTS = 214
-    NOT_COUNTERSIGNED = 215
-
-    LOGIN_INVALID = 220
-    ORIGIN_FOREIGN = 221
-    SESSION_ENDED = 222
-    TOO_MANY_STREAMS = 223
-    STATEMENT_NOT_READY = 240
-    NAME_NOT_PROVEN = 241
-    SYNCHRONISATION_WAITS = 270
-    DEVICE_SUSPENDED = 271
-
-    DEVICE_UNCERTIFIED = 300
-    DEVICE_EXPIRED = 301
-    DEVICE_REVOKED = 302
-    OTHER_DEVICE = 303
-    PURSE_NOT_SYNCHRONISED = 304
-    PURSE_PAYMENT_LIMIT = 305
-    PURSE_BALANCE_CAP = 306
-    PURSE_FUNDS = 307
-    PURSE_OUT_LIMIT = 308
-    PURSE_OUT_COUNT = 309
-    PURSE_IN_LIMIT = 310
-    PURSE_IN_COUNT = 311
-    REQUEST_UNKNOWN = 312
-    REQUEST_EXPIRED = 313
-    AMOUNT_DIFFERS = 314
-    HOPS_TOO_MANY = 315
-    LOAD_OUT_OF_ORDER = 316
-    CHECKPOINT_UNFIT = 317
-    LIST_UNFIT = 318
-    DOUBLE_SPENT = 319
-    LOG_DIFFERS = 320
-    PROOF_INVALID = 321
-
-
 FINAL_CODES = range(100, 200)
 """What may stand in a block and is final for an order id, those of later versions too."""
-
-
-class PayeeCause(IntEnum):
-    """Why a payee cannot receive: told to the payee's operator alone (rules.md §E.5)."""
-
-    UNKNOWN = 1
-    CLOSED = 2
-    FROZEN = 3
-    BALANCE_CAP = 4
-    NOT_A_PAYEE = 5
 
 
 @dataclass(frozen=True, slots=True)
