@@ -268,8 +268,17 @@ RULES: dict[str, dict[str, tuple[str, ...]]] = {
             "test_year_limit_binds_to_the_fen_and_ends_with_the_calendar_year",
             "test_only_payments_count",
         ),
+        "audit/test_limits.py": (
+            "test_a_payment_beyond_the_single_limit_is_found",
+            "test_a_day_ends_at_midnight_in_utc8",
+            "test_a_year_ends_at_midnight_in_utc8",
+        ),
     },
     "E2: the balance cap binds every credit": {
+        "audit/test_limits.py": (
+            "test_an_exchange_beyond_the_cap_is_found",
+            "test_a_cap_that_came_later_stops_credits_and_nothing_else",
+        ),
         "registry/test_payees.py": ("test_balance_cap_binds_to_the_fen",),
         "registry/test_control.py": ("test_lowered_cap_leaves_what_is_there_and_stops_credits",),
     },
@@ -278,6 +287,10 @@ RULES: dict[str, dict[str, tuple[str, ...]]] = {
             "test_caps_bind_on_a_group_over_all_its_wallets",
             "test_own_limits_of_a_sub_wallet_bind_on_itself",
             "test_moves_inside_a_group_count_towards_nothing",
+        ),
+        "audit/test_limits.py": (
+            "test_the_wallets_of_a_holder_spend_together",
+            "test_the_wallets_of_a_holder_have_one_cap",
         ),
         "operator/test_customers.py": ("test_a_holder_has_one_group_by_phone_and_by_document",),
     },
