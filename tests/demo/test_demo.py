@@ -70,6 +70,7 @@ def test_no_fen_is_made_or_lost(played: Played) -> None:
     balances: Counter[int] = Counter()
     for each in plan().people:
         balances[each.index] = each.exchange_fen + each.salary_fen - each.redeem_fen
+        balances[each.index] -= each.offline_fen
     for payment in plan().payments:
         balances[payment.payer] -= payment.amount_fen
         balances[payment.payee] += payment.amount_fen
@@ -79,8 +80,24 @@ def test_no_fen_is_made_or_lost(played: Played) -> None:
     assert told["with_public_fen"] == balances.total() + company_fen
     assert told["destroyed_fen"] == redeemed_fen > 0
     assert told["circulation_fen"] == told["issued_fen"] - told["destroyed_fen"]
-    assert told["circulation_fen"] == told["with_public_fen"] + told["in_vaults_fen"]
+    places = "with_public", "in_vaults", "offline", "in_guarantee"
+    assert told["circulation_fen"] == sum(told[f"{each}_fen"] for each in places)
     assert told["reserves_fen"] + told["circulation_fen"] == 2 * told["issued_fen"]
+
+
+def test_the_market_day_adds_up_and_a_copied_purse_harms_no_stall(played: Played) -> None:
+    day = played.told["market_day"]
+    # Five buyers with 150 yuan each, eight sales; 180 yuan are spent from a purse that held 150.
+    assert (day["purses"], day["payments"], day["settled"]) == (8, 8, 8)
+    assert (day["loaded_fen"], day["paid_fen"], day["hops_max"]) == (750_00, 437_70, 2)
+    assert (day["double_spends"], day["proofs_verified"]) == (1, 1)
+    assert day["covered_fen"] == 30_00
+    # All stalls earned 437.70 less the 70.00 that one paid another.
+    assert day["unloaded_fen"] == 367_70
+    left_fen = 750_00 - 367_70 + 30_00
+    assert day["shadow_fen"] == day["offline_fen"] == played.told["offline_fen"] == left_fen
+    assert day["in_guarantee_fen"] == 2 * 10_000_00 - 30_00
+    assert day["copy_refused"] == "device_revoked"
 
 
 def test_what_the_demo_left_is_served_again(played: Played) -> None:
@@ -92,7 +109,7 @@ def test_what_the_demo_left_is_served_again(played: Played) -> None:
             *("--passphrase-file", str(played.data / "passphrase"), "info", "--json"),
         ]
         info = subprocess.run(wallet, capture_output=True, text=True, check=True)
-    for name in ("issued_fen", "destroyed_fen", "with_public_fen", "in_vaults_fen"):
+    for name in ("issued_fen", "destroyed_fen", "with_public_fen", "offline_fen"):
         assert supply[name] == played.told[name]
     assert json.loads(info.stdout)["number"].startswith("1001")
 

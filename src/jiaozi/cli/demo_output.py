@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from jiaozi.cli.demo_market import market_document, tell_market
 from jiaozi.cli.output import own_command, print_facts, print_table, stderr, stdout, yuan
 from jiaozi.demo.books import Books
 from jiaozi.demo.findings import Day
@@ -36,8 +37,8 @@ _DAY_FIGURES: Mapping[str, Callable[[Day], int]] = {
     "vault at opening": lambda day: day.opening_fen,
     "issued": lambda day: day.issued_fen,
     "destroyed": lambda day: day.destroyed_fen,
-    "exchanged for deposits": lambda day: day.exchanged_fen,
-    "redeemed into deposits": lambda day: day.redeemed_fen,
+    "exchanged or set aside": lambda day: day.exchanged_fen,
+    "redeemed or taken back": lambda day: day.redeemed_fen,
     "vault": lambda day: day.vault_fen,
     "reserve": lambda day: day.reserve_fen,
     "difference": lambda day: day.difference_fen,
@@ -77,6 +78,8 @@ def document_of(told: Told, elapsed_s: float) -> dict[str, Any]:
         "circulation_fen": books.circulation_fen,
         "with_public_fen": books.with_public_fen,
         "in_vaults_fen": books.in_vaults_fen,
+        "offline_fen": books.offline_fen,
+        "in_guarantee_fen": books.in_guarantee_fen,
         "reserves_fen": books.reserves_fen,
         "wallets": account.wallets,
         "payments": account.payments,
@@ -86,6 +89,7 @@ def document_of(told: Told, elapsed_s: float) -> dict[str, Any]:
         "rebinds": account.rebinds,
         "objections": account.objections,
         "halts": account.halts,
+        "market_day": market_document(told),
         "statements": len(told.days),
         "blocks": told.audit.blocks,
         "audit": told.audit.verdict,
@@ -97,7 +101,7 @@ def document_of(told: Told, elapsed_s: float) -> dict[str, Any]:
 
 
 def tell_story(told: Told, network: LocalNetwork, elapsed_s: float, *, is_served: bool) -> None:
-    """Print what happened, the money supply, each operator's day, the verdict, where to look."""
+    """Print what happened, the market, the money supply, the days, the verdict, where to look."""
     rows = [
         (
             each.name,
@@ -112,6 +116,7 @@ def tell_story(told: Told, network: LocalNetwork, elapsed_s: float, *, is_served
     print_table(columns, rows, amounts=columns[1:])
     stdout.print()
     print_facts(_EMERGENCIES)
+    tell_market(told)
     _tell_supply(told.books)
     tell_days(told.days)
     _tell_verdict(told)
@@ -129,7 +134,9 @@ def _tell_supply(books: Books) -> None:
             ("destroyed", yuan(books.destroyed_fen)),
             ("in circulation", yuan(books.circulation_fen)),
             ("  with the public", yuan(books.with_public_fen)),
+            ("  in purses", yuan(books.offline_fen)),
             ("  in operators' vaults", yuan(books.in_vaults_fen)),
+            ("  in their guarantees", yuan(books.in_guarantee_fen)),
             ("reserves left", yuan(books.reserves_fen)),
         ],
         amounts=("Yuan",),

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from jiaozi.demo.market_plan import GUARANTEE_FEN
 from jiaozi.demo.plan import Plan
 
 
@@ -14,6 +15,8 @@ class Books:
     destroyed_fen: int
     in_vaults_fen: int
     with_public_fen: int
+    offline_fen: int
+    in_guarantee_fen: int
     reserves_fen: int
 
     @property
@@ -34,11 +37,15 @@ def expected_books(plan: Plan, operators: Sequence[int], funded_fen: int) -> Boo
     destroyed_fen = sum(map(plan.destroyed_fen, operators))
     exchanged_fen = sum(map(plan.exchanged_fen, operators))
     redeemed_fen = sum(each.redeem_fen for each in plan.people)
+    set_aside_fen = GUARANTEE_FEN * len(operators)
+    taken_along_fen = plan.market.loaded_fen - plan.market.unloaded_fen
     return Books(
         issued_fen=issued_fen,
         destroyed_fen=destroyed_fen,
-        in_vaults_fen=issued_fen - exchanged_fen + redeemed_fen - destroyed_fen,
-        with_public_fen=exchanged_fen - redeemed_fen,
+        in_vaults_fen=issued_fen - exchanged_fen + redeemed_fen - destroyed_fen - set_aside_fen,
+        with_public_fen=exchanged_fen - redeemed_fen - taken_along_fen,
+        offline_fen=plan.market.offline_fen,
+        in_guarantee_fen=set_aside_fen - plan.market.covered_fen,
         reserves_fen=funded_fen - issued_fen + destroyed_fen,
     )
 
@@ -53,8 +60,8 @@ def differences(expected: Books, supply: Mapping[str, int]) -> list[str]:
         "with_public_fen": expected.with_public_fen,
         "reserves_fen": expected.reserves_fen,
         "in_escrow_fen": 0,
-        "offline_fen": 0,
-        "in_guarantee_fen": 0,
+        "offline_fen": expected.offline_fen,
+        "in_guarantee_fen": expected.in_guarantee_fen,
     }
     return [
         f"{name} is {supply[name]}, not {value}"

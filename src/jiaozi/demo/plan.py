@@ -11,6 +11,7 @@ from itertools import cycle, islice
 from random import Random
 
 from jiaozi.central_bank.rulebook.model import ClassLimits
+from jiaozi.demo.market_plan import GUARANTEE_FEN, LOADED_FEN, ROOM_FEN, Market, choose_people
 from jiaozi.protocol.money import FEN_MAX
 from jiaozi.protocol.refusals import Code
 
@@ -19,6 +20,8 @@ YUAN = 100
 ISSUE_STEP_FEN = 1_000_000 * YUAN
 """Money is issued in whole millions of yuan."""
 COMPANY_OPERATOR = 1001
+IN_EMERGENCIES = 3
+"""How many of the calm people have emergencies; others go to the market."""
 
 _CLASSES = (4, 3, 2, 3, 4, 2, 4, 3, 4, 1)
 _EXCHANGE_FEN = {
@@ -44,6 +47,7 @@ class Person:
         index: From 0; also makes the phone number.
         salary_fen: Zero for whoever is not employed by the company.
         kept_fen: Needed later, so not spent.
+        offline_fen: What the market day takes out of the wallet; below zero what it brings.
     """
 
     index: int
@@ -55,6 +59,7 @@ class Person:
     in_fen: int = 0
     out_fen: int = 0
     redeem_fen: int = 0
+    offline_fen: int = 0
 
     @property
     def phone(self) -> str:
@@ -63,13 +68,13 @@ class Person:
 
     @property
     def balance_fen(self) -> int:
-        """The balance once everything is settled, redemption aside."""
+        """The balance once every payment is settled, redemption and market aside."""
         return self.exchange_fen + self.salary_fen + self.in_fen - self.out_fen
 
     @property
     def final_fen(self) -> int:
         """The balance at the end."""
-        return self.balance_fen - self.redeem_fen
+        return self.balance_fen - self.redeem_fen - self.offline_fen
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +97,7 @@ class Plan:
     payments: Sequence[Planned]
     refused: Sequence[Planned]
     company_exchange_fen: int
+    market: Market
 
     @property
     def first_payment(self) -> Planned:
@@ -120,8 +126,7 @@ class Plan:
     @property
     def calm(self) -> list[Person]:
         """Those with money who spend least: whom a few more payments bring near no limit."""
-        with_money = [each for each in self.people if each.final_fen >= _SPARE_FEN]
-        return sorted(with_money, key=lambda each: (each.out_fen, each.index))
+        return _calm(self.people)
 
     def exchanged_fen(self, operator: int) -> int:
         """Return what goes from a vault to the public."""
@@ -130,7 +135,8 @@ class Plan:
 
     def issued_fen(self, operator: int) -> int:
         """Return what is issued into a vault: what it needs, in whole steps."""
-        return -(-self.exchanged_fen(operator) // ISSUE_STEP_FEN) * ISSUE_STEP_FEN
+        needed_fen = self.exchanged_fen(operator) + GUARANTEE_FEN
+        return -(-needed_fen // ISSUE_STEP_FEN) * ISSUE_STEP_FEN
 
     def destroyed_fen(self, operator: int) -> int:
         """Return what is destroyed at an operator: all that comes back to its vault."""
@@ -161,11 +167,15 @@ def draw_plan(
     for each in crowd[::10]:
         spare = each.balance_fen - each.kept_fen
         each.redeem_fen = rng.randrange(spare // 4, spare // 2) if spare > 4 * YUAN else 0
+    market = _market(crowd, operators, limits)
+    for index, amount_fen in market.moves():
+        crowd[index].offline_fen = amount_fen
     return Plan(
         people=crowd,
         payments=drawn,
         refused=refused,
         company_exchange_fen=sum(each.salary_fen for each in crowd) + _COMPANY_SPARE_FEN,
+        market=market,
     )
 
 
@@ -219,6 +229,28 @@ def _refused(
         yield Planned(rich.index, payee.index, _OUT_OF_REACH_FEN, Code.INSUFFICIENT_FUNDS)
         yield Planned(rich.index, payee.index, cap_fen + 1, Code.PAYEE_CANNOT_RECEIVE)
         yield Planned(payer.index, payee.index, YUAN, Code.SIGNER_FOREIGN, signer=payee.index)
+
+
+def _market(
+    crowd: Sequence[Person], operators: Sequence[int], limits: Mapping[int, ClassLimits]
+) -> Market:
+    """Let those come to the market who have money to take along, and room for what they earn."""
+
+    def may_come(person: Person) -> bool:
+        terms = limits[person.wallet_class]
+        return (
+            person.final_fen >= LOADED_FEN + _SPARE_FEN
+            and person.final_fen + ROOM_FEN <= _cap(terms.balance_cap_fen)
+            and person.out_fen + LOADED_FEN + _SPARE_FEN <= _cap(terms.day_fen)
+        )
+
+    coming = [each.index for each in _calm(crowd)[IN_EMERGENCIES:] if may_come(each)]
+    return choose_people(coming, operators, lambda index: crowd[index].operator)
+
+
+def _calm(crowd: Sequence[Person]) -> list[Person]:
+    with_money = [each for each in crowd if each.final_fen >= _SPARE_FEN]
+    return sorted(with_money, key=lambda each: (each.out_fen, each.index))
 
 
 def _cap(cap_fen: int | None) -> int:

@@ -12,6 +12,7 @@
     refusals   some try what no party may let through
     redeem     some turn digital yuan into deposits again
     emergency  a lost phone gets a new key, a false claim is objected to, payments are halted
+    market     a day without network: purses pay each other, one is copied and found out
     destroy    what came back to the vaults is destroyed, under two officers
     day        every operator's day so far, as its daily statement states it
     audit      both ledgers are rebuilt from the blocks, by the auditor's key
@@ -21,7 +22,7 @@ At the end the figures are compared with what the plan adds up to.
 
 import time
 from collections.abc import Callable, Coroutine, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -32,9 +33,11 @@ from jiaozi.demo.company import PHONE, Company, Payroll
 from jiaozi.demo.emergencies import Emergencies
 from jiaozi.demo.errors import DemoFailed
 from jiaozi.demo.findings import Audit, Day, audit_from_genesis, state_days
+from jiaozi.demo.market_day import Found, market_day
+from jiaozi.demo.market_plan import GUARANTEE_FEN, SALES, TRADERS
 from jiaozi.demo.officers import officers_at_desk
 from jiaozi.demo.people import People, all_at_once, people_at_operators
-from jiaozi.demo.plan import COMPANY_OPERATOR, Person, Plan
+from jiaozi.demo.plan import COMPANY_OPERATOR, IN_EMERGENCIES, Person, Plan
 from jiaozi.local.network import LocalNetwork
 from jiaozi.service.files import make_directory
 
@@ -84,6 +87,7 @@ class Told:
     books: Books
     days: tuple[Day, ...]
     audit: Audit
+    market: Found
     problems: tuple[str, ...]
 
     @property
@@ -134,9 +138,10 @@ class Story:
             redeemed_fen = sum(each.redeem_fen for each in plan.redeemers)
             await self._for_all("redemptions", plan.redeemers, people.redeem, redeemed_fen)
             await self._go_through_emergencies(people)
+            found = await self._go_to_market(people)
             await self._destroy()
             await self._compare_balances(people)
-        return await self._tell()
+        return await self._tell(found)
 
     async def _issue(self) -> None:
         codes = tuple(self._network.operators)
@@ -198,7 +203,7 @@ class Story:
             raise DemoFailed(detail=f"Not all salaries were paid: {payroll}")
 
     async def _go_through_emergencies(self, people: People) -> None:
-        loser, claimed, friend = self._plan.calm[:3]
+        loser, claimed, friend = self._plan.calm[:IN_EMERGENCIES]
         url = self._network.central_bank_url
         async with officers_at_desk(self._network.directory, url) as officers:
             emergencies = Emergencies(people, officers)
@@ -212,6 +217,25 @@ class Story:
                 await emergencies.halt_payments(friend, loser)
                 advance()
         self._account.rebinds, self._account.objections, self._account.halts = 1, 1, 1
+
+    async def _go_to_market(self, people: People) -> Found:
+        market, directory = self._plan.market, self._company.directory / "market"
+        with closing(market_day(self._network, people, market, directory)) as day:
+            codes = self._network.operators
+            funded_fen = GUARANTEE_FEN * len(codes)
+            with self._step("guarantees funded", len(codes), funded_fen) as advance:
+                await day.fund_guarantees(advance)
+            with self._step("purses enrolled, loaded", len(TRADERS), market.loaded_fen) as advance:
+                await day.open_purses(advance)
+            with self._step("paid without network", len(SALES), _sum(SALES)) as advance:
+                day.trade(advance)
+            unloaded_fen = market.unloaded_fen
+            with self._step("synchronised, unloaded", len(TRADERS), unloaded_fen) as advance:
+                await day.come_home(advance)
+            with self._step("proof of a copied purse", 1, market.covered_fen) as advance:
+                found = await day.find()
+                advance()
+        return found
 
     async def _destroy(self) -> None:
         amounts = {code: self._plan.destroyed_fen(code) for code in self._network.operators}
@@ -228,7 +252,7 @@ class Story:
         sample = crowd[:: max(1, len(crowd) // BALANCES_COMPARED)]
         await self._for_all("balances compared", sample, people.check_balances, None)
 
-    async def _tell(self) -> Told:
+    async def _tell(self, found: Found) -> Told:
         codes = tuple(self._network.operators)
         funded_fen = FUNDED_TIMES * sum(map(self._plan.issued_fen, codes))
         expected = expected_books(self._plan, codes, funded_fen)
@@ -249,11 +273,19 @@ class Story:
             advance()
         if (audit.issued_fen, audit.destroyed_fen) != (expected.issued_fen, expected.destroyed_fen):
             problems.append("the audit found other sums issued or destroyed")
+        if (found.settled, found.proofs) != (len(SALES), 1):
+            problems.append("not every payment without network settled, or one was proven twice")
+        if (found.shadow_fen, found.covered_fen) != (
+            expected.offline_fen,
+            self._plan.market.covered_fen,
+        ):
+            problems.append("purses hold other sums than the offline account")
         return Told(
             account=self._account,
             books=expected,
             days=days,
             audit=audit,
+            market=found,
             problems=tuple(problems),
         )
 

@@ -53,10 +53,11 @@ class LocalSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocalNetwork:
-    """The parties at work."""
+    """The parties at work; ``operator_dsns`` are the operators' databases by code."""
 
     directory: DataDirectory
     central_bank_dsn: str
+    operator_dsns: dict[int, str]
     central_bank: PartyProcess
     worker: PartyProcess
     operators: dict[int, PartyProcess]
@@ -120,9 +121,9 @@ async def _describe(
         )
     ]  # fmt: skip
     ports_of = dict(zip(OPERATORS, operators, strict=True))
+    dsns = {code: await postgres.create_database(f"operator_{code:04d}") for code in OPERATORS}
     for code, port in ports_of.items():
-        dsn = await postgres.create_database(f"operator_{code:04d}")
-        options = _operator_options(directory, code, dsn, registry_url)
+        options = _operator_options(directory, code, dsns[code], registry_url)
         for peer in OPERATORS:
             options += ["--peer", _url(ports_of[peer])] if peer != code else []
         programs.append(_program(directory, f"operator-{code:04d}", port, options))
@@ -130,6 +131,7 @@ async def _describe(
     return LocalNetwork(
         directory=directory,
         central_bank_dsn=central_bank_dsn,
+        operator_dsns=dsns,
         central_bank=first,
         worker=second,
         operators=dict(zip(OPERATORS, others, strict=True)),
