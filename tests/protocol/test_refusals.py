@@ -33,6 +33,12 @@ UNITS = (
     "signers_needed",
     "signers_found",
     "tries_left",
+    "number",
+    "number_expected",
+    "generation",
+    "open",
+    "days_max",
+    "hops_max",
 )
 
 
@@ -48,7 +54,7 @@ def test_codes_are_unique_and_in_their_ranges() -> None:
     """An alias in an enumeration is silent: two names for one number."""
     assert len(Code.__members__) == len({int(code) for code in Code}) == len(CATALOGUE)
     assert list(CATALOGUE) == list(Code)
-    assert all(1 <= code < 300 for code in Code)
+    assert all(1 <= code < 400 for code in Code)
     assert len(PayeeCause.__members__) == len({int(each) for each in PayeeCause})
     meanings = Counter(entry.meaning for entry in CATALOGUE.values())
     assert meanings.most_common(1)[0][1] == 1
@@ -87,8 +93,8 @@ def test_c2_a_final_refusal_stands_in_a_block_as_numbers(code: Code) -> None:
 
 def test_c2_settled_is_no_refusal() -> None:
     assert refusal_of(SETTLED) is None
-    with pytest.raises(ValueError, match="300"):
-        refusal_of((300,))
+    with pytest.raises(ValueError, match="400"):
+        refusal_of((400,))
 
 
 def test_c2_the_same_order_is_sent_again_for_three_codes_only() -> None:
