@@ -197,3 +197,10 @@ def test_g3_nobody_is_convicted_for_a_suite_of_later_times() -> None:
     message = with_chain(bytes(later), Party(PAYEE).purse.chain)
     refusal = refusal_of(lambda: forged(party, collected_entry(message)))
     assert refusal.code is Code.SUITE_UNSUPPORTED
+
+
+def test_g3_a_statement_that_is_not_about_its_entries_is_no_log() -> None:
+    party = Party(fen=100)
+    for changes in ({"position": 2}, {"head": bytes(32)}, {"checkpoint": bytes(32)}):
+        refusal = refusal_of(lambda changes=changes: forged(party, **changes))
+        assert refusal.code is Code.LOG_DIFFERS

@@ -16,17 +16,21 @@ from jiaozi.protocol.offline.log import (
 )
 from jiaozi.protocol.offline.messages import (
     decode_payment,
+    read_checkpoint,
+    sign_checkpoint,
     with_chain,
 )
 from jiaozi.protocol.refusals import Code
-from tests.protocol.builders import refusal_of
+from tests.protocol.builders import CERTIFY_SEED, NETWORK, refusal_of, signer_of
 from tests.protocol.offline_builders import (
     ANCHOR,
+    OPERATORS_CERTIFICATE,
     OTHER_CERTIFY_SEED,
     PAYEE,
     PAYER,
     THIRD,
     Party,
+    certificate,
     chain_of,
     device_of,
     flipped,
@@ -88,7 +92,16 @@ def other_chain(message: bytes) -> bytes:
 
 ENTRY = 4
 COLLECTED, PAID = ENTRY + 1, ENTRY + 2
-OTHER_CHECKPOINT = PARTY.checkpoint(number=1, position=2, counter=1, loads=1, balance_fen=0)
+
+
+def other_checkpoint(**changes: int) -> bytes:
+    """One that their operator signs at the very place where the log begins."""
+    known = PARTY.log().checkpoint
+    assert known is not None
+    signer = signer_of(CERTIFY_SEED)
+    return sign_checkpoint(replace(known, **changes), signer, OPERATORS_CERTIFICATE, NETWORK)
+
+
 ALTERED: dict[str, Callable[[list[bytes]], list[bytes]]] = {
     "an entry changed": lambda p: with_part(p, PAID, flipped(p[PAID])),
     "an entry dropped": lambda p: without(p, COLLECTED),
@@ -108,7 +121,9 @@ ALTERED: dict[str, Callable[[list[bytes]], list[bytes]]] = {
         p, PAID, in_entry(p[PAID], 1, flipped)
     ),
     "a salt": lambda p: with_part(p, PAID, in_entry(p[PAID], 2, flipped)),
-    "another checkpoint": lambda p: with_part(p, 3, OTHER_CHECKPOINT),
+    "a checkpoint of a lower balance": lambda p: with_part(p, 3, other_checkpoint(balance_fen=0)),
+    "a checkpoint of another number": lambda p: with_part(p, 3, other_checkpoint(number=2)),
+    "a checkpoint of fewer loads": lambda p: with_part(p, 3, other_checkpoint(loads=0)),
     "no checkpoint": lambda p: with_part(p, 3, b""),
     "a later device certificate": lambda p: with_part(
         p, 2, chain_of(device_of(PAYER, generation=2)).device
@@ -162,9 +177,14 @@ def test_g3_a_second_certificate_convicts_nobody() -> None:
 
 
 def test_g3_a_log_begins_at_a_checkpoint_of_its_own_device_and_operator() -> None:
-    party, other = Party(fen=100), Party(PAYEE, fen=100)
-    party.purse = replace(party.purse, checkpoint=other.checkpoint(), entries=())
-    assert refusal_of(party.log).code is Code.LOG_DIFFERS
+    party, other = Party(fen=100), Party(PAYEE)
+    of_other_device = party.checkpoint(device=other.signer.public_key)
+    certified = certificate(seed=OTHER_CERTIFY_SEED, operator=1002)
+    read, _ = read_checkpoint(party.checkpoint(), ANCHOR)
+    by_other_operator = sign_checkpoint(read, signer_of(OTHER_CERTIFY_SEED), certified, NETWORK)
+    for checkpoint in (of_other_device, by_other_operator):
+        party.purse = replace(party.purse, checkpoint=checkpoint, entries=())
+        assert refusal_of(party.log).code is Code.LOG_DIFFERS
 
 
 def test_g3_an_honest_device_is_at_fault_nowhere_on_its_way() -> None:
