@@ -24,8 +24,7 @@ from jiaozi.central_bank.rulebook.load import shipped
 from jiaozi.central_bank.rulebook.model import OfflineRules
 from jiaozi.operator.registry.client import RegistryClient
 from jiaozi.protocol import cbor, numbers
-from jiaozi.protocol.certificates import Use, certify
-from jiaozi.protocol.genesis import Network, read_genesis, sign_genesis
+from jiaozi.protocol.genesis import Network, read_genesis
 from jiaozi.protocol.offline import steps
 from jiaozi.protocol.offline.certificate import Anchor, Chain, Profile
 from jiaozi.protocol.offline.enrolment import Enrolment, sign_enrolment
@@ -38,7 +37,8 @@ from tests.operator.builders import OperatorWorld, operator_keys, operator_world
 from tests.operator.clock import Clock
 from tests.operator.holders import Holder
 from tests.operator.test_end_to_end import ISSUED_FEN, RULEBOOK, Registry, _leads
-from tests.registry.builders import OPERATORS, Keys, Orders, certified, key, make_genesis
+from tests.registry.builders import OPERATORS, Keys, Orders
+from tests.registry.listed import list_signers, listed_genesis, root_certificates
 
 GUARANTEE_FEN = 10_000_00
 DEMO = next(each for each in shipped().values() if each.name == "demo-offline")
@@ -272,23 +272,6 @@ async def balance_fen(holder: Holder) -> int:
     return int((await holder.ask("GET", holder.path)).json()["balance_fen"])
 
 
-def offline_genesis(keys: Keys) -> bytes:
-    """A genesis that names a key for the revocation list too."""
-    made = read_genesis(make_genesis(keys, rulebook=OFFLINE)).genesis
-    listed = certified(Use.LIST_SIGNING, list_key())
-    return sign_genesis(replace(made, keys=(*made.keys, listed)), keys.root)
-
-
-def list_key() -> Ed25519Signer:
-    """What signs the revocation list."""
-    return key("list")
-
-
-def root_certificates(keys: Keys, network: Network) -> tuple[bytes, ...]:
-    """The root's word for each key of genesis."""
-    return tuple(certify(each, keys.root, network.id) for each in network.genesis.keys)
-
-
 @dataclass
 class Institutions:
     """A registry with money in both vaults and guarantees, and what acts at it."""
@@ -304,12 +287,12 @@ async def open_institutions(dsn: str) -> AsyncIterator[Institutions]:
     """Serve a registry for two operators."""
     async with AsyncExitStack() as stack:
         keys, clock = Keys(), Clock()
-        genesis = offline_genesis(keys)
+        genesis = listed_genesis(keys, OFFLINE)
         network = read_genesis(genesis)
         settings = CentralBankSettings(
             dsn=dsn, genesis=genesis, block_signers=BlockSigners([keys.block]),
             library={OFFLINE.hash: OFFLINE}, verifier_processes=0, idle_block_s=0.2,
-            list_signers=BlockSigners([list_key()], use=Use.LIST_SIGNING),
+            list_signers=list_signers(),
             certificates=root_certificates(keys, network),
         )  # fmt: skip
         app = await stack.enter_async_context(open_central_bank(settings))

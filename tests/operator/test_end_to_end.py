@@ -24,7 +24,8 @@ from jiaozi.storage.embedded import EmbeddedPostgres
 from tests.operator.builders import OperatorWorld, operator_keys, operator_world, until
 from tests.operator.clock import Clock
 from tests.operator.holders import Holder as Customer
-from tests.registry.builders import OPERATORS, Keys, Orders, make_genesis
+from tests.registry.builders import OPERATORS, Keys, Orders
+from tests.registry.listed import list_signers, listed_genesis, root_certificates
 
 RULEBOOK = next(each for each in shipped().values() if each.name.startswith("2021"))
 ISSUED_FEN = 10_000_000_00
@@ -45,10 +46,11 @@ class Registry:
 async def real_registry(dsn: str) -> AsyncIterator[Registry]:
     """Serve a registry of a fresh network, with money in both vaults."""
     keys, clock = Keys(), Clock()
-    genesis = make_genesis(keys, rulebook=RULEBOOK)
+    genesis = listed_genesis(keys, RULEBOOK)
     settings = CentralBankSettings(
         dsn=dsn, genesis=genesis, block_signers=BlockSigners([keys.block]),
-        library={RULEBOOK.hash: RULEBOOK}, verifier_processes=0,
+        library={RULEBOOK.hash: RULEBOOK}, verifier_processes=0, list_signers=list_signers(),
+        certificates=root_certificates(keys, read_genesis(genesis)),
     )  # fmt: skip
     async with open_central_bank(settings) as app, listening(app, drain_timeout_s=1) as server:
         registry = Registry(server.url, keys, genesis, clock)
