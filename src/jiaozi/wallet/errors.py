@@ -341,7 +341,10 @@ class PurseExists(WalletError):
     """A purse stands where a new one was to be made; it is never overwritten."""
 
     code = "purse_exists"
-    advice = "Nothing was changed. Unload it with `jiaozi wallet offline unload` before another"
+    advice = (
+        "Nothing was changed. To make another, empty this one with `jiaozi wallet offline unload` "
+        "or report it lost; then move purse.sqlite and purse-key.json out of the directory"
+    )
 
 
 class PurseUnavailable(WalletError):
@@ -349,6 +352,27 @@ class PurseUnavailable(WalletError):
 
     code = "purse_unavailable"
     advice = "Nothing was said, so nothing moved. Make room on the disk, or give the file back"
+
+
+class PurseDamaged(WalletError):
+    """The file is no purse, or not the one of this key."""
+
+    code = "purse_damaged"
+    advice = (
+        "Nothing moved. Put no older copy in its place: a purse that is set back pays twice and is "
+        "convicted. Find it with `jiaozi wallet offline devices`, report it lost with `jiaozi "
+        "wallet offline lost`, and claim what is left"
+    )
+
+
+class MessageNotGiven(WalletError):
+    """A purse has done its step, and what it says could not be written where it was asked for."""
+
+    code = "message_not_given"
+    advice = (
+        "What the purse did stands. Run the same command again, with another place for the "
+        "message: it says the same, and nothing is paid or taken twice"
+    )
 
 
 class FramesUnfit(WalletError):

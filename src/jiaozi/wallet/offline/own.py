@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from jiaozi.protocol.numbers import operator_of
 from jiaozi.protocol.offline.certificate import Anchor, Profile
 from jiaozi.protocol.offline.enrolment import Enrolment, sign_enrolment
 from jiaozi.protocol.suites import Ed25519Signer
@@ -16,7 +15,7 @@ from jiaozi.wallet.edge import SYSTEM_EDGE, Edge
 from jiaozi.wallet.errors import KeystoreMissing, PurseExists, PurseMissing
 from jiaozi.wallet.keystore import Keystore, read_keystore, read_public, write_keystore
 from jiaozi.wallet.offline.desk import enrol
-from jiaozi.wallet.offline.software import SoftwarePurse
+from jiaozi.wallet.offline.software import SoftwarePurse, holds_purse
 from jiaozi.wallet.wallet import Wallet, keystore_path
 
 _SEED_LENGTH = 32
@@ -60,7 +59,7 @@ async def make_purse(
         Refusal: The operator does not certify it.
         NoAnswer: Begin again.
     """
-    if _purse_path(directory).exists():
+    if holds_purse(_purse_path(directory)):
         raise PurseExists(detail=f"There is a purse in {directory} already")
     try:
         keystore = read_keystore(_key_path(directory), passphrase)
@@ -68,7 +67,7 @@ async def make_purse(
         keystore = _new_key(directory, wallet)
         write_keystore(_key_path(directory), keystore, passphrase, random=wallet.edge.random)
     enrolment = Enrolment(
-        operator=operator_of(wallet.number),
+        operator=wallet.operator,
         profile=profile,
         wallet=wallet.number,
         limits=limits or {},

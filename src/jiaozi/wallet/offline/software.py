@@ -6,7 +6,7 @@ that its own signatures are; what it cannot do is spend what it never had withou
 
 A small SQLite file of its own (WAL, ``synchronous=FULL``). A step is one transaction: the purse is
 read, changed and synced to disk before its message is returned. Two processes that use it at once
-take turns.
+take turns. What breaks off while a purse is made leaves a file without one, and is begun again.
 """
 
 import os
@@ -17,20 +17,23 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Self, TypeVar
 
+from jiaozi.protocol.cbor import NotCanonical
 from jiaozi.protocol.offline import steps
 from jiaozi.protocol.offline.certificate import Anchor, Chain
 from jiaozi.protocol.offline.messages import CHALLENGE_LENGTH, SALT_LENGTH
 from jiaozi.protocol.offline.purse import Purse, new_purse, read_purse
 from jiaozi.protocol.suites import Signer
 from jiaozi.wallet.edge import SYSTEM_EDGE, Edge
-from jiaozi.wallet.errors import PurseExists, PurseMissing, PurseUnavailable
+from jiaozi.wallet.errors import PurseDamaged, PurseExists, PurseMissing, PurseUnavailable
 from jiaozi.wallet.offline.device import PurseView
 
 _Said = TypeVar("_Said")
 
 _LOCK_WAIT_S = 30.0
-_SCHEMA = """
-PRAGMA user_version = 1;
+_DAMAGES = frozenset((sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB))
+_SCHEMA_VERSION = 1
+_SCHEMA = f"""
+BEGIN IMMEDIATE;
 CREATE TABLE IF NOT EXISTS purse (
     only_one INTEGER PRIMARY KEY CHECK (only_one = 1),
     state    BLOB NOT NULL
@@ -40,6 +43,8 @@ CREATE TABLE IF NOT EXISTS proofs (
     hash  BLOB PRIMARY KEY CHECK (length(hash) = 32),
     proof BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
+PRAGMA user_version = {_SCHEMA_VERSION};
+COMMIT;
 """
 
 
@@ -54,12 +59,21 @@ class SoftwarePurse:
         Raises:
             PurseMissing: There is none at this place.
             PurseUnavailable: The file cannot be read or written.
+            PurseDamaged: It is no purse, or the purse of another key.
         """
-        if not path.exists():
+        if not holds_purse(path):
             raise PurseMissing(detail=f"There is no purse at {path}")
         self._path, self._signer, self._anchor, self._edge = path, signer, anchor, edge
         with _explained(path):
             self._connection = _connect(path)
+        try:
+            is_own = self.purse.device.key == signer.public_key
+        except BaseException:
+            self.close()
+            raise
+        if not is_own:
+            self.close()
+            raise PurseDamaged(detail=f"{path} is the purse of another key")
 
     @classmethod
     def create(
@@ -70,22 +84,20 @@ class SoftwarePurse:
         Raises:
             PurseExists: There is a purse already; it is never overwritten.
             PurseUnavailable: The file cannot be written.
+            PurseDamaged: There is a file that is no purse.
             Refusal: ``device_uncertified``.
         """
         purse = new_purse(chain, anchor)
-        if path.exists():
-            raise PurseExists(detail=f"There is a purse at {path} already")
-        beside = path.with_name(f".{path.name}.new")
         with _explained(path):
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            beside.unlink(missing_ok=True)
-            os.close(os.open(beside, os.O_RDWR | os.O_CREAT, 0o600))
-            with closing(_connect(beside)) as connection:
-                connection.execute(
-                    "INSERT INTO purse (only_one, state) VALUES (1, ?)", (purse.encoded(),)
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+            with closing(_connect(path)) as connection:
+                made = connection.execute(
+                    "INSERT INTO purse (only_one, state) VALUES (1, ?) ON CONFLICT DO NOTHING",
+                    (purse.encoded(),),
                 )
-                connection.execute("PRAGMA journal_mode=DELETE")
-            beside.rename(path)
+        if not made.rowcount:
+            raise PurseExists(detail=f"There is a purse at {path} already")
         return cls(path, signer, anchor, edge=edge)
 
     def __enter__(self) -> Self:
@@ -204,13 +216,30 @@ class SoftwarePurse:
                     self._connection.execute("UPDATE purse SET state = ?", (after.encoded(),))
                 self._connection.execute("COMMIT")
             except BaseException:
-                self._connection.execute("ROLLBACK")
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
                 raise
         return said
 
     def _read(self) -> Purse:
         [state] = self._connection.execute("SELECT state FROM purse").fetchone()
-        return read_purse(state, self._anchor)
+        try:
+            return read_purse(state, self._anchor)
+        except (NotCanonical, IndexError, TypeError, ValueError) as error:
+            raise PurseDamaged(detail=f"{self._path} is damaged") from error
+
+
+def holds_purse(path: Path) -> bool:
+    """Say whether a purse was made at a place.
+
+    Raises:
+        PurseUnavailable: The file cannot be read.
+        PurseDamaged: It is no purse.
+    """
+    if not path.exists():
+        return False
+    with _explained(path), closing(_connect(path)) as connection:
+        return connection.execute("SELECT 1 FROM purse").fetchone() is not None
 
 
 def view_of(purse: Purse) -> PurseView:
@@ -234,9 +263,14 @@ def view_of(purse: Purse) -> PurseView:
 
 def _connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=_LOCK_WAIT_S, isolation_level=None)
-    for pragma in ("journal_mode=WAL", "synchronous=FULL"):
-        connection.execute(f"PRAGMA {pragma}")
-    connection.executescript(_SCHEMA)
+    try:
+        for pragma in ("journal_mode=WAL", "synchronous=FULL"):
+            connection.execute(f"PRAGMA {pragma}")
+        if connection.execute("PRAGMA user_version").fetchone() != (_SCHEMA_VERSION,):
+            connection.executescript(_SCHEMA)
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 
@@ -245,4 +279,6 @@ def _explained(path: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, sqlite3.Error) as error:
+        if getattr(error, "sqlite_errorcode", None) in _DAMAGES:
+            raise PurseDamaged(detail=f"{path} is damaged: {error}") from error
         raise PurseUnavailable(detail=f"{path} cannot be read or written: {error}") from error
