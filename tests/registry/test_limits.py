@@ -198,7 +198,9 @@ async def test_group_of_another_operator_is_another_group(world: RegistryWorld) 
 async def test_nothing_opens_under_a_closed_parent(world: RegistryWorld) -> None:
     parent = await world.open_wallet()
     await world.settle(world.orders.by_holder(OrderType.CLOSE, parent))
-    child = replace(new_wallet(parent.operator, 7 * 10**6), group=parent.group)
+    child = replace(
+        new_wallet(parent.operator, 7 * 10**9 + world.orders.series), group=parent.group
+    )
     order = world.orders.open_account(child, parent=parent.number)
     await refused(world, order, Code.ACCOUNT_CLOSED)
 
