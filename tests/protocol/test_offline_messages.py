@@ -58,6 +58,7 @@ from tests.protocol.offline_builders import (
     device_of,
     frame_of,
     fresh,
+    load_message,
     parts_of,
     parts_of_message,
     signed_as,
@@ -197,6 +198,15 @@ def test_a_payment_names_one_payee_and_an_amount(changes: dict[str, Any], code: 
     signed = sign_payment(replace(payment, **changes), payer.signer, NETWORK)
     message = with_chain(signed, payer.purse.chain)
     assert refusal_of(lambda: read_payment(message, ANCHOR)).code is code
+
+
+def test_nothing_is_asked_for_or_loaded_but_an_amount() -> None:
+    request = Request(amount_fen=0, challenge=fresh(), list_number=0, expires_ms=END_MS)
+    payee = Party(PAYEE)
+    asked = sign_request(request, payee.signer, payee.purse.chain, NETWORK)
+    loaded = load_message(PAYER, 1, 0)
+    assert refusal_of(lambda: read_request(asked, ANCHOR)).code is Code.AMOUNT_OUT_OF_RANGE
+    assert refusal_of(lambda: read_load(loaded, ANCHOR)).code is Code.AMOUNT_OUT_OF_RANGE
 
 
 def test_a_payment_of_too_many_hops_is_not_collected() -> None:
