@@ -246,6 +246,59 @@ async def test_a_double_spend_is_proven_its_payee_paid_and_nobody_else_accused(
     assert not purse.revocations.accept(cheat.purse.device)
 
 
+async def test_an_unload_that_contradicts_a_payment_convicts_and_pays_nothing(
+    desks: Desks,
+) -> None:
+    holder, cheat = await loaded(desks, 30_00)
+    clone = cheat.clone()
+    payee = await desks.enrol(await desks.customer())
+    pay(cheat, payee, 30_00)
+    assert states(await desks.hand_in(payee.log)) == [SETTLED]
+    before_fen = await balance_fen(holder)
+    unload = clone.unload(holder.number, 30_00)
+    assert states(await desks.hand_in_payments(unload)) == [WAITS]
+
+    async def is_convicted() -> bool:
+        return bool((await desks.device(cheat.key))["convicted"])
+
+    await until(is_convicted)
+    assert await balance_fen(holder) == before_fen
+    await desks.synchronise(payee)
+    assert payee.purse.balance_fen == 30_00
+
+
+async def test_a_payment_that_the_guarantee_cannot_cover_waits_and_settles_later(
+    desks: Desks,
+) -> None:
+    move = guarantee_of(desks, TWO)
+    _, cheat = await loaded(desks, 300_00, TWO)
+    held_fen = await move.balance_fen()
+    shares_fen = 0
+    while (await move.release(1_00 << shares_fen)).state is OrderState.SETTLED:
+        shares_fen += 1  # until hardly more is left than the share of all devices
+    lacking_fen = await move.balance_fen()
+    clones = [cheat.clone() for _ in range(2 + lacking_fen // 300_00)]
+    payees = [await desks.enrol(await desks.customer()) for _ in clones]
+    for clone, payee in zip(clones, payees, strict=True):
+        pay(clone, payee, 300_00)
+    told = [states(await desks.hand_in(each.log))[0] for each in payees]
+    assert set(told) == {SETTLED, WAITS}
+    waits = payees[told.index(WAITS)]
+    assert code_of(await desks.ask_to_synchronise(waits)) == Code.SYNCHRONISATION_WAITS
+    assert (await move.fund(held_fen + 3_000_00)).state is OrderState.SETTLED
+    async with desks.here.database.connection() as connection:
+        await connection.execute(
+            "UPDATE offline_payment SET next_try_ms = 0 WHERE state = 'waiting'"
+        )
+
+    async def is_settled() -> bool:
+        return states(await desks.hand_in(waits.log)) == [SETTLED]
+
+    await until(is_settled)
+    await desks.synchronise(waits)
+    assert waits.purse.balance_fen == 300_00
+
+
 async def report(desks: Desks) -> Report:
     desk = desks.here.operator.desk
     return await ReportCases(authority=desk.authority, database=desks.here.operator.database)()
@@ -346,21 +399,26 @@ async def test_an_operator_signs_no_claim_but_on_a_device_of_the_wallet(desks: D
 
 
 async def test_a_guarantee_is_moved_once_by_a_command_that_is_given_again(desks: Desks) -> None:
-    desk, before_fen = desks.here.operator.desk, (await desks.supply())["in_guarantee_fen"]
-    move = MoveGuarantee(
-        operator=ONE,
-        network=desks.network.id,
-        database=desks.here.operator.database,
-        orders=desk.orders,
-        registry=desks.here.operator.registry,
-        vault=desks.here.settings.keys.vault,
-        now_ms=desks.at.registry.clock,
-    )
+    move, before_fen = guarantee_of(desks, ONE), (await desks.supply())["in_guarantee_fen"]
     assert (await move.fund(5_00)).state is OrderState.SETTLED
     assert (await desks.supply())["in_guarantee_fen"] == before_fen + 5_00
     assert (await move.release(5_00)).state is OrderState.SETTLED
     assert (await move.release(GUARANTEE_FEN * 5)).state is OrderState.REFUSED
     assert (await desks.supply())["in_guarantee_fen"] == before_fen
+
+
+def guarantee_of(desks: Desks, operator: int) -> MoveGuarantee:
+    """What moves an operator's guarantee, as a clerk has it."""
+    world = desks.world(operator)
+    return MoveGuarantee(
+        operator=operator,
+        network=desks.network.id,
+        database=world.operator.database,
+        orders=world.operator.desk.orders,
+        registry=world.operator.registry,
+        vault=world.settings.keys.vault,
+        now_ms=desks.at.registry.clock,
+    )
 
 
 @pytest.mark.parametrize("path", ["logs", "payments", "synchronisations", "devices"])

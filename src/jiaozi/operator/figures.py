@@ -69,7 +69,7 @@ class OperatorFigures:
         self._feed_height = gauge("feed_height", "Block up to which the feed was read.")
         self._feed_time = gauge("feed_time_seconds", "Unix time of that block.")
         self._open = gauge(
-            "sagas_open", "Openings, exchanges, redemptions, sweeps under way.", "kind"
+            "sagas_open", "Openings, exchanges, offline payments and the like under way.", "kind"
         )
         self._oldest = gauge(
             "saga_oldest_seconds", "Unix time at which the oldest of them began; 0: none.", "kind"

@@ -1,8 +1,8 @@
 -- What an operator's figures tell of its database; see figures.py.
 
 -- name: open_sagas
--- How many openings, exchanges, redemptions and sweeps with a deposit are under way, and since when
--- the oldest is.
+-- How many openings, exchanges, redemptions, sweeps with a deposit and offline payments are under
+-- way, and since when the oldest is.
 SELECT 'opening' AS kind, count(*) AS open, min(created_ms) AS oldest_ms
 FROM wallet WHERE state = 'opening'
 UNION ALL
@@ -13,4 +13,7 @@ SELECT 'redemption', count(*), min(created_ms)
 FROM redemption WHERE state IN ('stored', 'settled')
 UNION ALL
 SELECT 'sweep', count(*), min(created_ms)
-FROM sweep WHERE state = 'settled' AND deposit_id IS NOT NULL;
+FROM sweep WHERE state = 'settled' AND deposit_id IS NOT NULL
+UNION ALL
+SELECT 'offline_payment', count(*), min(created_ms)
+FROM offline_payment WHERE state = 'sent';

@@ -39,7 +39,7 @@ from jiaozi.protocol.legs import SALT_LENGTH, Leg
 from jiaozi.protocol.numbers import AccountNumber
 from jiaozi.protocol.order_types import OrderType
 from jiaozi.protocol.orders import OrderHead, sign_order
-from jiaozi.protocol.refusals import Code, Outcome, Refusal
+from jiaozi.protocol.refusals import SETTLED, Code, Outcome, Refusal
 from jiaozi.protocol.suites import Signer
 from jiaozi.storage.database import Database
 
@@ -190,8 +190,11 @@ def _paid_into(record: PaymentRecord) -> int | None:
     A device that has ended unloads nothing; but what contradicts another payment of its is taken
     as evidence when it comes as a payment between devices does.
     """
-    has_ended = record.outcome is not None and record.outcome[0] == Code.DEVICE_ENDED
-    return None if has_ended else record.wallet
+    return None if _is_evidence(record.wallet, record.outcome) else record.wallet
+
+
+def _is_evidence(wallet: int | None, outcome: Outcome | None) -> bool:
+    return wallet is not None and outcome is not None and outcome[0] == Code.DEVICE_ENDED
 
 
 def _leg(wallet: int, amount_fen: int) -> Leg:
@@ -212,14 +215,14 @@ def _needs_order(record: PaymentRecord, now_ms: int) -> bool:
 def _answered(record: PaymentRecord, raw: RawAnswer, now_ms: int) -> Answered:
     answer = read_answer(raw)
     state, outcome = after_answer(answer)
-    is_settled_now = state is PaymentState.SETTLED and isinstance(answer, Final)
+    at_once = _is_evidence(record.wallet, outcome) and not record.tries
     return Answered(
         identity=record.identity,
         expires_ms=record.expires_ms,
         state=state,
-        height=answer.height if is_settled_now and isinstance(answer, Final) else None,
+        height=answer.height if isinstance(answer, Final) and answer.outcome == SETTLED else None,
         outcome=outcome,
-        next_try_ms=retry_at(now_ms, record.tries),
+        next_try_ms=now_ms if at_once else retry_at(now_ms, record.tries),
     )
 
 
