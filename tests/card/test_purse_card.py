@@ -1,5 +1,6 @@
 """What a card does and refuses, spoken to as through a reader."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,12 @@ from tests.protocol.offline_builders import (
     frame_of,
     time_message,
 )
+
+
+@pytest.fixture(autouse=True)
+def unsynced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Disks do not fail here, and waiting for them is most of the time."""
+    monkeypatch.setattr(os, "fsync", lambda _: None)
 
 
 @pytest.fixture

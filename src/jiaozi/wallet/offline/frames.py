@@ -7,12 +7,13 @@
     check = first 4 bytes of SHA-256 of the message, in base32: tells its frames from others'
 
 ``index`` counts from 1. Frames come in any order and more than once; whatever else was scanned is
-passed over by its scheme. All letters are of the alphanumeric mode (ISO/IEC 18004), so a payment of
+passed over by its scheme. Small letters are read as capitals, for whoever types. All letters are of the alphanumeric mode (ISO/IEC 18004), so a payment of
 650 bytes is one code of about 1,050 letters.
 """
 
 import base64
 import binascii
+import re
 from dataclasses import dataclass, field
 from enum import Enum
 from hashlib import sha256
@@ -25,6 +26,8 @@ PART_BYTES_MAX = 1_200
 FRAMES_MAX = 64
 MESSAGE_BYTES_MAX = FRAMES_MAX * PART_BYTES_MAX
 _CHECK_LENGTH = 4
+_FRAME = re.compile(SCHEME + r"([A-Z])([1-9][0-9]?)\.([1-9][0-9]?)\.([A-Z2-7]{7})\.([A-Z2-7]+)")
+_TEXT_LENGTH_MAX = 2 * PART_BYTES_MAX
 
 
 class MessageKind(Enum):
@@ -73,7 +76,7 @@ class Gathering:
         Raises:
             FramesUnfit: It is no frame, or one of another message.
         """
-        kind, index, count, check, part = _read(text.strip())
+        kind, index, count, check, part = _read(text.strip().upper())
         if self.count and (self.kind, self.count, self.check) != (kind, count, check):
             raise FramesUnfit(detail="The codes are of two messages")
         self.kind, self.count, self.check = kind, count, check
@@ -95,14 +98,15 @@ class Gathering:
 
 
 def from_text(text: str, expected: MessageKind) -> bytes:
-    """Read a message from frames in a text, one in each line.
+    """Read a message from frames in a text, apart from each other by spaces or in lines.
 
     Raises:
         FramesUnfit: Not all frames of one message of this kind.
     """
     gathering = Gathering()
-    for line in text.split():
-        gathering.add(line)
+    words = text.split()
+    for word in filter(is_frame, words) if any(map(is_frame, words)) else words:
+        gathering.add(word)
     message = gathering.message()
     if gathering.kind is not expected:
         found = gathering.kind.name.lower() if gathering.kind else "nothing"
@@ -110,18 +114,23 @@ def from_text(text: str, expected: MessageKind) -> bytes:
     return message
 
 
+def is_frame(text: str) -> bool:
+    """Say whether a scanned text says of itself that it is a frame."""
+    return text[: len(SCHEME)].upper() == SCHEME
+
+
 def _read(text: str) -> tuple[MessageKind, int, int, str, bytes]:
+    found = _FRAME.fullmatch(text[:_TEXT_LENGTH_MAX])
     try:
-        if not text.startswith(SCHEME):
+        if found is None:
             raise ValueError(text)
-        head, count_text, check, encoded = text[len(SCHEME) :].split(".")
-        kind, index, count = MessageKind(head[:1]), int(head[1:]), int(count_text)
-        if not 1 <= index <= count <= FRAMES_MAX or len(encoded) > 2 * PART_BYTES_MAX:
+        kind, index, count = MessageKind(found[1]), int(found[2]), int(found[3])
+        part = base64.b32decode(found[5] + "=" * (-len(found[5]) % 8))
+        if not index <= count <= FRAMES_MAX or len(part) > PART_BYTES_MAX:
             raise ValueError(text)
-        part = base64.b32decode(encoded + "=" * (-len(encoded) % 8))
     except (ValueError, binascii.Error):
         raise FramesUnfit(detail="This is no code of an offline payment") from None
-    return kind, index, count, check, part
+    return kind, index, count, found[4], part
 
 
 def _check(message: bytes) -> str:
