@@ -62,6 +62,8 @@ async def load_ledger(
         for leg in order.legs:
             touched.add(leg.debit)
             touched.add(leg.credit)
+        if order.type is OrderType.PAYMENT:
+            continue  # nearly every order: it asks for nothing more
         if order.type in _TOUCH_MORE:
             touched |= _also_touched(order, control)
         if order.type in _ABOUT_DEVICES:
