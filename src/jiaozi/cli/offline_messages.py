@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 
 from jiaozi.cli.output import stdout
-from jiaozi.wallet.errors import FramesUnfit
-from jiaozi.wallet.offline.frames import SCHEME, MessageKind, from_text, to_frames
-from jiaozi.wallet.offline.pictures import draw, in_terminal, read_codes
+from jiaozi.wallet.errors import FramesUnfit, MessageNotGiven
+from jiaozi.wallet.offline.frames import SCHEME, MessageKind, from_text, is_frame, to_frames
+from jiaozi.wallet.offline.pictures import check_drawable, draw, in_terminal, read_codes
 
 _PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 _TEXT_BYTES_MAX = 1 << 20
@@ -36,13 +36,26 @@ def read_message(given: Sequence[str], kind: MessageKind) -> bytes:
     return from_text("\n".join(line for each in given for line in _lines(each)), kind)
 
 
+def check_given(*, picture: Path | None, text: Path | None) -> None:
+    """Check, before a purse does anything, that what it will say can be written where asked for.
+
+    Raises:
+        FramesUnfit: It cannot.
+    """
+    if picture is not None:
+        check_drawable(picture)
+    for each in filter(None, (picture, text)):
+        if not each.absolute().parent.is_dir():
+            raise FramesUnfit(detail=f"{each} is in a directory that does not exist")
+
+
 def give_message(
     kind: MessageKind, message: bytes, *, picture: Path | None, text: Path | None, quiet: bool
 ) -> list[str]:
     """Write a message where it was asked for, or show it in the terminal, and return its frames.
 
     Raises:
-        FramesUnfit: It cannot be drawn or written there.
+        MessageNotGiven: It cannot be drawn or written there; what the purse did stands.
     """
     frames = to_frames(kind, message)
     try:
@@ -51,7 +64,7 @@ def give_message(
         if text is not None:
             text.write_text("\n".join(frames) + "\n", "ascii")
     except OSError as error:
-        raise FramesUnfit(detail=f"The message cannot be written: {error}") from error
+        raise MessageNotGiven(detail=f"The message cannot be written: {error}") from error
     if not quiet and picture is None and text is None:
         for frame in frames:
             if stdout.is_terminal:
@@ -61,7 +74,7 @@ def give_message(
 
 
 def _lines(given: str) -> list[str]:
-    if given.upper().startswith(SCHEME):
+    if is_frame(given):
         return given.split()
     path = Path(given)
     if path.suffix.lower() in _PICTURES:

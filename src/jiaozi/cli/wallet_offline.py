@@ -6,7 +6,13 @@ import typer
 
 from jiaozi.cli import wallet_offline_desk
 from jiaozi.cli.arguments import amount_of
-from jiaozi.cli.offline_messages import Picture, TextFile, give_message, read_message
+from jiaozi.cli.offline_messages import (
+    Picture,
+    TextFile,
+    check_given,
+    give_message,
+    read_message,
+)
 from jiaozi.cli.output import (
     AsJson,
     add_commands,
@@ -57,6 +63,7 @@ def request_command(
     """Ask to be paid; show the code to whoever pays."""
     amount_fen = amount_of(amount)
     with failures_told(as_json=as_json), setup_of(context).purse() as purse:
+        check_given(picture=picture, text=text)
         said = purse.ask(amount_fen, SYSTEM_EDGE.now_ms() + _LIFETIME_MS)
         frames = give_message(MessageKind.REQUEST, said, picture=picture, text=text, quiet=as_json)
     if as_json:
@@ -73,6 +80,7 @@ def pay_command(
 ) -> None:
     """Pay what a purse asks for; the same request again shows the same payment."""
     with failures_told(as_json=as_json), setup_of(context).purse() as purse:
+        check_given(picture=picture, text=text)
         asked = read_message(request, MessageKind.REQUEST)
         amount_fen = request_of(split_message(asked, "request")[0]).amount_fen
         if not yes:
@@ -95,6 +103,7 @@ def collect_command(
 ) -> None:
     """Take a payment; show the payer the acknowledgement if it asks for one."""
     with failures_told(as_json=as_json), setup_of(context).purse() as purse:
+        check_given(picture=picture, text=text)
         paid = read_message(payment, MessageKind.PAYMENT)
         said = purse.collect(paid)
         amount_fen = payment_of(split_message(paid, "payment")[0]).amount_fen
@@ -114,12 +123,14 @@ def acknowledge_command(
     """Note that a payment has arrived, so that it is not said again."""
     with failures_told(as_json=as_json), setup_of(context).purse() as purse:
         said = read_message(acknowledgement, MessageKind.ACKNOWLEDGEMENT)
-        acknowledge_waiting(purse, said)
+        has_waited = purse.view().waiting > 0
+        if has_waited:
+            acknowledge_waiting(purse, said)
         waiting = purse.view().waiting
     if as_json:
         print_json({"waiting": waiting})
     else:
-        stdout.print("The payment has arrived.")
+        stdout.print("The payment has arrived." if has_waited else "No payment waits for one.")
 
 
 def waiting_command(
@@ -127,6 +138,7 @@ def waiting_command(
 ) -> None:
     """Say again the oldest payment that nobody has acknowledged; it is paid once all the same."""
     with failures_told(as_json=as_json), setup_of(context).purse() as purse:
+        check_given(picture=picture, text=text)
         waiting = purse.waiting()
         frames = (
             give_message(MessageKind.PAYMENT, waiting[0], picture=picture, text=text, quiet=as_json)

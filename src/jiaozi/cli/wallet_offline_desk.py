@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -21,6 +22,7 @@ from jiaozi.cli.output import (
 from jiaozi.cli.wallet_pin import PinFile, with_pin_if_asked
 from jiaozi.cli.wallet_setup import failures_told, remind_of_open, setup_of, tell_standing
 from jiaozi.protocol.offline.certificate import Profile
+from jiaozi.wallet.errors import MessageNotGiven
 from jiaozi.wallet.model import JournaledOrder
 from jiaozi.wallet.offline import desk
 from jiaozi.wallet.offline.device import PurseDevice, PurseView
@@ -104,17 +106,17 @@ def unload_command(context: typer.Context, amount: _Amount, as_json: AsJson = Fa
     """Move money from the purse back to the wallet."""
     amount_fen = amount_of(amount)
 
-    async def move(wallet: Wallet, purse: PurseDevice) -> tuple[desk.Handed, int]:
-        handed = await desk.unload(wallet, purse, amount_fen)
-        return handed, purse.view().balance_fen
+    async def move(wallet: Wallet, purse: PurseDevice) -> tuple[desk.HandedState, int]:
+        state = await desk.unload(wallet, purse, amount_fen)
+        return state, purse.view().balance_fen
 
-    handed, held_fen = _with_both(context, move, as_json=as_json)
+    state, held_fen = _with_both(context, move, as_json=as_json)
     if as_json:
-        state = handed.state.name.lower()
-        print_json({"amount_fen": amount_fen, "state": state, "balance_fen": held_fen})
+        told = {"amount_fen": amount_fen, "state": state.name.lower(), "balance_fen": held_fen}
+        print_json(told)
     else:
-        stdout.print(f"{yuan(amount_fen)} yuan: {_STATES[handed.state]}.")
-    if handed.state is not desk.HandedState.SETTLED:
+        stdout.print(f"{yuan(amount_fen)} yuan: {_STATES[state]}.")
+    if state is not desk.HandedState.SETTLED:
         raise typer.Exit(ExitCode.UNKNOWN)
 
 
@@ -207,10 +209,13 @@ def proofs_command(
     with failures_told(as_json=as_json):
         with open_purse(setup.directory, setup.passphrase()) as purse:
             proofs = purse.proofs()
-        paths = [directory / f"proof-{number}.cbor" for number in range(1, len(proofs) + 1)]
-        directory.mkdir(parents=True, exist_ok=True)
-        for path, proof in zip(paths, proofs, strict=True):
-            path.write_bytes(proof)
+        paths = [directory / f"proof-{sha256(proof).hexdigest()[:16]}.cbor" for proof in proofs]
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+            for path, proof in zip(paths, proofs, strict=True):
+                path.write_bytes(proof)
+        except OSError as error:
+            raise MessageNotGiven(detail=f"A proof cannot be written: {error}") from error
     if as_json:
         print_json({"proofs": list(map(str, paths))})
     else:

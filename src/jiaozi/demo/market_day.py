@@ -166,9 +166,9 @@ class MarketDay:
             if stand.purse.view().balance_fen != held_fen(name):
                 raise DemoFailed(detail=f"The purse of {name} does not hold what it must")
             if stand.trader.is_stall:
-                handed = await desk.unload(stand.wallet, stand.purse, held_fen(name))
-                if handed.state is not HandedState.SETTLED:
-                    raise DemoFailed(detail=f"{name} could not unload: {handed.outcome}")
+                state = await desk.unload(stand.wallet, stand.purse, held_fen(name))
+                if state is not HandedState.SETTLED:
+                    raise DemoFailed(detail=f"{name} could not unload: {state.name.lower()}")
             advance()
 
         last = self._stands[_LAST]

@@ -13,6 +13,7 @@ registry knows each payment by device and counter.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
@@ -23,10 +24,11 @@ from jiaozi.protocol.legs import SALT_LENGTH, Leg
 from jiaozi.protocol.offline.certificate import Chain
 from jiaozi.protocol.order_types import OrderType
 from jiaozi.protocol.orders import OrderHead
-from jiaozi.protocol.refusals import Code, Refusal
+from jiaozi.protocol.refusals import Code, Refusal, refuse
+from jiaozi.wallet.answers import take
 from jiaozi.wallet.client import OperatorClient
 from jiaozi.wallet.edge import Edge
-from jiaozi.wallet.errors import AnswerMalformed
+from jiaozi.wallet.errors import AnswerMalformed, NoAnswer
 from jiaozi.wallet.model import JournaledOrder, Purpose, SignedOrder, State
 from jiaozi.wallet.offline.device import PurseDevice
 from jiaozi.wallet.pay import LIFETIME_MS
@@ -82,13 +84,17 @@ async def load(
 
     What an earlier load left on the way is fetched first, so that numbers leave no gap.
 
+    What settled and could not be fetched stays for later: `fetch_loads` gets it.
+
     Raises:
-        Refusal: The order could never be taken, or as `countersigned`; or the purse does not take
-            the load (``purse_balance_cap``): then it stays for later, and `fetch_loads` gets it.
+        Refusal: ``purse_balance_cap``; the order could never be taken, or as `countersigned`.
         NoAnswer: What was stored stays open, and settles once or never.
     """
     await fetch_loads(wallet, device)
     view = device.view()
+    cap_fen = view.device.limits.balance_fen
+    if view.balance_fen + amount_fen > cap_fen:
+        raise refuse(Code.PURSE_BALANCE_CAP, cap_fen, max(0, cap_fen - view.balance_fen))
     order = _sign(
         wallet,
         OrderType.LOAD,
@@ -100,7 +106,8 @@ async def load(
     wallet.journal.store([order])
     standing = (await submit(wallet, [order]))[order.order_id]
     if standing.state is State.SETTLED:
-        await fetch_loads(wallet, device)
+        with suppress(NoAnswer):
+            await fetch_loads(wallet, device)
     return JournaledOrder(order=order, standing=standing)
 
 
@@ -137,6 +144,7 @@ async def synchronise(client: OperatorClient, device: PurseDevice, edge: Edge) -
                 raise
         await edge.sleep(_POLL_S)
     checkpoint, time, frames = _array(answer, bytes, bytes, list)
+    _typed(frames, *[bytes] * len(frames))
     for frame in frames:
         device.learn_revocations(frame)
     device.synchronise(checkpoint, time)
@@ -155,31 +163,41 @@ async def say_again(client: OperatorClient, payments: Sequence[bytes]) -> list[H
         part = payments[first : first + _PAYMENTS_PER_REQUEST]
         body = b"".join(map(cbor.encode_bytes, part))
         path = "/v1/offline/payments"
-        handed += _handed(await client.ask_bytes("POST", path, body, content_type=_SEQUENCE))
+        answer = await client.ask_bytes("POST", path, body, content_type=_SEQUENCE)
+        told = _handed(answer)
+        if len(told) != len(part):
+            raise AnswerMalformed(detail="The operator answers about other payments")
+        handed += told
     return handed
 
 
-async def unload(wallet: Wallet, device: PurseDevice, amount_fen: int) -> Handed:
+async def unload(wallet: Wallet, device: PurseDevice, amount_fen: int) -> HandedState:
     """Move money from a device, which must be within reach, to its wallet.
 
     The device is synchronised first: what came in may be unloaded then, and the registry has seen
     it. An unload that was said before and did not arrive is said again by the synchronisation.
 
+    Returns:
+        What became of it; while that is open, the payment stands on the device, and synchronising
+        finishes it.
+
     Raises:
-        Refusal: ``purse_funds``, or as `synchronise`.
-        NoAnswer: The payment stands on the device; synchronising it finishes this.
+        Refusal: ``purse_funds``, or as `synchronise`: nothing moved.
+        NoAnswer: Nothing moved.
     """
     await synchronise(wallet.client, device, wallet.edge)
     payment = device.unload(amount_fen, wallet.number)
+    state = HandedState.OPEN
     deadline_s = wallet.edge.monotonic_s() + _SETTLE_WAIT_S
-    while True:
-        [handed] = await say_again(wallet.client, [payment])
-        if handed.state is not HandedState.OPEN or wallet.edge.monotonic_s() > deadline_s:
-            break
-        await wallet.edge.sleep(_POLL_S)
-    if handed.state is HandedState.SETTLED:
-        await synchronise(wallet.client, device, wallet.edge)
-    return handed
+    with suppress(NoAnswer):
+        while state is HandedState.OPEN and wallet.edge.monotonic_s() <= deadline_s:
+            [handed] = await say_again(wallet.client, [payment])
+            state = handed.state
+            if state is HandedState.OPEN:
+                await wallet.edge.sleep(_POLL_S)
+        if state is HandedState.SETTLED:
+            await synchronise(wallet.client, device, wallet.edge)
+    return state
 
 
 async def devices(wallet: Wallet) -> list[dict[str, Any]]:
@@ -187,12 +205,12 @@ async def devices(wallet: Wallet) -> list[dict[str, Any]]:
     listed = (await wallet.client.ask_own("GET", "/devices"))["devices"]
     if type(listed) is not list or any(type(each) is not dict for each in listed):
         raise AnswerMalformed(detail="The list of devices cannot be read")
-    return listed
+    return [_device(each) for each in listed]
 
 
 async def report_lost(wallet: Wallet, key: bytes) -> dict[str, Any]:
     """Have a device revoked: no purse that learns of it pays or believes it any more."""
-    return await wallet.client.ask_own("POST", f"/devices/{key.hex()}/revocation")
+    return _device(await wallet.client.ask_own("POST", f"/devices/{key.hex()}/revocation"))
 
 
 async def claim(wallet: Wallet, key: bytes) -> JournaledOrder:
@@ -203,9 +221,8 @@ async def claim(wallet: Wallet, key: bytes) -> JournaledOrder:
         NoAnswer: What was stored stays open.
         AnswerMalformed: The operator tells no amount, or its signature is none.
     """
-    amount_fen = (await wallet.client.ask_own("GET", f"/devices/{key.hex()}")).get("shadow_fen")
-    if type(amount_fen) is not int:
-        raise AnswerMalformed(detail="The operator does not tell what is left on the device")
+    device = _device(await wallet.client.ask_own("GET", f"/devices/{key.hex()}"))
+    amount_fen = int(device["shadow_fen"])
     leg = Leg(numbers.OFFLINE, wallet.number, amount_fen, wallet.edge.random(SALT_LENGTH))
     order = _sign(wallet, OrderType.CLAIM, leg, number=wallet.number, device=key)
     draft = orders.parse(order.submission)
@@ -243,6 +260,16 @@ def _sign(
     return SignedOrder(
         order_id=head.id, purpose=Purpose.LIFE, submission=submission, expires_ms=head.expires_ms
     )
+
+
+def _device(document: dict[str, Any]) -> dict[str, Any]:
+    """Return what an operator tells of a device, once it is seen to tell all of it."""
+    for name in ("device", "profile", "state"):
+        take(document, name, str)
+    take(document, "shadow_fen", int)
+    if document.get("claim_from_ms") is not None:
+        take(document, "claim_from_ms", int)
+    return document
 
 
 def _chain(answer: bytes) -> Chain:

@@ -7,8 +7,8 @@
     check = first 4 bytes of SHA-256 of the message, in base32: tells its frames from others'
 
 ``index`` counts from 1. Frames come in any order and more than once; whatever else was scanned is
-passed over by its scheme. Small letters are read as capitals, for whoever types. All letters are of the alphanumeric mode (ISO/IEC 18004), so a payment of
-650 bytes is one code of about 1,050 letters.
+passed over by its scheme. All letters are of the alphanumeric mode (ISO/IEC 18004), so a payment of
+650 bytes is one code of about 1,050 letters; small ones are read as capitals, for whoever types.
 """
 
 import base64
