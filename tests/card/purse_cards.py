@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -18,6 +19,7 @@ from jiaozi.protocol.offline.enrolment import Enrolment
 from jiaozi.protocol.offline.messages import Load, sign_load
 from jiaozi.storage.privilege import dying_with_us
 from jiaozi.wallet import readers
+from jiaozi.wallet.errors import CardAbsent, CardPulled
 from jiaozi.wallet.offline.card import CardPurse
 from tests.protocol.builders import ALICE, CERTIFY_SEED, NETWORK, OPERATOR, signer_of
 from tests.protocol.offline_builders import (
@@ -101,9 +103,21 @@ def card_process(directory: Path, slot: Slot) -> Iterator[subprocess.Popen[bytes
     """Put the card of a directory into a slot, and take it out again."""
     card = start_card(directory, slot.port)
     try:
-        with readers.card_in(slot.reader, wait_s=INSERTED_S):
-            pass
+        await_card(slot)
         yield card
     finally:
         card.kill()
         card.wait()
+
+
+def await_card(slot: Slot) -> None:
+    """Return when a card answers; pcscd may not have missed the one before it yet."""
+    deadline_s = time.monotonic() + INSERTED_S
+    while True:
+        try:
+            with readers.card_in(slot.reader, wait_s=INSERTED_S) as card:
+                CardPurse.select(card)
+        except (CardPulled, CardAbsent):
+            assert time.monotonic() < deadline_s, "no card came"
+        else:
+            return

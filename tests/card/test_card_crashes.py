@@ -2,8 +2,6 @@
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
-from enum import Enum
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,6 +15,7 @@ from jiaozi.protocol.offline.messages import Checkpoint, sign_checkpoint
 from jiaozi.protocol.refusals import Code, Refusal
 from jiaozi.wallet.errors import CardFailed, CardPinWrong
 from jiaozi.wallet.offline.card import CardPurse
+from tests.card.dying_card import Cut, DyingStorage, Fault, PowerLost
 from tests.card.purse_cards import PIN, PUK, WRONG, DirectCard, chain_for, issue, load_for
 from tests.protocol.builders import ALICE, CERTIFY_SEED, NETWORK, signer_of
 from tests.protocol.offline_builders import (
@@ -37,56 +36,6 @@ WRITES_MAX = 60
 def unsynced(monkeypatch: pytest.MonkeyPatch) -> None:
     """Disks do not fail here, and waiting for them is most of the time."""
     monkeypatch.setattr(os, "fsync", lambda _: None)
-
-
-class Cut(Enum):
-    """Where the power goes in one write."""
-
-    BEFORE = "before writing"
-    TORN = "within the file beside"
-    PREPARED = "before it takes its place"
-    COMMITTED = "after it, before the answer"
-
-
-class PowerLost(Exception):
-    """The card's process is gone at once."""
-
-
-@dataclass
-class Fault:
-    """The power goes at one write, counted over the whole story."""
-
-    write: int
-    cut: Cut
-    seen: int = 0
-
-    @property
-    def is_now(self) -> bool:
-        return self.seen == self.write
-
-
-class DyingStorage(Storage):
-    """A card's memory whose power goes."""
-
-    def __init__(self, directory: Path, fault: Fault) -> None:
-        super().__init__(directory)
-        self.fault = fault
-
-    def prepare(self, data: bytes) -> None:
-        self.fault.seen += 1
-        if self.fault.is_now and self.fault.cut is Cut.BEFORE:
-            raise PowerLost
-        if self.fault.is_now and self.fault.cut is Cut.TORN:
-            super().prepare(data[: len(data) // 2])
-            raise PowerLost
-        super().prepare(data)
-
-    def commit(self) -> None:
-        if self.fault.is_now and self.fault.cut is Cut.PREPARED:
-            raise PowerLost
-        super().commit()
-        if self.fault.is_now and self.fault.cut is Cut.COMMITTED:
-            raise PowerLost
 
 
 class Terminal:

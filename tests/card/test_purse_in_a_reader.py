@@ -1,22 +1,101 @@
-"""A card process behind a real pcscd pays other purses, with no network at all."""
+"""Cards as processes behind a real pcscd: they pay with no network, killed or not."""
 
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from jiaozi.local.card_readers import Slot
+import pytest
+from typer.testing import CliRunner
+
+from jiaozi.cli import app
+from jiaozi.local.card_readers import Slot, VirtualReaders
 from jiaozi.protocol.offline.log import read_log
+from jiaozi.wallet.errors import CardPulled
 from jiaozi.wallet.offline.card import CardPurse
+from jiaozi.wallet.offline.sales import SaleState
 from jiaozi.wallet.readers import card_in
-from tests.card.purse_cards import PIN, card_process, issue
+from tests.card.dying_card import Cut
+from tests.card.purse_cards import (
+    INSERTED_S,
+    PIN,
+    DirectCard,
+    await_card,
+    card_process,
+    issue,
+    start_card,
+)
+from tests.card.tills import shop_in
+from tests.protocol.builders import NOW_MS
 from tests.protocol.offline_builders import ANCHOR, PAYEE, Party
 
 
-def test_a_card_pays_a_purse(empty_slot: Slot, tmp_path: Path) -> None:
+@pytest.fixture
+def slots(reader_service: VirtualReaders) -> list[Slot]:
+    """Two readers of different drivers, empty before."""
+    return [reader_service.slots[0], reader_service.slots[3]]
+
+
+def test_cards_pay_a_purse_and_each_other(slots: list[Slot], tmp_path: Path) -> None:
+    first, second = slots
     merchant = Party(PAYEE)
-    with card_process(tmp_path, empty_slot), card_in(empty_slot.reader) as card:
-        purse = CardPurse.select(card, pin=lambda: PIN)
-        issue(purse, fen=900)
-        payment = purse.pay(merchant.ask(300))
-        purse.acknowledge(merchant.collect(payment), payment)
-        assert purse.view().balance_fen == 600
-        assert merchant.purse.balance_fen == 300
-        assert read_log(purse.hand_in(), ANCHOR).fault is None
+    (tmp_path / "pin").write_text(PIN)
+    with ExitStack() as stack:
+        for number, slot in enumerate(slots):
+            card = start_card(tmp_path / str(number), slot.port)
+            stack.callback(card.wait)
+            stack.callback(card.kill)
+        await_card(first)
+        await_card(second)
+        with held(first) as purse:
+            issue(purse, fen=900)
+            purse.show_pin(PIN)
+            payment = purse.pay(merchant.ask(300))
+            purse.acknowledge(merchant.collect(payment), payment)
+            assert merchant.purse.balance_fen == 300
+        with held(second) as purse:
+            issue(purse)
+        told = jiaozi(
+            "--reader", first.reader, "--card-pin-file", tmp_path / "pin",
+            "pay", "2.50", "--to-reader", second.reader, "--json",
+        )  # fmt: skip
+        assert told == {"amount_fen": 250, "balance_fen": 350, "payee_balance_fen": 250}
+        assert jiaozi("--reader", second.reader, "balance", "--json")["balance_fen"] == 250
+        with held(first) as purse:
+            purse.show_pin(PIN)
+            log = read_log(purse.hand_in(), ANCHOR)
+            assert (log.fault, sum(log.balances_fen)) == (None, 350)
+
+
+@pytest.mark.parametrize(
+    "cut", [Cut.COMMITTED, *(pytest.param(each, marks=pytest.mark.chaos) for each in Cut)]
+)
+def test_a_card_killed_while_it_pays_pays_once(slots: list[Slot], tmp_path: Path, cut: Cut) -> None:
+    slot, directory = slots[0], tmp_path / "card"
+    issued = DirectCard(directory)
+    issue(issued.purse(), fen=900)
+    issued.purse(PIN).set_allowance(300, 300)
+    issued.power_off()
+    with shop_in(tmp_path) as shop:
+        dying = start_card(directory, slot.port, "tests.card.dying_card", "1", cut.value)
+        await_card(slot)
+        with held(slot) as purse, pytest.raises(CardPulled):
+            shop.till.take(shop.till.begin(300, NOW_MS), purse)
+        assert dying.wait() == -9
+        with card_process(directory, slot), held(slot) as purse:
+            sale = shop.till.take(shop.till.begin(300, NOW_MS), purse)
+            assert sale.state is SaleState.TAKEN
+            assert purse.view().balance_fen + shop.purse.view().balance_fen == 900
+            assert purse.view().waiting == 0
+
+
+@contextmanager
+def held(slot: Slot) -> Iterator[CardPurse]:
+    with card_in(slot.reader, wait_s=INSERTED_S) as card:
+        yield CardPurse.select(card)
+
+
+def jiaozi(*words: object) -> dict[str, int]:
+    result = CliRunner().invoke(app, ["card", *map(str, words)])
+    assert result.exit_code == 0, (result.output, result.exception)
+    return dict(json.loads(result.stdout))

@@ -93,7 +93,6 @@ def test_a_card_in_use_is_busy_for_other_programs(full_slot: Slot) -> None:
 @pytest.mark.parametrize(
     "answer",
     [
-        "",
         "90",
         "1234",  # no status word
         "6101",  # more, for ever, and never says it
@@ -102,13 +101,22 @@ def test_a_card_in_use_is_busy_for_other_programs(full_slot: Slot) -> None:
     ],
 )
 def test_a_card_that_answers_out_of_order_is_unreadable(answer: str) -> None:
+    with pytest.raises(CardUnreadable):
+        answering(answer).transmit(SELECTION)
+
+
+def test_a_card_that_says_nothing_was_pulled() -> None:
+    with pytest.raises(CardPulled):
+        answering("").transmit(SELECTION)
+
+
+def answering(answer: str) -> readers.Card:
     pcsc = SimpleNamespace(
         SCARD_PCI_T1=0,
         SCARD_S_SUCCESS=0,
         SCardTransmit=lambda handle, protocol, command: (0, list(bytes.fromhex(answer))),
     )
-    with pytest.raises(CardUnreadable):
-        readers.Card(cast("ModuleType", pcsc), 0, "a reader").transmit(SELECTION)
+    return readers.Card(cast("ModuleType", pcsc), 0, "a reader")
 
 
 def test_an_empty_reader_is_told(empty_slot: Slot) -> None:

@@ -77,6 +77,8 @@ class Card:
             self._handle, self._scard.SCARD_PCI_T1, list(command.encode())
         )
         _check(self._scard, result, self._reader)
+        if not answer:  # what drivers say of a card that is pulled while it works
+            raise CardPulled(detail=f"The card left {self._reader} before it answered")
         try:
             response = Response.decode(bytes(answer))
         except ValueError as error:
