@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from jiaozi.operator.history.store import read_position
 from jiaozi.operator.offline.model import RegistryDevice
 from jiaozi.operator.registry.client import RegistryClient
 from jiaozi.protocol import blocks, cbor
@@ -20,9 +19,8 @@ from jiaozi.protocol.genesis import Network
 from jiaozi.protocol.offline.certificate import LIMIT_NAMES, Anchor, Profile, PurseLimits
 from jiaozi.protocol.refusals import Code, Refusal, refuse
 from jiaozi.protocol.suites import Signer
-from jiaozi.storage.database import Database
 
-HEADERS_MAX = 1_000
+HEADER_KEPT_MS = 1_000
 RULES_KEPT_MS = 60_000
 _Document = dict[str, Any]
 
@@ -42,7 +40,6 @@ class Authority:
 
     operator: int
     network: Network
-    database: Database
     registry: RegistryClient
     certify: Signer
     now_ms: Callable[[], int]
@@ -50,6 +47,8 @@ class Authority:
     """The root's, by the keys that they name."""
     _rules: list[tuple[int, OfflineRules]] = field(default_factory=list)
     """Those asked for last, and when."""
+    _headers: list[tuple[int, SignedHeader]] = field(default_factory=list)
+    """The last one, and when it was asked for."""
 
     @property
     def anchor(self) -> Anchor:
@@ -106,13 +105,22 @@ class Authority:
         return self._rules[0][1]
 
     async def _latest(self) -> SignedHeader:
-        async with self.database.connection() as connection:
-            position = await read_position(connection)
-        headers = await self.registry.headers(position.height, limit=HEADERS_MAX)
+        """Return the registry's last header, as of a second ago at the earliest."""
+        now_ms = self.now_ms()
+        if not self._headers or now_ms - self._headers[0][0] > HEADER_KEPT_MS:
+            self._headers[:] = [(now_ms, await self._fetch_latest())]
+        return self._headers[0][1]
+
+    async def _fetch_latest(self) -> SignedHeader:
+        try:
+            height = int((await self.registry.supply())["height"])
+        except (KeyError, TypeError, ValueError):
+            raise refuse(Code.UNKNOWN) from None
+        headers = await self.registry.headers(height, limit=1)
         if not headers:
             raise refuse(Code.UNKNOWN)
         return await self.registry.block_keys.checked(
-            lambda keys: blocks.read_header(headers[-1], block_keys=keys, network=self.network.id)
+            lambda keys: blocks.read_header(headers[0], block_keys=keys, network=self.network.id)
         )
 
     async def _certificate(self, key: bytes) -> bytes:

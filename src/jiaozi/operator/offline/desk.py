@@ -83,7 +83,6 @@ def desk_of(parts: DeskParts) -> Desk:
     authority = Authority(
         operator=parts.code,
         network=network,
-        database=database,
         registry=parts.registry,
         certify=parts.certify,
         now_ms=now_ms,

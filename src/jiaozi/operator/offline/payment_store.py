@@ -21,7 +21,6 @@ class _Statements:
     record_answers: str
     take_told: str
     due_payments: str
-    count_open: str
     double_spends: str
     waiting: str
 
@@ -138,12 +137,6 @@ async def due(connection: Connection, *, now_ms: int, next_try_ms: int, limit: i
     """Take payments to go on with."""
     rows = await connection.fetch(_SQL.due_payments, now_ms, next_try_ms, limit)
     return [row["identity"] for row in rows]
-
-
-async def count_open(connection: Connection, identities: Sequence[bytes]) -> int:
-    """Return how many of some recorded payments have not settled."""
-    found: int = await connection.fetchval(_SQL.count_open, identities)
-    return found
 
 
 async def double_spends(connection: Connection) -> list[DoubleSpend]:

@@ -60,10 +60,6 @@ WHERE identity IN (
     ORDER BY next_try_ms LIMIT $3 FOR UPDATE SKIP LOCKED)
 RETURNING identity;
 
--- name: count_open
--- How many of some payments have not settled.
-SELECT count(*) FROM offline_payment WHERE identity = ANY($1::bytea[]) AND state <> 'settled';
-
 -- name: double_spends
 -- Pairs of settled payments of one device of ours under one counter or place of its log.
 SELECT one.device, one.payment AS first, other.payment AS second,

@@ -154,6 +154,14 @@ class RegistryClient:
         """
         return (await self._ask("GET", "/v1/certificates")).content
 
+    async def supply(self) -> dict[str, Any]:
+        """Return where the money is, as of the last block.
+
+        Raises:
+            Refusal: As `submit`.
+        """
+        return _read_json((await self._ask("GET", "/v1/supply")).content)
+
     async def rulebook(self) -> dict[str, Any]:
         """Return the rulebook in force.
 
