@@ -16,7 +16,8 @@ from jiaozi.protocol.order_types import OrderType
 from jiaozi.protocol.refusals import Code
 from tests.registry.builders import OPERATORS, START_MS, UNLIMITED, certified, key
 from tests.registry.effects import refused
-from tests.registry.offline_builders import LIMITS, OfflineDesk
+from tests.registry.feeds import entry_of
+from tests.registry.offline_builders import GUARANTEE_FEN, LIMITS, OfflineDesk
 
 HERE, THERE = OPERATORS
 DAY_MS = 86_400_000
@@ -202,3 +203,24 @@ async def test_a_wallet_closes_without_devices_only(desk: OfflineDesk) -> None:
     payee = await desk.enrolled("payee")
     await world.settle(desk.settle(desk.pay(device, payee, 100)))
     await world.settle(world.orders.by_holder(OrderType.CLOSE, wallet))
+
+
+async def test_the_carrier_of_a_failed_operator_acts_for_its_devices(
+    own_desk: OfflineDesk,
+) -> None:
+    """The guarantee stays the one of who certified."""
+    desk, world = own_desk, own_desk.world
+    wallet = await world.open_wallet(THERE, balance_fen=1_000)
+    named = await desk.enrolled("named", wallet=wallet, load_fen=300)
+    anonymous, payee = await desk.enrolled("anonymous", THERE), await desk.enrolled("payee")
+    failed = world.orders.by_officers(OrderType.REASSIGN, operator=THERE, carrier=HERE)
+    await world.settle(failed)
+    await world.settle(desk.load(anonymous, 100, 1, wallet=wallet))
+    await world.settle(desk.unload(desk.pay(named, wallet, 50), wallet, 50, by=HERE))
+    double = [desk.pay(anonymous, payee, 100, counter=1, salt=salt) for salt in (1, 2)]
+    settled = [desk.settle(each) for each in double]
+    await world.settle(*settled)
+    assert await desk.guarantee_fen(THERE) == GUARANTEE_FEN - 100
+    assert await entry_of(world, HERE, settled[0]) is not None
+    assert await entry_of(world, THERE, settled[0]) is None
+    await world.settle(desk.revoke(named, by=HERE))
