@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import random
+import re
 import secrets
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -40,6 +41,7 @@ from tests.operator.offline import (
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 ONE, TWO = 1001, 1002
+FORMS = ("csv", "camt053", "pdf")
 OPEN, SETTLED, WAITS, ELSEWHERE = range(4)
 
 
@@ -355,10 +357,10 @@ async def test_a_lost_card_is_revoked_and_what_is_left_claimed_after_the_wait(
         return entries[0]["type"] == "claim" and entries[0]["amount_fen"] == 40_00
 
     await until(is_told)
-    statement = await holder.ask("GET", f"{holder.path}/statements?from=2026-01-01")
-    assert statement.status_code == 200
-    assert "claim" in statement.text
-    assert "load" in statement.text
+    path = f"{holder.path}/statements?from=2026-01-01"
+    told = {form: await holder.ask("GET", f"{path}&format={form}") for form in FORMS}
+    assert {each.status_code for each in told.values()} == {200}
+    assert {"load", "claim"} <= set(re.findall(r"load|claim", told["csv"].text))
 
 
 async def claim(desks: Desks, holder: Holder, device: bytes, amount_fen: int) -> bytes:
