@@ -7,9 +7,9 @@ one differs from what it is made from.
 import sys
 from pathlib import Path
 
-from docs import make_api, make_cli, make_errors, make_settings
+from docs import make_api, make_card, make_cli, make_errors, make_settings
 
-PAGES = (make_errors, make_api, make_cli, make_settings)
+PAGES = (make_errors, make_api, make_card, make_cli, make_settings)
 ROOT = Path(__file__).parents[1]
 
 

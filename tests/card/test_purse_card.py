@@ -1,6 +1,7 @@
 """What a card does and refuses, spoken to as through a reader."""
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -343,6 +344,18 @@ def test_a_card_is_one_process(card: DirectCard) -> None:
 
 
 # Commands
+
+
+def test_the_page_says_of_every_command_what_an_applet_must_do() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "card.md").read_text("utf-8")
+    table = page.partition("## What a Java Card applet must do")[2]
+    told = [
+        name
+        for line in table.splitlines()
+        if line.startswith("| `")
+        for name in re.findall(r"`([A-Z_]+)`", line.split("|")[1])
+    ]
+    assert sorted(told) == sorted(each.name for each in Instruction)
 
 
 def say(card: DirectCard, instruction: Instruction, data: bytes = b"", **changes: int) -> Response:

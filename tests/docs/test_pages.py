@@ -4,21 +4,26 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 
+from jiaozi.local.card_readers import Slot, VirtualReaders
+from tests.card.conftest import reader_service as reader_service
 from tests.docs.test_readme import ROOT, background, free_ports
 from tests.docs.warm import warm_jiaozi
 
 DOCS = ROOT / "docs"
 TUTORIAL = DOCS / "tutorial.md"
-HOW_TO = sorted((DOCS / "how-to").glob("*.md"))
+CARDS = DOCS / "how-to" / "pay-with-a-card.md"
+HOW_TO = sorted(set((DOCS / "how-to").glob("*.md")) - {CARDS})
 _FENCE = re.compile(r"(?:<!-- (.*?) -->\n)?```(\w+)\n(.*?)```", re.DOTALL)
 _PORTS = (10240, 10241, 10242)
+_SLOTS = {"35963": "Virtual PCD 00 00", "35964": "Virtual PCD 00 01"}
+_END_WITH_THE_PAGE = "trap 'kill $(jobs -p) 2>/dev/null || true' EXIT"
 
 pytestmark = pytest.mark.slow
 
@@ -30,10 +35,14 @@ class Tour:
     place: Path
     ports: list[int]
     environment: dict[str, str]
+    slots: Sequence[Slot] = ()
 
     def with_ports(self, text: str) -> str:
         for documented, port in zip(_PORTS, self.ports, strict=False):
             text = text.replace(f":{documented}", f":{port}")
+        for (documented_port, name), slot in zip(_SLOTS.items(), self.slots, strict=False):
+            text = text.replace(f" {documented_port} ", f" {slot.port} ")
+            text = text.replace(name, slot.reader)
         return text
 
     def run(self, page: Path) -> str:
@@ -47,7 +56,7 @@ class Tour:
                 commands.append(code.replace("cd tour\n", ""))
             else:
                 assert note, f"{page.name}: a block that no test runs\n{text}"
-        script = "set -euo pipefail\n" + "\n".join(commands)
+        script = "\n".join(["set -euo pipefail", _END_WITH_THE_PAGE, *commands])
         done = subprocess.run(
             ["bash", "-c", script], cwd=self.place, env=self.environment, timeout=100,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
@@ -102,6 +111,14 @@ def test_the_tutorial_pays(tour: tuple[Tour, str]) -> None:
 @pytest.mark.parametrize("page", HOW_TO, ids=lambda page: page.stem)
 def test_the_page_runs(tour: tuple[Tour, str], page: Path) -> None:
     tour[0].run(page)
+
+
+def test_the_page_of_cards_runs(tour: tuple[Tour, str], reader_service: VirtualReaders) -> None:
+    environment = tour[0].environment | dict(reader_service.environment)
+    told = replace(tour[0], environment=environment, slots=reader_service.slots).run(CARDS)
+    assert "52.50 yuan taken." in told
+    assert "The terminal holds  59.50 yuan" in told
+    assert "Holds            85.50 yuan of 1,000.00 at most" in told
 
 
 def test_every_page_that_tells_how_to_is_tried() -> None:
