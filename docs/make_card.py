@@ -27,8 +27,8 @@ behind. The application is `{APPLICATION.hex().upper()}`. Data and answers in br
 deterministic CBOR; the others are digits, or
 [messages of purses](../../src/jiaozi/protocol/offline/messages.py) as they are. Amounts are fen,
 times Unix milliseconds. An index in P1 P2 counts from 0. Parts of the log have {PART_BYTES} bytes,
-and the last is shorter. A PIN has {PIN_DIGITS[0]} to {PIN_DIGITS[-1]} digits and a PUK {PUK_DIGITS[0]} to
-{PUK_DIGITS[-1]}, three different ones at least.
+and the last is shorter. A PIN has {PIN_DIGITS[0]} to {PIN_DIGITS[-1]} digits and a PUK
+{PUK_DIGITS[0]} to {PUK_DIGITS[-1]}, three different ones at least.
 
 """
 _PHASES = {Phase.BLANK: "always", Phase.KEYED: "it has a key", Phase.IN_USE: "in use"}
