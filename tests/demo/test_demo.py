@@ -100,6 +100,12 @@ def test_the_market_day_adds_up_and_a_copied_purse_harms_no_stall(played: Played
     assert day["copy_refused"] == "device_revoked"
 
 
+def test_somebody_pays_by_card_where_there_is_a_reader(played: Played) -> None:
+    day = played.told["market_day"]
+    required = os.environ.get("JIAOZI_TEST_CARDS") == "required"
+    assert day["cards"] == 1 or (day["cards_left_out"] and not required)
+
+
 def test_what_the_demo_left_is_served_again(played: Played) -> None:
     with up(played.data) as running:
         supply = running.supply()

@@ -27,6 +27,8 @@ def market_document(told: Told) -> dict[str, Any]:
         "offline_fen": books.offline_fen,
         "in_guarantee_fen": books.in_guarantee_fen,
         "copy_refused": found.refused.name.lower(),
+        "cards": 0 if found.card_left_out else sum(each.has_card for each in BUYERS),
+        "cards_left_out": found.card_left_out,
     }
 
 
@@ -50,6 +52,9 @@ def tell_market(told: Told) -> None:
             "payments under one number convicted it; both stalls have their money, "
             f"{yuan(found.covered_fen)} of it from the guarantee of the operator that certified "
             f"the purse. The next morning a stall refused it: {found.refused.name.lower()}.",
+            "Card": f"Nobody had one. {found.card_left_out}"
+            if found.card_left_out
+            else "Hua paid by card: a process of its own in a virtual reader, behind a real pcscd.",
             "Proof": "The operator wrote both payments into a file, and the file and genesis alone "
             "proved it: `jiaozi offline verify-proof`.",
             "Left in purses": f"{yuan(found.shadow_fen)} yuan by their shadow balances, "

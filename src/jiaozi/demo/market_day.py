@@ -7,19 +7,22 @@
     evening   every purse is synchronised at its operator, stalls unload what they earned
     night     the operator writes the proof of what was spent twice; anyone verifies it
 
-Stalls are terminals, buyers have software purses: files, and a file can be copied. During the day
+Stalls are terminals, buyers have software purses: files, and a file can be copied. One has a card,
+where there is a reader for it. During the day
 nothing here talks to anybody but the two purses.
 """
 
 import asyncio
 import secrets
-import shutil
+import sqlite3
 from collections.abc import Callable
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from jiaozi.demo.commands import run_command
 from jiaozi.demo.errors import DemoFailed
+from jiaozi.demo.market_card import PIN, CardAtMarket
 from jiaozi.demo.market_plan import (
     COPIED,
     GUARANTEE_FEN,
@@ -41,11 +44,14 @@ from jiaozi.protocol.offline.messages import payment_of, split_message
 from jiaozi.protocol.offline.proofs import ProofKind, verify_proof
 from jiaozi.protocol.refusals import Code, Refusal
 from jiaozi.protocol.suites import Ed25519Signer
-from jiaozi.service.files import make_directory
 from jiaozi.wallet.edge import SYSTEM_EDGE
 from jiaozi.wallet.model import State
 from jiaozi.wallet.offline import desk
+from jiaozi.wallet.offline.card import CardPurse
 from jiaozi.wallet.offline.desk import HandedState
+from jiaozi.wallet.offline.device import PurseDevice
+from jiaozi.wallet.offline.devices import devices as list_devices
+from jiaozi.wallet.offline.issue import Issue, issue, new_puk
 from jiaozi.wallet.offline.software import SoftwarePurse
 from jiaozi.wallet.wallet import Wallet
 
@@ -68,6 +74,7 @@ class Found:
         shadow_fen: What the registry says that all purses hold together.
         proofs: Verified by genesis alone.
         refused: How a stall refused the copied purse on the next morning.
+        card_left_out: Why nobody had a card; empty when somebody had.
     """
 
     settled: int
@@ -75,6 +82,7 @@ class Found:
     shadow_fen: int
     proofs: int
     refused: Code
+    card_left_out: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,8 +91,7 @@ class _Stand:
 
     trader: Trader
     wallet: Wallet
-    signer: Ed25519Signer
-    purse: SoftwarePurse
+    purse: PurseDevice
 
 
 @dataclass(slots=True, kw_only=True)
@@ -96,6 +103,9 @@ class MarketDay:
     market: Market
     directory: Path
     anchor: Anchor
+    card: CardAtMarket
+    _files: ExitStack = field(default_factory=ExitStack)
+    _signers: dict[str, Ed25519Signer] = field(default_factory=dict)
     _stands: dict[str, _Stand] = field(default_factory=dict)
     _spoken: list[bytes] = field(default_factory=list)
 
@@ -131,11 +141,7 @@ class MarketDay:
             advance()
 
         await asyncio.gather(*map(come, TRADERS))
-        copied = self._stands[COPIED]
-        copied.purse.close()  # all of it is in one file then
-        shutil.copyfile(self._path(COPIED), self._path(_COPY))
-        for name in (COPIED, _COPY):
-            self._stands[name] = self._opened(copied, self._path(name))
+        self._copy_purse()
 
     def trade(self, advance: Callable[[], None]) -> None:
         """Let everybody pay, with no network: each sale is two purses that exchange bytes.
@@ -192,7 +198,7 @@ class MarketDay:
         """
         key = self._stands[COPIED].purse.view().device.key.hex()
         stands = [self._stands[each.name] for each in TRADERS]
-        devices = [device for each in stands for device in await desk.devices(each.wallet)]
+        devices = [device for each in stands for device in await list_devices(each.wallet)]
         convicted = [each["device"] for each in devices if each["state"] == "convicted"]
         if convicted != [key]:
             raise DemoFailed(detail=f"Convicted are {convicted}, not {key}")
@@ -207,27 +213,55 @@ class MarketDay:
             shadow_fen=sum(each["shadow_fen"] for each in devices),
             proofs=len(files),
             refused=self._refuse_copy(),
+            card_left_out=self.card.left_out,
         )
 
     def close(self) -> None:
-        """Close all purses."""
-        for each in self._stands.values():
-            each.purse.close()
+        """Close all purses that are files."""
+        self._files.close()
 
     async def _enrol(self, trader: Trader) -> _Stand:
         wallet = self.people.customers[self.market.people[trader.name]].wallet
+        purse = await (
+            self._issue_card(self.card.purse, wallet)
+            if trader.has_card and self.card.purse is not None
+            else self._make_file(trader, wallet)
+        )
+        return _Stand(trader=trader, wallet=wallet, purse=purse)
+
+    async def _make_file(self, trader: Trader, wallet: Wallet) -> PurseDevice:
         signer = Ed25519Signer(secrets.token_bytes(_SEED_LENGTH))
+        self._signers[trader.name] = signer
         enrolment = Enrolment(
             operator=operator_of(wallet.number),
             profile=Profile.TERMINAL if trader.is_stall else Profile.SOFTWARE,
             wallet=wallet.number,
         )
         chain = await desk.enrol(wallet, sign_enrolment(enrolment, signer, wallet.network))
-        purse = SoftwarePurse.create(self._path(trader.name), chain, signer, self.anchor)
-        return _Stand(trader=trader, wallet=wallet, signer=signer, purse=purse)
+        path = self._path(trader.name)
+        return self._files.enter_context(SoftwarePurse.create(path, chain, signer, self.anchor))
 
-    def _opened(self, stand: _Stand, path: Path) -> _Stand:
-        return replace(stand, purse=SoftwarePurse(path, stand.signer, self.anchor))
+    async def _issue_card(self, card: CardPurse, wallet: Wallet) -> PurseDevice:
+        wanted = Issue(
+            anchor=self.anchor,
+            operator=operator_of(wallet.number),
+            wallet=wallet.number,
+            limits={},
+            pin=PIN,
+            puk=new_puk(secrets.token_bytes),
+        )
+        await issue(card, wanted, lambda enrolment: desk.enrol(wallet, enrolment))
+        return card
+
+    def _copy_purse(self) -> None:
+        """Copy a purse as its file is now, key and all."""
+        with (
+            closing(sqlite3.connect(self._path(COPIED))) as purse,
+            closing(sqlite3.connect(self._path(_COPY))) as copy,
+        ):
+            purse.backup(copy)
+        copied = SoftwarePurse(self._path(_COPY), self._signers[COPIED], self.anchor)
+        self._stands[_COPY] = replace(self._stands[COPIED], purse=self._files.enter_context(copied))
 
     def _path(self, name: str) -> Path:
         return self.directory / f"{name}.sqlite"
@@ -273,17 +307,18 @@ class MarketDay:
         )
 
 
-def market_day(network: LocalNetwork, people: People, market: Market, directory: Path) -> MarketDay:
-    """Return a market day whose purses are files in a directory, which is made."""
-    make_directory(directory)
+def market_day(
+    network: LocalNetwork, people: People, market: Market, directory: Path, card: CardAtMarket
+) -> MarketDay:
+    """Return a market day whose purses are files in a directory that is there, and one card."""
     known = read_genesis(network.directory.network.genesis.read_bytes())
     anchor = Anchor(network=known.id, root_key=known.root_key)
     return MarketDay(
-        network=network, people=people, market=market, directory=directory, anchor=anchor
+        network=network, people=people, market=market, directory=directory, anchor=anchor, card=card
     )
 
 
-def _pay(payer: SoftwarePurse, payee: SoftwarePurse, amount_fen: int) -> bytes:
+def _pay(payer: PurseDevice, payee: PurseDevice, amount_fen: int) -> bytes:
     """Let a purse pay another one, with nobody else to ask; returns what it said."""
     request = payee.ask(amount_fen, SYSTEM_EDGE.now_ms() + _REQUEST_LIFETIME_MS)
     payment = payer.pay(request)

@@ -18,11 +18,17 @@ ROOM_FEN = 1_000 * YUAN
 
 @dataclass(frozen=True, slots=True)
 class Trader:
-    """Somebody with a purse; ``operator`` counts the operators from 0."""
+    """Somebody with a purse.
+
+    Attributes:
+        operator: Counts the operators from 0.
+        has_card: The purse is on a card, where there is a reader for it.
+    """
 
     name: str
     operator: int
     is_stall: bool = False
+    has_card: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +51,7 @@ BUYERS = (
     Trader("Lin", 0),
     Trader("Mei", 1),
     Trader("Bo", 0),
-    Trader("Hua", 1),
+    Trader("Hua", 1, has_card=True),
     Trader("Wen", 0),
 )
 STALLS = (

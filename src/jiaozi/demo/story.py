@@ -33,6 +33,7 @@ from jiaozi.demo.company import PHONE, Company, Payroll
 from jiaozi.demo.emergencies import Emergencies
 from jiaozi.demo.errors import DemoFailed
 from jiaozi.demo.findings import Audit, Day, audit_from_genesis, state_days
+from jiaozi.demo.market_card import card_at_market
 from jiaozi.demo.market_day import Found, market_day
 from jiaozi.demo.market_plan import GUARANTEE_FEN, SALES, TRADERS
 from jiaozi.demo.officers import officers_at_desk
@@ -219,9 +220,17 @@ class Story:
         self._account.rebinds, self._account.objections, self._account.halts = 1, 1, 1
 
     async def _go_to_market(self, people: People) -> Found:
-        market, directory = self._plan.market, self._company.directory / "market"
-        with closing(market_day(self._network, people, market, directory)) as day:
-            codes = self._network.operators
+        network, market, place = (
+            self._network,
+            self._plan.market,
+            self._company.directory / "market",
+        )
+        make_directory(place)
+        with (
+            card_at_market(place) as card,
+            closing(market_day(network, people, market, place, card)) as day,
+        ):
+            codes = network.operators
             funded_fen = GUARANTEE_FEN * len(codes)
             with self._step("guarantees funded", len(codes), funded_fen) as advance:
                 await day.fund_guarantees(advance)
