@@ -62,13 +62,23 @@ RETURNING identity;
 
 -- name: double_spends
 -- Pairs of settled payments of one device of ours under one counter or place of its log.
+WITH twice AS (
+    SELECT one.identity AS first, other.identity AS second
+    FROM offline_payment AS one JOIN offline_payment AS other
+        ON other.device = one.device AND other.counter = one.counter
+        AND other.identity > one.identity
+    UNION
+    SELECT one.identity, other.identity
+    FROM offline_payment AS one JOIN offline_payment AS other
+        ON other.device = one.device AND other.position = one.position
+        AND other.identity > one.identity
+)
 SELECT one.device, one.payment AS first, other.payment AS second,
     one.amount_fen AS first_fen, other.amount_fen AS second_fen
-FROM offline_payment AS one
+FROM twice
+JOIN offline_payment AS one ON one.identity = twice.first AND one.state = 'settled'
+JOIN offline_payment AS other ON other.identity = twice.second AND other.state = 'settled'
 JOIN offline_device ON key = one.device
-JOIN offline_payment AS other ON other.device = one.device AND other.identity > one.identity
-    AND (other.counter = one.counter OR other.position = one.position)
-WHERE one.state = 'settled' AND other.state = 'settled'
 ORDER BY one.device, one.counter, one.identity, other.identity;
 
 -- name: waiting
