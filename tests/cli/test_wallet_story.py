@@ -37,7 +37,8 @@ from jiaozi.wallet.payroll.values import BUSINESS_ZONE
 from jiaozi.wallet.wallet import keystore_path
 from tests.cli.conftest import PASSPHRASE
 from tests.operator.builders import operator_keys
-from tests.registry.builders import Keys, Orders, make_genesis
+from tests.registry.builders import Keys, Orders
+from tests.registry.listed import list_signers, listed_genesis, root_certificates
 
 OPERATORS = (1001, 1002)
 SUPPLY_FEN = 10_000_000
@@ -53,6 +54,7 @@ class Bank:
     """A central bank and its operators, as a holder finds them."""
 
     genesis: bytes
+    registry_dsn: str = ""
     registry_url: str = ""
     operator_urls: dict[int, str] = field(default_factory=dict)
     outages: dict[int, AsyncExitStack] = field(default_factory=dict)
@@ -142,7 +144,7 @@ async def bank_of(
     keys = Keys()
     library = shipped()
     in_force = next(each for each in library.values() if each.name == rulebook)
-    bank = Bank(make_genesis(keys, operators=OPERATORS, rulebook=in_force))
+    bank = Bank(listed_genesis(keys, in_force), dsns[0])
     settings = CentralBankSettings(
         dsn=dsns[0],
         genesis=bank.genesis,
@@ -150,6 +152,8 @@ async def bank_of(
         library=library,
         verifier_processes=0,
         idle_block_s=idle_block_s,
+        list_signers=list_signers(),
+        certificates=root_certificates(keys, read_genesis(bank.genesis)),
     )
     async with open_central_bank(settings) as service, listening(service) as registry:
         bank.registry_url = registry.url
@@ -192,8 +196,12 @@ async def _open(bank: Bank, directory: Path, operator: int, phone: str, *words: 
 
 
 def _make_quick(directory: Path) -> None:
-    """Seal the keystore again under a passphrase that is quick to try."""
-    path = keystore_path(directory)
+    """Seal the wallet's keystore again under a passphrase that is quick to try."""
+    make_quick(keystore_path(directory))
+
+
+def make_quick(path: Path) -> None:
+    """Seal a keystore again under a passphrase that is quick to try."""
     keystore = read_keystore(path, PASSPHRASE)
     cost = KdfCost(8, 1, 1)
     write_keystore(path, keystore, PASSPHRASE, random=os.urandom, replace=True, cost=cost)

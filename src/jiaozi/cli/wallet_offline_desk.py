@@ -24,7 +24,7 @@ from jiaozi.cli.wallet_setup import failures_told, remind_of_open, setup_of, tel
 from jiaozi.protocol.offline.certificate import Profile
 from jiaozi.wallet.errors import MessageNotGiven
 from jiaozi.wallet.model import JournaledOrder
-from jiaozi.wallet.offline import desk
+from jiaozi.wallet.offline import desk, devices
 from jiaozi.wallet.offline.device import PurseDevice, PurseView
 from jiaozi.wallet.offline.own import make_purse, open_purse
 from jiaozi.wallet.wallet import Wallet, unlock
@@ -147,7 +147,7 @@ def devices_command(context: typer.Context, as_json: AsJson = False) -> None:
     """List the wallet's devices, cards too, as the operator knows them."""
 
     async def ask(wallet: Wallet) -> list[dict[str, Any]]:
-        return await desk.devices(wallet)
+        return await devices.devices(wallet)
 
     listed = _with_wallet(context, ask, as_json=as_json)
     if as_json:
@@ -165,7 +165,7 @@ def lost_command(context: typer.Context, device: _Device, as_json: AsJson = Fals
     key = hexadecimal(device, _KEY_LENGTH, "DEVICE")
 
     async def report(wallet: Wallet) -> dict[str, Any]:
-        return await desk.report_lost(wallet, key)
+        return await devices.report_lost(wallet, key)
 
     told = _with_wallet(context, report, as_json=as_json)
     if as_json:
@@ -187,7 +187,7 @@ def claim_command(context: typer.Context, device: _Device, as_json: AsJson = Fal
 
     async def order(wallet: Wallet) -> JournaledOrder:
         remind_of_open(wallet, as_json=as_json)
-        return await desk.claim(wallet, key)
+        return await devices.claim(wallet, key)
 
     claimed = _with_wallet(context, order, as_json=as_json)
     order_id = claimed.order.order_id.hex()

@@ -13,16 +13,15 @@ nothing here talks to anybody but the two purses.
 """
 
 import asyncio
-import secrets
-import sqlite3
-from collections.abc import Callable
-from contextlib import ExitStack, closing
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypeAlias
 
 from jiaozi.demo.commands import run_command
 from jiaozi.demo.errors import DemoFailed
-from jiaozi.demo.market_card import PIN, CardAtMarket
+from jiaozi.demo.market_card import card_at_market
 from jiaozi.demo.market_plan import (
     COPIED,
     GUARANTEE_FEN,
@@ -34,34 +33,33 @@ from jiaozi.demo.market_plan import (
     Trader,
     held_fen,
 )
+from jiaozi.demo.market_purses import Purses
 from jiaozi.demo.people import People
 from jiaozi.local.network import LocalNetwork
 from jiaozi.protocol.genesis import read_genesis
 from jiaozi.protocol.numbers import operator_of
-from jiaozi.protocol.offline.certificate import Anchor, Profile
-from jiaozi.protocol.offline.enrolment import Enrolment, sign_enrolment
+from jiaozi.protocol.offline.certificate import Anchor
 from jiaozi.protocol.offline.messages import payment_of, split_message
 from jiaozi.protocol.offline.proofs import ProofKind, verify_proof
 from jiaozi.protocol.refusals import Code, Refusal
-from jiaozi.protocol.suites import Ed25519Signer
+from jiaozi.service.files import make_directory
 from jiaozi.wallet.edge import SYSTEM_EDGE
 from jiaozi.wallet.model import State
 from jiaozi.wallet.offline import desk
-from jiaozi.wallet.offline.card import CardPurse
 from jiaozi.wallet.offline.desk import HandedState
 from jiaozi.wallet.offline.device import PurseDevice
 from jiaozi.wallet.offline.devices import devices as list_devices
-from jiaozi.wallet.offline.issue import Issue, issue, new_puk
-from jiaozi.wallet.offline.software import SoftwarePurse
 from jiaozi.wallet.wallet import Wallet
 
 _REQUEST_LIFETIME_MS = 10 * 60_000
-_SEED_LENGTH = 32
 _TRIED_FEN = 1_00
 _PROOF_TIMEOUT_S = 30.0
 _COPY = "copy"
 _LAST = STALLS[-1].name
 _HONEST = tuple(each for each in TRADERS if each.name not in (COPIED, _LAST))
+
+Step: TypeAlias = Callable[[str, int, int | None], AbstractContextManager[Callable[[], None]]]
+"""Shows a part: told its name, of how many it consists, how much is moved."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +82,15 @@ class Found:
     refused: Code
     card_left_out: str
 
+    def differences(self, market: Market) -> list[str]:
+        """Compare with what was planned; an empty list when all is as expected."""
+        told = []
+        if (self.settled, self.proofs) != (len(SALES), 1):
+            told.append(f"{self.settled} payments without network settled, {self.proofs} proofs")
+        if (self.shadow_fen, self.covered_fen) != (market.offline_fen, market.covered_fen):
+            told.append(f"purses hold {self.shadow_fen} fen, {self.covered_fen} were covered")
+        return told
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Stand:
@@ -96,25 +103,39 @@ class _Stand:
 
 @dataclass(slots=True, kw_only=True)
 class MarketDay:
-    """Plays it; its parts in order are its public methods."""
+    """The day, made by `market_day`; `play` goes through its parts in order."""
 
     network: LocalNetwork
     people: People
     market: Market
     directory: Path
-    anchor: Anchor
-    card: CardAtMarket
-    _files: ExitStack = field(default_factory=ExitStack)
-    _signers: dict[str, Ed25519Signer] = field(default_factory=dict)
+    purses: Purses
     _stands: dict[str, _Stand] = field(default_factory=dict)
     _spoken: list[bytes] = field(default_factory=list)
 
-    async def fund_guarantees(self, advance: Callable[[], None]) -> None:
-        """Have every operator set money of its vault aside, by its own command.
+    async def play(self, step: Step) -> Found:
+        """Play the whole day, each part shown as a step.
 
         Raises:
-            DemoFailed: One could not.
+            DemoFailed: Something did not happen as it must.
+            Refusal: A party or a purse refused what it must not.
         """
+        market, codes = self.market, self.network.operators
+        with step("guarantees funded", len(codes), GUARANTEE_FEN * len(codes)) as advance:
+            await self._fund_guarantees(advance)
+        with step("purses enrolled, loaded", len(TRADERS), market.loaded_fen) as advance:
+            await self._open_purses(advance)
+        with step("paid without network", len(SALES), market.paid_fen) as advance:
+            self._trade(advance)
+        with step("synchronised, unloaded", len(TRADERS), market.unloaded_fen) as advance:
+            await self._come_home(advance)
+        with step("proof of a copied purse", 1, market.covered_fen) as advance:
+            found = await self._find()
+            advance()
+        return found
+
+    async def _fund_guarantees(self, advance: Callable[[], None]) -> None:
+        """Have every operator set money of its vault aside, by its own command."""
 
         async def fund(operator: int) -> None:
             amount = str(GUARANTEE_FEN // 100)
@@ -123,13 +144,8 @@ class MarketDay:
 
         await asyncio.gather(*map(fund, self.network.operators))
 
-    async def open_purses(self, advance: Callable[[], None]) -> None:
-        """Enrol a purse for everybody, and load those of the buyers; copy one of them.
-
-        Raises:
-            DemoFailed: A load did not settle.
-            Refusal: An operator said no.
-        """
+    async def _open_purses(self, advance: Callable[[], None]) -> None:
+        """Enrol a purse for everybody, and load those of the buyers; copy one of them."""
 
         async def come(trader: Trader) -> None:
             stand = await self._enrol(trader)
@@ -141,15 +157,11 @@ class MarketDay:
             advance()
 
         await asyncio.gather(*map(come, TRADERS))
-        self._copy_purse()
+        copy = self.purses.copy(COPIED, _COPY)
+        self._stands[_COPY] = replace(self._stands[COPIED], purse=copy)
 
-    def trade(self, advance: Callable[[], None]) -> None:
-        """Let everybody pay, with no network: each sale is two purses that exchange bytes.
-
-        Raises:
-            DemoFailed: Money went through more or fewer hands than it should.
-            Refusal: A purse said no.
-        """
+    def _trade(self, advance: Callable[[], None]) -> None:
+        """Let everybody pay, with no network: each sale is two purses that exchange bytes."""
         for sale in SALES:
             payer = self._stands[_COPY if sale.is_copy else sale.payer].purse
             payment = _pay(payer, self._stands[sale.payee].purse, sale.amount_fen)
@@ -159,12 +171,8 @@ class MarketDay:
             self._spoken.append(payment)
             advance()
 
-    async def come_home(self, advance: Callable[[], None]) -> None:
-        """Synchronise all purses, each at its operator; stalls unload all that they hold.
-
-        Raises:
-            DemoFailed: An honest purse does not hold what it must, or the copied one goes on.
-        """
+    async def _come_home(self, advance: Callable[[], None]) -> None:
+        """Synchronise all purses, each at its operator; stalls unload all that they hold."""
 
         async def come(stand: _Stand) -> None:
             client, name = stand.wallet.client, stand.trader.name
@@ -190,12 +198,8 @@ class MarketDay:
             raise DemoFailed(detail="A purse that spent twice was synchronised")
         advance()
 
-    async def find(self) -> Found:
-        """Have the proof written, verify it by genesis alone, and add up what purses hold.
-
-        Raises:
-            DemoFailed: There is no proof, or it is against somebody else.
-        """
+    async def _find(self) -> Found:
+        """Have the proof written, verify it by genesis alone, and add up what purses hold."""
         key = self._stands[COPIED].purse.view().device.key.hex()
         stands = [self._stands[each.name] for each in TRADERS]
         devices = [device for each in stands for device in await list_devices(each.wallet)]
@@ -204,7 +208,7 @@ class MarketDay:
             raise DemoFailed(detail=f"Convicted are {convicted}, not {key}")
         covered_fen, files = await self._write_proofs(key)
         for each in files:
-            proof = verify_proof(each.read_bytes(), self.anchor)
+            proof = verify_proof(each.read_bytes(), self.purses.anchor)
             if (proof.kind, proof.device.hex()) != (ProofKind.DOUBLE_SPEND, key):
                 raise DemoFailed(detail="A proof is against somebody else")
         return Found(
@@ -213,58 +217,12 @@ class MarketDay:
             shadow_fen=sum(each["shadow_fen"] for each in devices),
             proofs=len(files),
             refused=self._refuse_copy(),
-            card_left_out=self.card.left_out,
+            card_left_out=self.purses.card.left_out,
         )
-
-    def close(self) -> None:
-        """Close all purses that are files."""
-        self._files.close()
 
     async def _enrol(self, trader: Trader) -> _Stand:
         wallet = self.people.customers[self.market.people[trader.name]].wallet
-        purse = await (
-            self._issue_card(self.card.purse, wallet)
-            if trader.has_card and self.card.purse is not None
-            else self._make_file(trader, wallet)
-        )
-        return _Stand(trader=trader, wallet=wallet, purse=purse)
-
-    async def _make_file(self, trader: Trader, wallet: Wallet) -> PurseDevice:
-        signer = Ed25519Signer(secrets.token_bytes(_SEED_LENGTH))
-        self._signers[trader.name] = signer
-        enrolment = Enrolment(
-            operator=operator_of(wallet.number),
-            profile=Profile.TERMINAL if trader.is_stall else Profile.SOFTWARE,
-            wallet=wallet.number,
-        )
-        chain = await desk.enrol(wallet, sign_enrolment(enrolment, signer, wallet.network))
-        path = self._path(trader.name)
-        return self._files.enter_context(SoftwarePurse.create(path, chain, signer, self.anchor))
-
-    async def _issue_card(self, card: CardPurse, wallet: Wallet) -> PurseDevice:
-        wanted = Issue(
-            anchor=self.anchor,
-            operator=operator_of(wallet.number),
-            wallet=wallet.number,
-            limits={},
-            pin=PIN,
-            puk=new_puk(secrets.token_bytes),
-        )
-        await issue(card, wanted, lambda enrolment: desk.enrol(wallet, enrolment))
-        return card
-
-    def _copy_purse(self) -> None:
-        """Copy a purse as its file is now, key and all."""
-        with (
-            closing(sqlite3.connect(self._path(COPIED))) as purse,
-            closing(sqlite3.connect(self._path(_COPY))) as copy,
-        ):
-            purse.backup(copy)
-        copied = SoftwarePurse(self._path(_COPY), self._signers[COPIED], self.anchor)
-        self._stands[_COPY] = replace(self._stands[COPIED], purse=self._files.enter_context(copied))
-
-    def _path(self, name: str) -> Path:
-        return self.directory / f"{name}.sqlite"
+        return _Stand(trader=trader, wallet=wallet, purse=await self.purses.make(trader, wallet))
 
     async def _write_proofs(self, device: str) -> tuple[int, list[Path]]:
         """Let the operator that certified a device write what convicts it.
@@ -307,15 +265,19 @@ class MarketDay:
         )
 
 
+@contextmanager
 def market_day(
-    network: LocalNetwork, people: People, market: Market, directory: Path, card: CardAtMarket
-) -> MarketDay:
-    """Return a market day whose purses are files in a directory that is there, and one card."""
+    network: LocalNetwork, people: People, market: Market, directory: Path
+) -> Iterator[MarketDay]:
+    """Open a market whose purses are files in a directory, which is made; one may be a card."""
+    make_directory(directory)
     known = read_genesis(network.directory.network.genesis.read_bytes())
     anchor = Anchor(network=known.id, root_key=known.root_key)
-    return MarketDay(
-        network=network, people=people, market=market, directory=directory, anchor=anchor, card=card
-    )
+    with card_at_market(directory / "card") as card, ExitStack() as files:
+        purses = Purses(directory=directory, anchor=anchor, card=card, files=files)
+        yield MarketDay(
+            network=network, people=people, market=market, directory=directory, purses=purses
+        )
 
 
 def _pay(payer: PurseDevice, payee: PurseDevice, amount_fen: int) -> bytes:

@@ -365,6 +365,23 @@ class PurseDamaged(WalletError):
     )
 
 
+class DeviceNotLost(WalletError):
+    """What is on a device that works is not claimed: the device pays it."""
+
+    code = "device_not_lost"
+    advice = (
+        "Nothing moved. Unload it, or report it lost with `jiaozi wallet offline lost` and claim "
+        "after the wait"
+    )
+
+
+class NothingToClaim(WalletError):
+    """The registry has seen nothing on a device."""
+
+    code = "nothing_to_claim"
+    advice = "Nothing moved. What others still hand in for it comes first; then claim again"
+
+
 class MessageNotGiven(WalletError):
     """A purse has done its step, and what it says could not be written where it was asked for."""
 

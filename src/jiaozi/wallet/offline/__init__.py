@@ -5,6 +5,7 @@
 `software`     a purse in a file of this machine, labelled as such
 `frames`       messages as text, in as many QR codes as they need; `pictures` draws and reads them
 `desk`         the operator's desk: enrol, load, hand in, synchronise, unload
+`devices`      a wallet's devices that need not be at hand: list, report lost, claim
 =============  ===================================================================================
 
 The rules are those of `jiaozi.protocol.offline`, the same code for both kinds of purse.

@@ -18,21 +18,18 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
-from jiaozi.protocol import cbor, numbers, orders
-from jiaozi.protocol.ids import new_order_id
+from jiaozi.protocol import cbor, numbers
 from jiaozi.protocol.legs import SALT_LENGTH, Leg
 from jiaozi.protocol.offline.certificate import Chain
 from jiaozi.protocol.order_types import OrderType
-from jiaozi.protocol.orders import OrderHead
 from jiaozi.protocol.refusals import Code, Refusal, refuse
-from jiaozi.wallet.answers import take
 from jiaozi.wallet.client import OperatorClient
 from jiaozi.wallet.edge import Edge
 from jiaozi.wallet.errors import AnswerMalformed, NoAnswer
-from jiaozi.wallet.model import JournaledOrder, Purpose, SignedOrder, State
+from jiaozi.wallet.model import JournaledOrder, State
 from jiaozi.wallet.offline.device import PurseDevice
-from jiaozi.wallet.pay import LIFETIME_MS
-from jiaozi.wallet.second_factor import beside, made_whole
+from jiaozi.wallet.offline.devices import sign_about
+from jiaozi.wallet.second_factor import made_whole
 from jiaozi.wallet.submit import submit
 from jiaozi.wallet.transport import ANSWER_BYTES_MAX
 from jiaozi.wallet.wallet import Wallet
@@ -95,7 +92,7 @@ async def load(
     cap_fen = view.device.limits.balance_fen
     if view.balance_fen + amount_fen > cap_fen:
         raise refuse(Code.PURSE_BALANCE_CAP, cap_fen, max(0, cap_fen - view.balance_fen))
-    order = _sign(
+    order = sign_about(
         wallet,
         OrderType.LOAD,
         Leg(wallet.number, numbers.OFFLINE, amount_fen, wallet.edge.random(SALT_LENGTH)),
@@ -200,42 +197,6 @@ async def unload(wallet: Wallet, device: PurseDevice, amount_fen: int) -> Handed
     return state
 
 
-async def devices(wallet: Wallet) -> list[dict[str, Any]]:
-    """Return the devices of this wallet, as the operator tells of them."""
-    listed = (await wallet.client.ask_own("GET", "/devices"))["devices"]
-    if type(listed) is not list or any(type(each) is not dict for each in listed):
-        raise AnswerMalformed(detail="The list of devices cannot be read")
-    return [_device(each) for each in listed]
-
-
-async def report_lost(wallet: Wallet, key: bytes) -> dict[str, Any]:
-    """Have a device revoked: no purse that learns of it pays or believes it any more."""
-    return _device(await wallet.client.ask_own("POST", f"/devices/{key.hex()}/revocation"))
-
-
-async def claim(wallet: Wallet, key: bytes) -> JournaledOrder:
-    """Take back what is left of a lost device, once what it paid must have surfaced.
-
-    Raises:
-        Refusal: The operator does not sign it.
-        NoAnswer: What was stored stays open.
-        AnswerMalformed: The operator tells no amount, or its signature is none.
-    """
-    device = _device(await wallet.client.ask_own("GET", f"/devices/{key.hex()}"))
-    amount_fen = int(device["shadow_fen"])
-    leg = Leg(numbers.OFFLINE, wallet.number, amount_fen, wallet.edge.random(SALT_LENGTH))
-    order = _sign(wallet, OrderType.CLAIM, leg, number=wallet.number, device=key)
-    draft = orders.parse(order.submission)
-    body = cbor.encode([draft.message.payload, [leg.encoded() for leg in draft.legs]])
-    countersignature = await wallet.client.ask_own_bytes(
-        "POST", f"/devices/{key.hex()}/claims", body, content_type=_CBOR
-    )
-    order = beside(wallet, order, countersignature)
-    wallet.journal.store([order])
-    standing = (await submit(wallet, [order]))[order.order_id]
-    return JournaledOrder(order=order, standing=standing)
-
-
 async def _next_load(wallet: Wallet, device: PurseDevice) -> bytes | None:
     view = device.view()
     path = f"/devices/{view.device.key.hex()}/loads/{view.loads + 1}"
@@ -245,31 +206,6 @@ async def _next_load(wallet: Wallet, device: PurseDevice) -> bytes | None:
         if refusal.code is not Code.NOT_FOUND:
             raise
         return None
-
-
-def _sign(
-    wallet: Wallet, order_type: OrderType, leg: Leg, **body: int | bytes | None
-) -> SignedOrder:
-    now_ms = wallet.edge.now_ms()
-    head = OrderHead(
-        id=new_order_id(now_ms, wallet.edge.random(10)),
-        type=order_type,
-        expires_ms=now_ms + LIFETIME_MS,
-    )
-    submission = orders.sign_order(head, [wallet.signer], wallet.network, legs=[leg], **body)
-    return SignedOrder(
-        order_id=head.id, purpose=Purpose.LIFE, submission=submission, expires_ms=head.expires_ms
-    )
-
-
-def _device(document: dict[str, Any]) -> dict[str, Any]:
-    """Return what an operator tells of a device, once it is seen to tell all of it."""
-    for name in ("device", "profile", "state"):
-        take(document, name, str)
-    take(document, "shadow_fen", int)
-    if document.get("claim_from_ms") is not None:
-        take(document, "claim_from_ms", int)
-    return document
 
 
 def _chain(answer: bytes) -> Chain:
