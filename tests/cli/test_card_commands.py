@@ -1,0 +1,159 @@
+"""`jiaozi card` and `jiaozi pos` with cards that are spoken to directly, in place of a reader."""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from jiaozi.cli import app, card_setup
+from jiaozi.protocol.offline.certificate import Profile
+from jiaozi.wallet import readers
+from jiaozi.wallet.errors import CardPulled
+from jiaozi.wallet.keystore import KdfCost, Keystore, WalletPublic, write_keystore
+from jiaozi.wallet.offline.software import SoftwarePurse
+from tests.card.purse_cards import PIN, PUK, WRONG, DirectCard, issue, transmitter
+from tests.protocol.builders import ALICE, NETWORK, ROOT, seed_of, signer_of
+from tests.protocol.offline_builders import ANCHOR, PAYEE, chain_of, device_of
+
+PASSPHRASE = "correct horse battery"
+
+
+@dataclass
+class Counter:
+    """A merchant's terminal, and the cards that are held to it by the names of readers."""
+
+    directory: Path
+    cards: dict[str, DirectCard] = field(default_factory=dict)
+    pulled: int = 0
+    """So many times the card is pulled before it answers."""
+
+    @contextmanager
+    def card_in(self, reader: str, *, wait_s: float) -> Iterator[readers.Card]:
+        self.cards[reader].dialogue.reset()
+        if self.pulled:
+            self.pulled -= 1
+            raise CardPulled(detail="The card left the reader")
+        yield transmitter(self.cards[reader].dialogue)
+
+    def __call__(self, *words: object, code: int = 0, pin: str | None = None) -> dict[str, Any]:
+        """Run a command with ``--json`` that must end with an exit code."""
+        group, *command = words
+        (self.directory / "pin").write_text(pin or "")
+        given = ["--card-pin-file", str(self.directory / "pin")] if pin else []
+        environment = {"JIAOZI_WALLET_PASSPHRASE": PASSPHRASE, "JIAOZI_READER": "here"}
+        arguments = [group, "--dir", self.directory, *given, *command, "--json"]
+        result = CliRunner(env=environment).invoke(app, list(map(str, arguments)))
+        assert result.exit_code == code, (result.output, result.exception)
+        self.told = result.stderr
+        return dict(json.loads(result.stdout))
+
+
+@pytest.fixture
+def counter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Counter:
+    monkeypatch.setattr(os, "fsync", lambda _: None)
+    public = WalletPublic(
+        number=ALICE, operator_url="http://127.0.0.1:1", network=NETWORK,
+        root_key=ROOT.public_key, block_key=bytes(32), public_key=signer_of(PAYEE).public_key,
+    )  # fmt: skip
+    write_keystore(
+        tmp_path / "purse-key.json", Keystore(public=public, seed=seed_of(PAYEE)), PASSPHRASE,
+        random=os.urandom, cost=KdfCost(8, 1, 1),
+    )  # fmt: skip
+    chain = chain_of(device_of(PAYEE, profile=Profile.TERMINAL))
+    SoftwarePurse.create(tmp_path / "purse.sqlite", chain, signer_of(PAYEE), ANCHOR).close()
+    counter = Counter(tmp_path, {"here": DirectCard(tmp_path / "card")})
+    issue(counter.cards["here"].purse(), fen=900)
+    monkeypatch.setattr(card_setup, "card_in", counter.card_in)
+    return counter
+
+
+def test_a_point_of_sale_takes_cards_and_tells_the_day(counter: Counter) -> None:
+    taken = counter("pos", "take", "3", pin=PIN)
+    assert (taken["sale"], taken["state"], taken["amount_fen"]) == (1, "taken", 300)
+    assert counter("card", "balance")["device"] == taken["card"]
+    assert counter("card", "balance")["balance_fen"] == 600
+    day = counter("pos", "day")
+    assert (day["taken_fen"], [each["sale"] for each in day["sales"]]) == (300, [1])
+
+
+def test_a_card_that_wants_its_pin_is_told_and_the_sale_goes_on(counter: Counter) -> None:
+    assert counter("pos", "take", "3", code=2)["error"]["name"] == "pin_not_given"
+    assert counter("pos", "take", "3", code=2, pin=WRONG)["error"]["name"] == "card_pin_wrong"
+    assert counter("card", "pin", "show")["pin_tries"] == 2
+    assert counter("pos", "take", "4", code=2)["error"]["name"] == "sale_open"
+    assert counter("pos", "take", "3", pin=PIN)["sale"] == 1
+
+
+def test_a_pulled_card_is_asked_for_again(
+    counter: Counter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jiaozi.cli.pos._NOTICED_S", 0.0)
+    counter.pulled = 2
+    assert counter("pos", "take", "3", pin=PIN)["state"] == "taken"
+    assert counter.told.count("Hold the same card to the reader again.") == 2
+
+
+def test_a_sale_is_given_up(counter: Counter) -> None:
+    counter("pos", "take", "3", code=2)
+    assert counter("pos", "cancel")["cancelled"] == 1
+    assert counter("pos", "cancel")["cancelled"] is None
+    assert counter("pos", "day")["taken_fen"] == 0
+
+
+def test_a_copied_card_is_refused_and_its_proof_shown(counter: Counter) -> None:
+    copy = counter.directory / "copy"
+    copy.mkdir()
+    (copy / "card").write_bytes((counter.directory / "card" / "card").read_bytes())
+    counter("pos", "take", "3", pin=PIN)
+    counter.cards["here"] = DirectCard(copy)
+    assert counter("pos", "take", "2", pin=PIN, code=1)["error"]["name"] == "double_spent"
+    proofs = counter("wallet", "offline", "proofs", counter.directory / "proofs")["proofs"]
+    assert len(proofs) == 1
+    assert counter("pos", "day")["taken_fen"] == 300
+
+
+def test_a_card_pays_a_purse_in_a_file_and_the_card_in_another_reader(counter: Counter) -> None:
+    other = counter.cards["other"] = DirectCard(counter.directory / "other")
+    issue(other.purse())
+    paid = counter("card", "pay", "2", "--to-reader", "other", pin=PIN)
+    assert paid == {"amount_fen": 200, "balance_fen": 700, "payee_balance_fen": 200}
+    request, payment = counter.directory / "request", counter.directory / "payment"
+    counter("wallet", "offline", "request", "1", "--text", request)
+    counter("card", "pay", request, "--yes", "--text", payment, pin=PIN)
+    taken = counter("wallet", "offline", "collect", payment, "--text", counter.directory / "ack")
+    assert taken["balance_fen"] == 100
+    counter("card", "acknowledge", counter.directory / "ack", pin=PIN)
+    assert counter("card", "balance")["waiting"] == 0
+
+
+def test_the_pin_is_changed_unblocked_and_left_away_by_command(counter: Counter) -> None:
+    new, puk = counter.directory / "new", counter.directory / "puk"
+    new.write_text("102030")
+    puk.write_text(PUK)
+    counter("card", "pin", "change", "--new-pin-file", new, pin=PIN)
+    counter("card", "pin", "allow", "1", "2", pin="102030")
+    counter("pos", "take", "1")
+    assert counter("card", "pin", "show")["spent_fen"] == 100
+    for _ in range(2):
+        counter("card", "pin", "allow", "0", "0", pin=WRONG, code=2)
+    counter("card", "pin", "allow", "0", "0", pin=WRONG, code=2)
+    blocked = counter("pos", "take", "1", code=2)
+    assert blocked["error"]["name"] == "card_pin_blocked"
+    new.write_text("111111")
+    unfit = counter("card", "pin", "unblock", "--puk-file", puk, "--new-pin-file", new, code=2)
+    assert unfit["error"]["name"] == "card_pin_unfit"
+    new.write_text(PIN)
+    counter("card", "pin", "unblock", "--puk-file", puk, "--new-pin-file", new)
+    counter("pos", "take", "1", pin=PIN)
+
+
+def test_a_blank_card_is_told(counter: Counter) -> None:
+    counter.cards["here"] = DirectCard(counter.directory / "blank")
+    for command in (("card", "balance"), ("pos", "take", "1")):
+        assert counter(*command, code=2)["error"]["name"] == "card_not_purse"
