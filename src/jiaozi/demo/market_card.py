@@ -8,6 +8,7 @@ import importlib.util
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -33,24 +34,22 @@ class CardAtMarket:
 
 
 @contextmanager
-def card_at_market(home: Path) -> Iterator[CardAtMarket]:
-    """Put a card into a reader until the end of the block.
-
-    Args:
-        home: A directory for card and readers, which is made.
-    """
+def card_at_market(directory: Path) -> Iterator[CardAtMarket]:
+    """Put the card of a directory, which is made, into a reader until the end of the block."""
     with ExitStack() as stack:
-        yield _inserted(home, stack)
+        yield _inserted(directory, stack)
 
 
-def _inserted(home: Path, stack: ExitStack) -> CardAtMarket:
+def _inserted(directory: Path, stack: ExitStack) -> CardAtMarket:
     if importlib.util.find_spec("smartcard") is None:
         return CardAtMarket(None, "The library for card readers (pyscard) is not installed.")
     try:
-        readers = stack.enter_context(virtual_readers(home / "readers", slots=1))
+        # A socket's path must be short.
+        home = stack.enter_context(tempfile.TemporaryDirectory(prefix="jiaozi-readers-"))
+        readers = stack.enter_context(virtual_readers(Path(home), slots=1))
         os.environ.update(readers.environment)  # the library takes it from there, once
         slot = readers.slots[0]
-        command = [sys.executable, "-m", "jiaozi.card", str(home / "card"), "--port"]
+        command = [sys.executable, "-m", "jiaozi.card", str(directory), "--port"]
         process = subprocess.Popen(
             [*dying_with_us("KILL"), *command, str(slot.port)], stdout=subprocess.DEVNULL
         )

@@ -85,6 +85,11 @@ class Market:
         return LOADED_FEN * len(BUYERS)
 
     @property
+    def paid_fen(self) -> int:
+        """What is paid without network."""
+        return sum(each.amount_fen for each in SALES)
+
+    @property
     def unloaded_fen(self) -> int:
         """What stalls bring to their wallets in the evening."""
         return sum(held_fen(each.name) for each in STALLS)

@@ -1,0 +1,44 @@
+"""The market day's sums, and what is told where there is no card reader."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from jiaozi.demo.market_card import card_at_market
+from jiaozi.demo.market_day import Found
+from jiaozi.demo.market_plan import COPIED, TRADERS, choose_people, held_fen
+from jiaozi.local import card_readers
+from jiaozi.protocol.refusals import Code
+
+MARKET = choose_people(range(len(TRADERS)), [1001], lambda _: 1001)
+FOUND = Found(
+    settled=8,
+    covered_fen=30_00,
+    shadow_fen=412_30,
+    proofs=1,
+    refused=Code.DEVICE_REVOKED,
+    card_left_out="",
+)
+
+
+def test_what_is_loaded_is_in_wallets_or_purses_at_night() -> None:
+    assert held_fen(COPIED) == -30_00
+    moved_fen = sum(amount_fen for _, amount_fen in MARKET.moves())
+    assert moved_fen + MARKET.covered_fen == MARKET.offline_fen == 412_30
+
+
+@pytest.mark.parametrize("figure", ["settled", "covered_fen", "shadow_fen", "proofs"])
+def test_a_figure_that_is_one_off_is_told(figure: str) -> None:
+    assert FOUND.differences(MARKET) == []
+    assert len(replace(FOUND, **{figure: getattr(FOUND, figure) + 1}).differences(MARKET)) == 1
+
+
+def test_a_market_without_card_readers_says_why(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(card_readers, "DRIVER", tmp_path / "nowhere")
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: object())
+    with card_at_market(tmp_path) as card:
+        assert card.purse is None
+        assert "vsmartcard-vpcd" in card.left_out
