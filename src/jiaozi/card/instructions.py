@@ -26,12 +26,14 @@ from jiaozi.protocol.offline import steps
 from jiaozi.protocol.offline.certificate import LIMIT_NAMES, Anchor, Chain, Profile
 from jiaozi.protocol.offline.enrolment import Enrolment, sign_enrolment
 from jiaozi.protocol.offline.messages import CHALLENGE_LENGTH, SALT_LENGTH
-from jiaozi.protocol.offline.purse import new_purse
+from jiaozi.protocol.offline.purse import Purse, new_purse
 from jiaozi.protocol.order_types import FieldKind
 from jiaozi.protocol.refusals import Code, refuse
 from jiaozi.protocol.suites import ED25519_KEY_LENGTH
 
 _SEED_LENGTH = 32
+
+_Carry = Callable[[Session, Command], bytes]
 
 
 def carry_out(instruction: Instruction, session: Session, command: Command) -> bytes:
@@ -60,20 +62,17 @@ def _verify_pin(session: Session, command: Command) -> bytes:
     return b""
 
 
-def _change_pin(session: Session, command: Command) -> bytes:
-    old, new = _list(command, bytes, bytes)
-    _check_digits(new, PIN_DIGITS)
-    session.show_pin(old)
-    session.keep(replace(session.state, pin=Secret(new, PIN_TRIES)))
-    return b""
+def _setting_pin(show: Callable[[Session, bytes], None]) -> _Carry:
+    """Set a new PIN once the present one, or the PUK, was shown."""
 
+    def set_pin(session: Session, command: Command) -> bytes:
+        shown, new = _list(command, bytes, bytes)
+        _check_digits(new, PIN_DIGITS)
+        show(session, shown)
+        session.keep(replace(session.state, pin=Secret(new, PIN_TRIES)))
+        return b""
 
-def _unblock_pin(session: Session, command: Command) -> bytes:
-    puk, new = _list(command, bytes, bytes)
-    _check_digits(new, PIN_DIGITS)
-    session.show_puk(puk)
-    session.keep(replace(session.state, pin=Secret(new, PIN_TRIES)))
-    return b""
+    return set_pin
 
 
 def _personalise(session: Session, command: Command) -> bytes:
@@ -241,24 +240,19 @@ def _hand_in(session: Session, command: Command) -> bytes:
     return session.handed_in[start : start + PART_BYTES]
 
 
-def _load(session: Session, command: Command) -> bytes:
-    session.keep_purse(steps.take_load(session.purse, command.data))
-    return b""
+def _taking(step: Callable[[Purse, bytes], Purse]) -> _Carry:
+    """Take a message that changes the purse and is answered by the status word alone."""
+
+    def take(session: Session, command: Command) -> bytes:
+        session.keep_purse(step(session.purse, command.data))
+        return b""
+
+    return take
 
 
 def _synchronise(session: Session, command: Command) -> bytes:
     checkpoint, time = _list(command, bytes, bytes)
     session.keep_purse(steps.synchronise(session.purse, checkpoint, time))
-    return b""
-
-
-def _raise_floor(session: Session, command: Command) -> bytes:
-    session.keep_purse(steps.raise_floor(session.purse, command.data))
-    return b""
-
-
-def _learn(session: Session, command: Command) -> bytes:
-    session.keep_purse(steps.learn_revocations(session.purse, command.data))
     return b""
 
 
@@ -285,11 +279,11 @@ def _check_digits(digits: bytes, lengths: range) -> None:
         raise CommandRefused(Status.DATA_REFUSED)
 
 
-_COMMANDS: Mapping[Instruction, Callable[[Session, Command], bytes]] = {
+_COMMANDS: Mapping[Instruction, _Carry] = {
     Instruction.SELECT: _select,
     Instruction.VERIFY_PIN: _verify_pin,
-    Instruction.CHANGE_PIN: _change_pin,
-    Instruction.UNBLOCK_PIN: _unblock_pin,
+    Instruction.CHANGE_PIN: _setting_pin(Session.show_pin),
+    Instruction.UNBLOCK_PIN: _setting_pin(Session.show_puk),
     Instruction.PERSONALISE: _personalise,
     Instruction.ENROL: _enrol,
     Instruction.CERTIFY: _certify,
@@ -304,9 +298,9 @@ _COMMANDS: Mapping[Instruction, Callable[[Session, Command], bytes]] = {
     Instruction.UNLOAD: _unload,
     Instruction.WAITING: _waiting,
     Instruction.HAND_IN: _hand_in,
-    Instruction.LOAD: _load,
+    Instruction.LOAD: _taking(steps.take_load),
     Instruction.SYNCHRONISE: _synchronise,
-    Instruction.RAISE_FLOOR: _raise_floor,
-    Instruction.LEARN: _learn,
+    Instruction.RAISE_FLOOR: _taking(steps.raise_floor),
+    Instruction.LEARN: _taking(steps.learn_revocations),
     Instruction.FRAMES: _frames,
 }
