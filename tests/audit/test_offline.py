@@ -12,13 +12,14 @@ import pytest
 from jiaozi.central_bank.audit.audit import AuditOptions, audit_database
 from jiaozi.central_bank.audit.model import Rule
 from jiaozi.central_bank.registry.state_hash import StateHasher
+from jiaozi.protocol.certificates import Use
 from jiaozi.protocol.offline.certificate import Profile
 from jiaozi.protocol.order_types import HaltScope, OrderType
 from jiaozi.storage.embedded import EmbeddedPostgres
 from tests.audit.forgery import Forger
 from tests.audit.story import Story, load_blocks
 from tests.audit.telling import Teller
-from tests.registry.builders import RegistryWorld, Wallet, key, registry_world
+from tests.registry.builders import RegistryWorld, Wallet, certified, key, registry_world
 from tests.registry.offline_builders import (
     CAP_FEN,
     CLAIM_WAIT_S,
@@ -244,6 +245,15 @@ async def test_a_conviction_takes_two_officers(
     await teller.finds(Rule.SIGNERS, teller.block(alone))
 
 
+async def test_nothing_is_written_off_before_the_wait_is_over(
+    played: Played, teller: Teller, desk: OfflineDesk
+) -> None:
+    """More was paid than came in, by other counters: no two payments exclude each other."""
+    teller.block(desk.settle(desk.pay(played.payer, played.payee, LOADED_FEN)))
+    at = teller.block(desk.revoke(played.payer), desk.write_off(played.payer))
+    assert "too early" in await teller.finds(Rule.EFFECT, at)
+
+
 async def test_the_oldest_generation_only_rises(teller: Teller, desk: OfflineDesk) -> None:
     at = teller.block(desk.oldest_generation(2), desk.oldest_generation(2))
     assert "did not rise" in await teller.finds(Rule.EFFECT, at)
@@ -259,6 +269,11 @@ async def test_what_a_registry_keeps_of_devices_is_what_the_audit_rebuilds(
         await world.settle(*map(desk.settle, twice))
         await world.settle(desk.settle(desk.pay(played.payee, cheat, 50), by=1002), operator=1002)
         await world.settle(desk.oldest_generation(2))
+        spare = key("spare block key")
+        await world.settle(world.orders.certify(certified(Use.REGISTRY_BLOCK, spare)))
+        number = await desk.list_number()
+        await world.settle(world.orders.revoke(spare.public_key))
+        assert await desk.list_number() == number + 1, "purses learn which block keys are revoked"
         await StateHasher(world.writer, world.dsn).hash_now()
         await world.settle(desk.fund_guarantee(1001, 1))
         options = AuditOptions(processes=0, library={OFFLINE.hash: OFFLINE})

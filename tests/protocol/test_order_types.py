@@ -286,7 +286,13 @@ def test_a_the_table_covers_every_type_once() -> None:
         (
             (Role.OFFICERS,),
             {"FUND_RESERVE", "RULEBOOK", "QUOTA", "CERTIFY", "REVOKE", "REASSIGN", "HALT"}
-            | {"AUTHORITY_FREEZE", "AUTHORITY_UNFREEZE", "OLDEST_GENERATION", "CONVICT"},
+            | {
+                "AUTHORITY_FREEZE",
+                "AUTHORITY_UNFREEZE",
+                "OLDEST_GENERATION",
+                "CONVICT",
+                "WRITE_OFF",
+            },
         ),
     ],
 )

@@ -204,6 +204,10 @@ class OfflineDesk:
         """Convicts a device by the hash of a proof."""
         return self.world.orders.by_officers(OrderType.CONVICT, device=purse.key, proof=proof)
 
+    def write_off(self, purse: Purse) -> bytes:
+        """Covers what a device lacks without a proof."""
+        return self.world.orders.by_officers(OrderType.WRITE_OFF, device=purse.key)
+
     async def row(self, purse: Purse) -> Enrolled:
         """What the registry knows of a device."""
         async with self.world.database.connection() as connection:

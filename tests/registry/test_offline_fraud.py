@@ -280,3 +280,22 @@ def _speak(desk: OfflineDesk, devices: Sequence[Purse], plan: Random) -> list[by
             desk.pay(devices[payer], devices[payee], amount_fen, counter=counter, salt=salt)
         )
     return spoken
+
+
+async def test_g2_what_a_device_without_proof_lacks_is_written_off_after_the_wait(
+    own_desk: OfflineDesk,
+) -> None:
+    """It paid more than was seen on it, by counters of its own: nobody is accused."""
+    desk = own_desk
+    world, guarantee_fen = desk.world, await desk.guarantee_fen()
+    device, payee = await cheat(desk), await desk.enrolled("payee", THERE)
+    await world.settle(desk.settle(desk.pay(device, payee, 1_500)))
+    await refused(world, desk.write_off(device), Code.DEVICE_ENDED)
+    await world.settle(desk.revoke(device))
+    await refused(world, desk.write_off(device), Code.CLAIM_TOO_EARLY)
+    world.clock.now_ms += CLAIM_WAIT_S * 1_000
+    await world.settle(desk.write_off(device))
+    row = await desk.row(device)
+    assert (row.shadow_fen, row.covered_fen, row.convicted) == (0, 0, False)
+    assert await desk.guarantee_fen() == guarantee_fen - 500
+    await refused(world, desk.write_off(device), Code.DEVICE_ENDED)

@@ -13,6 +13,7 @@ import httpx
 import typer
 
 from jiaozi.central_bank.certification.keys import KeyPlaces
+from jiaozi.cli.arguments import hexadecimal
 from jiaozi.cli.central_bank_orders import Operator, Out, draw_up
 from jiaozi.cli.central_bank_worker import founded_network
 from jiaozi.cli.failures import failures_told, misfit_told
@@ -22,6 +23,7 @@ from jiaozi.protocol.numbers import parse_number
 from jiaozi.protocol.offline.certificate import Anchor
 from jiaozi.protocol.offline.proofs import ProofKind, verify_proof
 from jiaozi.protocol.order_types import FreezeScope, HaltScope, OrderType
+from jiaozi.protocol.suites import ED25519_KEY_LENGTH
 
 _TIMEOUT_S = 10.0
 _CASE_LENGTH = 16
@@ -156,6 +158,20 @@ def convict_command(
     draw_up(lambda desk: desk.convict(proven.device, proven.hash), out, as_json)
 
 
+def write_off_command(
+    device: Annotated[str, typer.Argument(metavar="DEVICE", help="Its key, in hexadecimal.")],
+    out: Out,
+    as_json: AsJson = False,
+) -> None:
+    """Draw up: cover what a revoked offline device lacks from its operator's guarantee.
+
+    For a device without proof against it, when all that it was paid must have surfaced. Honest
+    payees hold what it paid; nobody is accused.
+    """
+    key = hexadecimal(device, ED25519_KEY_LENGTH, "DEVICE")
+    draw_up(lambda desk: desk.write_off(key), out, as_json)
+
+
 def halts_command(
     registry: Annotated[
         str, typer.Option(envvar="JIAOZI_REGISTRY_URL", help="The central bank's address.")
@@ -181,6 +197,7 @@ COMMANDS: Mapping[str, Callable[..., Any]] = {
     "unfreeze": unfreeze_command,
     "oldest-generation": oldest_generation_command,
     "convict": convict_command,
+    "write-off": write_off_command,
 }
 
 

@@ -27,7 +27,8 @@ rebind                  certify key; the old key objects; two       none
 rulebook, quota,        two officers                                none
 certify, revoke,
 reassign, halt, oldest
-generation, convict
+generation, convict,
+write off
 enrol, settle offline,  operator's certify key                      none
 revoke device
 offline load            wallet key                                  wallet -> offline
@@ -98,6 +99,7 @@ class OrderType(IntEnum):
     RELEASE_GUARANTEE = 47
     OLDEST_GENERATION = 48
     CONVICT = 49
+    WRITE_OFF = 50
 
 
 class Role(Enum):
@@ -400,4 +402,5 @@ ORDER_TYPES: Mapping[OrderType, OrderRule] = {
     OrderType.CONVICT: OrderRule(
         signers=(Role.OFFICERS,), body=(_DEVICE, BodyField(2, "proof", _B32))
     ),
+    OrderType.WRITE_OFF: OrderRule(signers=(Role.OFFICERS,), body=(_DEVICE,)),
 }

@@ -140,6 +140,10 @@ class Devices:
             self._append(revocation_entry(device.key, device.not_after_ms))
             device.revoked, device.revoked_ms = self.list_number, time_ms
 
+    def revoke_key(self, key: bytes, not_after_ms: int) -> None:
+        """Put a key that is no device's on the list."""
+        self._append(revocation_entry(key, not_after_ms))
+
     def raise_generation(self, oldest: int) -> None:
         """Accept no older generation any more."""
         self._append(generation_entry(oldest))

@@ -176,6 +176,8 @@ def _revoke(order: CheckedOrder, state: State, network: Network, time_ms: int) -
         raise _effect("revoked a key that is not certified")
     state.keys[key] = known._replace(revoked=True)
     use = known.certified.use
+    if use is Use.REGISTRY_BLOCK and not known.revoked:
+        state.devices.revoke_key(key, known.certified.not_after_ms)
     left = [
         each.certified
         for each in state.keys.values()

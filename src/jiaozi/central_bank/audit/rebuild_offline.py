@@ -7,7 +7,8 @@
    earlier one convicts its device; what a convicted device lacks comes from the guarantee, and goes
    back there when more comes in.
 4. Unloads and claims leave no shadow balance below zero.
-5. The revocation list grows by one entry for each device or generation that ends.
+5. What a revoked device lacks without proof is covered when its wait is over, by two officers.
+6. The revocation list grows by one entry for each device or generation that ends.
 
 After each block the offline account holds what all shadow balances come to (`follow`).
 """
@@ -174,6 +175,15 @@ def _convict(order: _Order, state: State, network: Network, time_ms: int) -> Non
         raise _effect(device.key, "was convicted twice")
 
 
+def _write_off(order: _Order, state: State, network: Network, time_ms: int) -> None:
+    device = _named(order, state)
+    covered_fen = _cover_lack(device, state)
+    wait_ms = state.rulebook_at(time_ms).offline.claim_wait_s * 1000
+    is_over = device.revoked_ms is not None and time_ms >= device.revoked_ms + wait_ms
+    if not is_over or device.convicted or not covered_fen:
+        raise _effect(device.key, "was written off too early, convicted, or lacked nothing")
+
+
 def _raise_generation(order: _Order, state: State, network: Network, time_ms: int) -> None:
     oldest, generation = state.devices.oldest_generation, order.body["generation"]
     state.devices.raise_generation(generation)
@@ -233,11 +243,18 @@ def _check_suite(payment: SpokenPayment, device: Device) -> None:
 
 def _cover(device: Device, state: State) -> None:
     """Cover what a convicted device lacks, as far as the guarantee reaches."""
+    if device.convicted:
+        device.covered_fen += _cover_lack(device, state)
+
+
+def _cover_lack(device: Device, state: State) -> int:
+    """Cover what a shadow balance lacks, as far as the guarantee reaches; return how much."""
     covered_fen = min(-device.shadow_fen, _guarantee_fen(device.operator, state))
-    if device.convicted and covered_fen > 0:
-        state.move([(guarantee_of(device.operator), OFFLINE, covered_fen)])
-        state.devices.charge(device, covered_fen)
-        device.covered_fen += covered_fen
+    if covered_fen <= 0:
+        return 0
+    state.move([(guarantee_of(device.operator), OFFLINE, covered_fen)])
+    state.devices.charge(device, covered_fen)
+    return covered_fen
 
 
 def _give_back(device: Device, state: State) -> None:
@@ -293,5 +310,6 @@ OFFLINE_EFFECTS: Mapping[OrderType, Callable[[CheckedOrder, State, Network, int]
     OrderType.RELEASE_GUARANTEE: _release,
     OrderType.OLDEST_GENERATION: _raise_generation,
     OrderType.CONVICT: _convict,
+    OrderType.WRITE_OFF: _write_off,
 }
 """What each order type does to devices, network and block time being given."""

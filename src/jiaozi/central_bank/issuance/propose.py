@@ -113,6 +113,10 @@ class Desk:
         """Convict an offline device by the hash of a proof that the officers verified."""
         return self._decision(OrderType.CONVICT, device=device, proof=proof_hash)
 
+    def write_off(self, device: bytes) -> Approval:
+        """Cover what a revoked offline device lacks, without accusing it."""
+        return self._decision(OrderType.WRITE_OFF, device=device)
+
     def _movement(
         self,
         order_type: OrderType,

@@ -249,7 +249,9 @@ _ABOUT_DEVICES = frozenset(
         OrderType.RELEASE_GUARANTEE,
         OrderType.OLDEST_GENERATION,
         OrderType.CONVICT,
+        OrderType.WRITE_OFF,
         OrderType.CLOSE,
+        OrderType.REVOKE,
     }
 )
 """The types whose use cases ask for devices: a wallet closes without any."""

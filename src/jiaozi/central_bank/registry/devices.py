@@ -131,6 +131,10 @@ class Devices:
         device.revoked, device.revoked_ms = self.tip.number, time_ms
         self.changed.add(device.key)
 
+    def revoke_key(self, key: bytes, not_after_ms: int) -> None:
+        """Put a key that is no device's on the list: purses believe no time that it signs."""
+        self._append(revocation_entry(key, not_after_ms), self.tip.oldest_generation)
+
     def convict(self, device: Enrolled, time_ms: int) -> None:
         """Convict a device of having spent twice, or of a log that cannot be."""
         if device.revoked is None:

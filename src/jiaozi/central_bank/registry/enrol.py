@@ -7,7 +7,12 @@ generation is no longer accepted goes on until it is renewed; a convicted one is
 from dataclasses import replace
 
 from jiaozi.central_bank.registry.devices import Enrolled
-from jiaozi.central_bank.registry.guarantees import check_share, cover
+from jiaozi.central_bank.registry.guarantees import (
+    check_share,
+    cover,
+    cover_lack,
+    guarantee_fen,
+)
 from jiaozi.central_bank.registry.ledger import Ledger
 from jiaozi.central_bank.registry.signers import check_certified
 from jiaozi.central_bank.registry.wallet_signers import check_officers
@@ -68,6 +73,23 @@ def convict(order: Order, caller: Certified, ledger: Ledger) -> None:
     ledger.concern(device)
 
 
+def write_off(order: Order, caller: Certified, ledger: Ledger) -> None:
+    """Cover what a revoked device lacks when the wait is over, without accusing it of anything.
+
+    What it paid is with honest payees, and what it had for it has not surfaced: no one log or pair
+    of payments proves why.
+    """
+    check_officers(order, ledger)
+    device = named_device(order, ledger)
+    if device.revoked_ms is None or device.convicted or device.shadow_fen >= 0:
+        raise refuse(Code.DEVICE_ENDED)
+    check_wait(device, ledger)
+    if not guarantee_fen(device.operator, ledger):
+        raise refuse(Code.GUARANTEE_INSUFFICIENT, -device.shadow_fen)
+    cover_lack(device, ledger)
+    ledger.concern(device)
+
+
 def oldest_generation(order: Order, caller: Certified, ledger: Ledger) -> None:
     """Accept no older generation of devices any more."""
     check_officers(order, ledger)
@@ -87,6 +109,18 @@ def check_operator(order: Order, caller: Certified, ledger: Ledger) -> None:
         raise refuse(Code.OTHER_OPERATOR)
     check_certified(order, caller.operator, ledger.control, ledger.time_ms)
     ledger.check_begun(order)
+
+
+def check_wait(device: Enrolled, ledger: Ledger) -> None:
+    """Check that what a device paid before it was revoked must have surfaced.
+
+    Raises:
+        Refusal: ``claim_too_early``.
+    """
+    since_ms = ledger.time_ms if device.revoked_ms is None else device.revoked_ms
+    until_ms = since_ms + ledger.rulebook.offline.claim_wait_s * 1000
+    if ledger.time_ms < until_ms:
+        raise refuse(Code.CLAIM_TOO_EARLY, until_ms)
 
 
 def named_device(order: Order, ledger: Ledger) -> Enrolled:

@@ -52,9 +52,13 @@ def certify(order: Order, caller: Certified, ledger: Ledger) -> None:
 
 
 def revoke(order: Order, caller: Certified, ledger: Ledger) -> None:
-    """Revoke a key for good."""
+    """Revoke a key for good; purses learn from their list of one that signed blocks."""
     check_officers(order, ledger)
-    ledger.control = ledger.control.without_key(order.body["key"], ledger.time_ms)
+    key = order.body["key"]
+    before, ledger.control = ledger.control, ledger.control.without_key(key, ledger.time_ms)
+    record = before.keys[key]
+    if record.certified.use is Use.REGISTRY_BLOCK and not record.revoked:
+        ledger.devices.revoke_key(key, record.certified.not_after_ms)
 
 
 def reassign(order: Order, caller: Certified, ledger: Ledger) -> None:

@@ -54,13 +54,19 @@ def guarantee_fen(operator: int, ledger: Ledger) -> int:
 
 def cover(device: Enrolled, ledger: Ledger) -> None:
     """Cover what the shadow of a convicted device lacks, as far as the guarantee reaches."""
+    if device.convicted:
+        device.covered_fen += cover_lack(device, ledger)
+
+
+def cover_lack(device: Enrolled, ledger: Ledger) -> int:
+    """Cover what a shadow balance lacks, as far as the guarantee reaches; return how much."""
     covered_fen = min(-device.shadow_fen, guarantee_fen(device.operator, ledger))
-    if not device.convicted or covered_fen <= 0:
-        return
+    if covered_fen <= 0:
+        return 0
     _move(numbers.guarantee_of(device.operator), numbers.OFFLINE, covered_fen, ledger)
     device.shadow_fen += covered_fen
-    device.covered_fen += covered_fen
     ledger.devices.changed.add(device.key)
+    return covered_fen
 
 
 def give_back(device: Enrolled, ledger: Ledger) -> None:

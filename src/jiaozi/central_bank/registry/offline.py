@@ -6,7 +6,7 @@ in that very order. Payments that were spoken settle whatever became of a device
 """
 
 from jiaozi.central_bank.registry.devices import Enrolled
-from jiaozi.central_bank.registry.enrol import check_operator, named_device
+from jiaozi.central_bank.registry.enrol import check_operator, check_wait, named_device
 from jiaozi.central_bank.registry.guarantees import cover, give_back, guarantee_fen
 from jiaozi.central_bank.registry.ledger import Ledger
 from jiaozi.central_bank.registry.model import (
@@ -119,10 +119,7 @@ def claim(order: Order, caller: Certified, ledger: Ledger) -> None:
         raise refuse(Code.DEVICE_UNKNOWN)
     if device.convicted:
         raise refuse(Code.DEVICE_ENDED)
-    since_ms = ledger.time_ms if device.revoked_ms is None else device.revoked_ms
-    until_ms = since_ms + ledger.rulebook.offline.claim_wait_s * 1000
-    if ledger.time_ms < until_ms:
-        raise refuse(Code.CLAIM_TOO_EARLY, until_ms)
+    check_wait(device, ledger)
     if leg.amount != device.shadow_fen:
         raise refuse(Code.SHADOW_INSUFFICIENT, max(device.shadow_fen, 0))
     _check_shadow(device, leg.amount, ledger)

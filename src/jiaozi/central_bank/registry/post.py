@@ -271,4 +271,5 @@ _POSTINGS: Mapping[OrderType, Callable[[Order, Certified, Ledger], None]] = {
     OrderType.RELEASE_GUARANTEE: guarantees.release,
     OrderType.OLDEST_GENERATION: enrol.oldest_generation,
     OrderType.CONVICT: enrol.convict,
+    OrderType.WRITE_OFF: enrol.write_off,
 }
