@@ -271,7 +271,7 @@ async def what_is_unloaded_is_in_the_wallet(market: Market) -> None:
 async def what_is_left_of_a_lost_purse_is_claimed_once(carla: Holder, claim_from_ms: int) -> None:
     key = await key_of(carla)
     await asyncio.sleep(max(0.0, (claim_from_ms - now_ms()) / 1_000))
-    while (claimed := await claim(carla, key))["state"] != "settled":
+    while (claimed := await try_json(carla, "offline", "claim", key))["state"] != "settled":
         assert claimed["refusal"]["name"] == "claim_too_early"
     assert await carla.balance_fen() == 40_000 + 2_500
     assert "Nothing is left" in await told(carla, "offline", "claim", key, code=2)
@@ -295,11 +295,66 @@ async def key_of(holder: Holder) -> str:
     return str((await holder("offline", "balance"))["device"])
 
 
-async def claim(holder: Holder, device: str) -> dict[str, Any]:
-    """Claim until block time, which a block tells, has come so far."""
+async def reassign(bank: Bank, failed: int, carrier: int) -> None:
+    """Have officers give a failed operator's wallets to another."""
+    network, keys = read_genesis(bank.genesis), Keys()
+    order = Orders(keys, network.id, now_ms).by_officers(
+        OrderType.REASSIGN, operator=failed, carrier=carrier
+    )
+    async with RegistryClient(
+        bank.registry_url, network=network, signer=keys.officers[0], now_ms=now_ms
+    ) as registry:
+        [answer] = await registry.submit([order])
+    assert answer[:2] == [1, [0]], answer
+
+
+@pytest.mark.chaos
+@pytest.mark.timeout(120)
+async def test_a_purse_of_a_failed_operator_is_emptied_and_another_made_at_the_carrier(
+    bank: Bank, tmp_path: Path
+) -> None:
+    phone = "+8613800000001"
+    anna = await with_purse(bank, tmp_path / "anna", 1001, phone)
+    ben = await with_purse(bank, tmp_path / "ben", 1002, "+8613800000002")
+    await anna("offline", "load", "20")
+    await pay_by_text(anna, ben, "5")
+    old_key = await key_of(anna)
+    await bank.stop(1001)
+    await reassign(bank, 1001, 1002)
+    url = bank.operator_urls[1002]
+    for _ in range(50):
+        adopted = await try_json(anna, "adopt", "--operator", url, "--phone", phone)
+        if "carrier" in adopted:
+            break
+        await asyncio.sleep(0.1)
+    assert adopted["carrier"] == "1002"
+    make_quick(anna.directory / "keystore.json")
+    assert await name_of(anna, "load", "1") == await name_of(anna, "sync") == "device_left_behind"
+    assert (await anna("offline", "unload", "9"))["state"] == "settled"
+    assert (await anna("offline", "balance"))["balance_fen"] == 600
+    assert (await anna("offline", "lost", old_key))["shadow_fen"] == 600
+    while (claimed := await try_json(anna, "offline", "claim", old_key))["state"] != "settled":
+        assert claimed["refusal"]["name"] == "claim_too_early"
+    for name in ("purse.sqlite", "purse-key.json"):
+        (anna.directory / name).rename(tmp_path / name)
+    assert (await anna("offline", "enrol"))["profile"] == "software"
+    assert (await anna("offline", "load", "10"))["balance_fen"] == 1_000
+    assert (await ben("offline", "sync"))["balance_fen"] == 500
+    books = await supply(bank)
+    wallets_fen = [await each.balance_fen() for each in (anna, ben)]
+    assert (wallets_fen, books["offline_fen"]) == ([40_000 - 500 - 1_000, 40_000], 1_500)
+
+
+async def name_of(holder: Holder, *words: object) -> str:
+    """Run a command that fails; returns the name of why."""
+    return str((await try_json(holder, "offline", *words))["error"]["name"])
+
+
+async def try_json(holder: Holder, *words: object) -> dict[str, Any]:
+    """Run a command that may fail, and return what it told."""
     result = await asyncio.to_thread(
         CliRunner(env={"JIAOZI_WALLET_PASSPHRASE": PASSPHRASE}).invoke,
         app,
-        ["wallet", "--dir", str(holder.directory), "offline", "claim", device, "--json"],
+        ["wallet", "--dir", str(holder.directory), "--timeout", "3", *map(str, words), "--json"],
     )
     return dict(json.loads(result.stdout.splitlines()[-1]))

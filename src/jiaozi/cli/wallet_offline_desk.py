@@ -124,9 +124,8 @@ def synchronise_command(context: typer.Context, as_json: AsJson = False) -> None
     """Hand in what the purse paid and took, fetch loads on the way, begin its limits afresh."""
 
     async def go(wallet: Wallet, purse: PurseDevice) -> tuple[int, int, PurseView]:
-        loads = await desk.fetch_loads(wallet, purse)
         entries = purse.view().entries
-        await desk.synchronise(wallet.client, purse, wallet.edge)
+        loads = await desk.synchronise_own(wallet, purse)
         return loads, entries, purse.view()
 
     loads, entries, view = _with_both(context, go, as_json=as_json)

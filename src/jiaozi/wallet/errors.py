@@ -365,6 +365,16 @@ class PurseDamaged(WalletError):
     )
 
 
+class DeviceLeftBehind(WalletError):
+    """The operator that certified a purse failed, and no other can give it a checkpoint or load."""
+
+    code = "device_left_behind"
+    advice = (
+        "What it paid and took is settled all the same. Empty it with `jiaozi wallet offline "
+        "unload`, report it lost and claim the rest; then make another"
+    )
+
+
 class DeviceNotLost(WalletError):
     """What is on a device that works is not claimed: the device pays it."""
 

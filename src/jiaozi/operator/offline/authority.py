@@ -148,6 +148,7 @@ def _device(document: _Document) -> RegistryDevice:
         return RegistryDevice(
             operator=int(document["operator"]),
             wallet=None if wallet is None else int(wallet),
+            profile=Profile(document["profile"]),
             generation=int(document["generation"]),
             not_after_ms=int(document["not_after_ms"]),
             balance_cap_fen=int(document["balance_cap_fen"]),

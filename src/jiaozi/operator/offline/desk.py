@@ -111,7 +111,7 @@ def desk_of(parts: DeskParts) -> Desk:
         synchronise=SynchroniseDevice(
             authority=authority, database=database, hand_in=hand_in, now_ms=now_ms
         ),
-        read_devices=ReadDevices(authority=authority, database=database),
+        read_devices=ReadDevices(authority=authority, database=database, now_ms=now_ms),
         revoke=RevokeDevice(certifier=certifier, database=database, orders=orders, now_ms=now_ms),
         sign_claim=SignClaim(network=network.id, certify=parts.certify, now_ms=now_ms),
     )

@@ -170,6 +170,7 @@ class RegistryDevice:
 
     operator: int
     wallet: int | None
+    profile: Profile
     generation: int
     not_after_ms: int
     balance_cap_fen: int

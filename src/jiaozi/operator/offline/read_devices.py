@@ -1,5 +1,6 @@
 """Tell a holder about the devices of a wallet, as the registry has them now."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from jiaozi.operator.offline import store
@@ -33,6 +34,7 @@ class ReadDevices:
 
     authority: Authority
     database: Database
+    now_ms: Callable[[], int]
 
     async def all_of(self, wallet: int) -> list[KnownDevice]:
         """Return the devices of a wallet.
@@ -45,16 +47,28 @@ class ReadDevices:
         return [await self._known(each) for each in records]
 
     async def one_of(self, wallet: int, device: bytes) -> KnownDevice:
-        """Return a device of a wallet.
+        """Return a device of a wallet, also one that a failed operator left to us.
 
         Raises:
             Refusal: ``not_found``: the wallet has none of this key; else as `all_of`.
         """
         async with self.database.connection() as connection:
             record = await store.find_device(connection, device)
+        if record is None:
+            record = await self._taken_over(wallet, device)
         if record is None or record.wallet != wallet:
             raise refuse(Code.NOT_FOUND)
         return await self._known(record)
+
+    async def _taken_over(self, wallet: int, device: bytes) -> DeviceRecord | None:
+        """Keep a device of a wallet that we carry; the registry shows us no other's."""
+        known = await self.authority.device(device)
+        if known is None or known.wallet != wallet:
+            return None
+        async with self.database.transaction() as connection:
+            new = DeviceRecord(key=device, wallet=wallet, profile=known.profile, suspended=None)
+            await store.add_device(connection, new, self.now_ms())
+            return await store.find_device(connection, device)
 
     async def _known(self, record: DeviceRecord) -> KnownDevice:
         known = await self.authority.device(record.key)

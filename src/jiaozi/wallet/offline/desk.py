@@ -25,7 +25,7 @@ from jiaozi.protocol.order_types import OrderType
 from jiaozi.protocol.refusals import Code, Refusal, refuse
 from jiaozi.wallet.client import OperatorClient
 from jiaozi.wallet.edge import Edge
-from jiaozi.wallet.errors import AnswerMalformed, NoAnswer
+from jiaozi.wallet.errors import AnswerMalformed, DeviceLeftBehind, NoAnswer
 from jiaozi.wallet.model import JournaledOrder, State
 from jiaozi.wallet.offline.device import PurseDevice
 from jiaozi.wallet.offline.devices import sign_about
@@ -84,9 +84,12 @@ async def load(
     What settled and could not be fetched stays for later: `fetch_loads` gets it.
 
     Raises:
+        DeviceLeftBehind: It could not take what the wallet's operator of today would sign.
         Refusal: ``purse_balance_cap``; the order could never be taken, or as `countersigned`.
         NoAnswer: What was stored stays open, and settles once or never.
     """
+    if _is_left_behind(wallet, device):
+        raise DeviceLeftBehind(detail="The operator that certified this purse carries it no more")
     await fetch_loads(wallet, device)
     view = device.view()
     cap_fen = view.device.limits.balance_fen
@@ -147,6 +150,22 @@ async def synchronise(client: OperatorClient, device: PurseDevice, edge: Edge) -
     device.synchronise(checkpoint, time)
 
 
+async def synchronise_own(wallet: Wallet, device: PurseDevice) -> int:
+    """Fetch loads on the way for a device of this wallet, synchronise it, and return how many.
+
+    Raises:
+        DeviceLeftBehind: Its log is handed in, and no operator gives it a checkpoint.
+        Refusal: As `fetch_loads` and `synchronise`.
+        NoAnswer: Nothing is lost; begin again.
+    """
+    if _is_left_behind(wallet, device):
+        await _settle(wallet, device)
+        raise DeviceLeftBehind(detail="The operator that certified this purse carries it no more")
+    loads = await fetch_loads(wallet, device)
+    await synchronise(wallet.client, device, wallet.edge)
+    return loads
+
+
 async def hand_in(client: OperatorClient, log: bytes) -> list[Handed]:
     """Hand a log in at any operator, whoever's device it is."""
     path = "/v1/offline/logs"
@@ -173,6 +192,7 @@ async def unload(wallet: Wallet, device: PurseDevice, amount_fen: int) -> Handed
 
     The device is synchronised first: what came in may be unloaded then, and the registry has seen
     it. An unload that was said before and did not arrive is said again by the synchronisation.
+    Of a device whose operator failed the log is handed in instead.
 
     Returns:
         What became of it; while that is open, the payment stands on the device, and synchronising
@@ -182,7 +202,11 @@ async def unload(wallet: Wallet, device: PurseDevice, amount_fen: int) -> Handed
         Refusal: ``purse_funds``, or as `synchronise`: nothing moved.
         NoAnswer: Nothing moved.
     """
-    await synchronise(wallet.client, device, wallet.edge)
+    is_left_behind = _is_left_behind(wallet, device)
+    if is_left_behind:
+        await _settle(wallet, device)
+    else:
+        await synchronise(wallet.client, device, wallet.edge)
     payment = device.unload(amount_fen, wallet.number)
     state = HandedState.OPEN
     deadline_s = wallet.edge.monotonic_s() + _SETTLE_WAIT_S
@@ -192,9 +216,24 @@ async def unload(wallet: Wallet, device: PurseDevice, amount_fen: int) -> Handed
             state = handed.state
             if state is HandedState.OPEN:
                 await wallet.edge.sleep(_POLL_S)
-        if state is HandedState.SETTLED:
+        if state is HandedState.SETTLED and not is_left_behind:
             await synchronise(wallet.client, device, wallet.edge)
     return state
+
+
+def _is_left_behind(wallet: Wallet, device: PurseDevice) -> bool:
+    """Say whether another operator certified a device than the one that carries the wallet now."""
+    return device.view().device.operator != wallet.operator
+
+
+async def _settle(wallet: Wallet, device: PurseDevice) -> None:
+    """Hand a device's log in until nothing of it is under way."""
+    deadline_s = wallet.edge.monotonic_s() + _SETTLE_WAIT_S
+    log = device.hand_in()
+    while any(each.state is HandedState.OPEN for each in await hand_in(wallet.client, log)):
+        if wallet.edge.monotonic_s() > deadline_s:
+            raise refuse(Code.UNKNOWN)
+        await wallet.edge.sleep(_POLL_S)
 
 
 async def _next_load(wallet: Wallet, device: PurseDevice) -> bytes | None:
