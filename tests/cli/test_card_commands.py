@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from jiaozi.cli import app, card_setup
 from jiaozi.protocol.offline.certificate import Profile
+from jiaozi.protocol.refusals import Code, refuse
 from jiaozi.wallet import readers
 from jiaozi.wallet.errors import CardPulled
 from jiaozi.wallet.keystore import KdfCost, Keystore, WalletPublic, write_keystore
@@ -113,6 +114,7 @@ def test_a_copied_card_is_refused_and_its_proof_shown(counter: Counter) -> None:
     counter("pos", "take", "3", pin=PIN)
     counter.cards["here"] = DirectCard(copy)
     assert counter("pos", "take", "2", pin=PIN, code=1)["error"]["name"] == "double_spent"
+    assert "The proof is kept" in counter.told
     proofs = counter("wallet", "offline", "proofs", counter.directory / "proofs")["proofs"]
     assert len(proofs) == 1
     assert counter("pos", "day")["taken_fen"] == 300
@@ -151,6 +153,21 @@ def test_the_pin_is_changed_unblocked_and_left_away_by_command(counter: Counter)
     new.write_text(PIN)
     counter("card", "pin", "unblock", "--puk-file", puk, "--new-pin-file", new)
     counter("pos", "take", "1", pin=PIN)
+
+
+def test_who_takes_a_payment_that_cannot_be_collected_is_told_that_the_card_has_paid(
+    counter: Counter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(SoftwarePurse, "collect", refuse_to_collect)
+        counter("pos", "take", "3", pin=PIN, code=1)
+    assert "The card has paid." in counter.told
+    counter("pos", "take", "3", code=2)
+    assert "The card has paid." not in counter.told
+
+
+def refuse_to_collect(_: SoftwarePurse, __: bytes) -> bytes:
+    raise refuse(Code.REQUEST_UNKNOWN)
 
 
 def test_a_blank_card_is_told(counter: Counter) -> None:

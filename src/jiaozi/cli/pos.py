@@ -53,15 +53,14 @@ def take_command(
     """Take a payment from the card that is held to the reader; a broken-off one goes on."""
     amount_fen = amount_of(amount)
     setup = at_reader(context)
-    with failures_told(as_json=as_json), _till(setup) as (till, _):
+    with failures_told(as_json=as_json), _till(setup) as (till, sales):
         sale = till.begin(amount_fen, SYSTEM_EDGE.now_ms())
         if not as_json:
             stdout.print(f"[bold]{yuan(amount_fen)} yuan.[/bold] Hold the card to the reader.")
         try:
             taken = till.collect(sale) if sale.payment else _taken(setup, till, sale)
         except Refusal as refusal:
-            if refusal.code is Code.DOUBLE_SPENT and not as_json:
-                stderr.print("The proof is kept: `jiaozi wallet offline proofs` writes it down.")
+            _tell_what_stays(sales, sale, refusal)
             raise
     if as_json:
         print_json(_document(taken))
@@ -152,6 +151,17 @@ def _taken(setup: AtReader, till: Till, sale: Sale) -> Sale:
                 raise
             stderr.print("[yellow]Hold the same card to the reader again.[/yellow]")
         time.sleep(_NOTICED_S)
+
+
+def _tell_what_stays(sales: Sales, sale: Sale, refusal: Refusal) -> None:
+    """Say what a refusal does not: a proof is kept, or the card has paid all the same."""
+    if refusal.code is Code.DOUBLE_SPENT:
+        stderr.print("The proof is kept: `jiaozi wallet offline proofs` writes it down.")
+    if any(each.number == sale.number for each in sales.not_collected()):
+        stderr.print(
+            "[bold]The card has paid.[/bold] Take nothing again: `jiaozi pos sync` hands the "
+            "payment in, and it is yours."
+        )
 
 
 @contextmanager
