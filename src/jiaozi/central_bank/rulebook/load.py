@@ -32,7 +32,13 @@ from types import MappingProxyType
 
 from jiaozi.central_bank.rulebook.model import ClassLimits, Delays, OfflineRules, Rulebook
 from jiaozi.protocol.money import FEN_MAX
-from jiaozi.protocol.offline.certificate import HOPS_MAX, LIMIT_NAMES, Profile, PurseLimits
+from jiaozi.protocol.offline.certificate import (
+    HOPS_MAX,
+    LIMIT_NAMES,
+    PAYMENTS_MAX,
+    Profile,
+    PurseLimits,
+)
 from jiaozi.protocol.order_types import Holder
 
 RULEBOOK_BYTES_MAX = 64 * 1024
@@ -45,7 +51,7 @@ _DELAYS = frozenset(each.name for each in fields(Delays))
 _DELAY_S_MAX = 366 * 86_400
 _PROFILES = {profile.name.lower(): profile for profile in Profile}
 _OFFLINE = {"guarantee_permille": 1000, "claim_wait_s": _DELAY_S_MAX}
-_BOUND_MAX = {"out_count": 2**31, "in_count": 2**31, "days": 366, "hops": HOPS_MAX}
+_BOUND_MAX = {"out_count": PAYMENTS_MAX, "in_count": PAYMENTS_MAX, "days": 366, "hops": HOPS_MAX}
 
 
 @dataclass(kw_only=True, eq=False)
@@ -185,4 +191,7 @@ def _bounds(key: str, row: Mapping[str, object]) -> PurseLimits:
     for name in LIMIT_NAMES:
         if name not in bounds:
             raise RulebookInvalid(key=f"{key}.{name}", reason="is missing")
+    if bounds["out_count"] + bounds["in_count"] > PAYMENTS_MAX:
+        reason = f"and out_count are more than {PAYMENTS_MAX} together"
+        raise RulebookInvalid(key=f"{key}.in_count", reason=reason)
     return PurseLimits(**bounds)
