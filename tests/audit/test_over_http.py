@@ -8,6 +8,7 @@ from jiaozi.central_bank.audit.sources import SourceUnavailable
 from tests.audit.forgery import LIBRARY
 from tests.audit.story import LAST, Story
 from tests.registry.builders import key
+from tests.system.proxy import Fault, proxy_to
 
 OPTIONS = AuditOptions(processes=0, library=LIBRARY)
 
@@ -25,6 +26,19 @@ async def test_nobody_else_reads_whole_blocks(url: str, whose: str) -> None:
     async with open_http(url, key(whose)) as source:
         with pytest.raises(SourceUnavailable, match=r"answered 40[13]"):
             await audit_source(source, OPTIONS)
+
+
+async def test_a_page_that_comes_twice_accuses_nobody(url: str, story: Story) -> None:
+    """What answers an earlier question is no answer; it is not taken for a forked chain."""
+    async with proxy_to(url) as network, open_http(network.url, story.keys.auditor) as source:
+        faults = [Fault.DOUBLE_ANSWER]
+        network.weather = lambda _: faults.pop() if faults else None
+        [first] = [each async for each in source.headers(1, 1)]
+        with pytest.raises(SourceUnavailable, match="no answer"):
+            _ = [each async for each in source.headers(2, 2)]
+        [second] = [each async for each in source.headers(2, 2)]
+    assert network.befallen == {Fault.DOUBLE_ANSWER: 1}
+    assert first != second
 
 
 async def test_an_address_where_no_central_bank_is_gives_no_verdict() -> None:

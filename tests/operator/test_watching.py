@@ -11,6 +11,7 @@ import pytest
 
 from jiaozi.operator.sessions.end import end_sessions
 from jiaozi.protocol.domains import NetworkId
+from jiaozi.protocol.numbers import operator_of
 from jiaozi.protocol.refusals import Code, Refusal
 from jiaozi.wallet import watch as watching
 from jiaozi.wallet.client import WalletClient
@@ -35,8 +36,9 @@ async def wallet_of(world: OperatorWorld, holder: Holder, place: Path) -> AsyncI
         with Journal(place / "journal.sqlite") as journal:
             client = WalletClient(transport, holder.number, credentials)
             yield Wallet(
-                number=holder.number, network=holder.network, signer=holder.signer,
-                client=client, journal=journal, edge=SYSTEM_EDGE, block_keys=NO_HEADERS,
+                number=holder.number, operator=operator_of(holder.number),
+                network=holder.network, signer=holder.signer, client=client, journal=journal,
+                edge=SYSTEM_EDGE, block_keys=NO_HEADERS,
             )  # fmt: skip
 
 

@@ -26,7 +26,7 @@ class Fault(Enum):
     DOUBLE_REQUEST = auto()
     """It arrives twice at once; the second answer comes back."""
     DOUBLE_ANSWER = auto()
-    """The answer comes twice, then the connection drops."""
+    """The answer comes twice, and the connection goes on."""
     LATE_REQUEST = auto()
     """The connection drops, and the request arrives after that."""
     DELAY = auto()
@@ -84,7 +84,7 @@ class Proxy:
                 return True
             case Fault.DOUBLE_ANSWER:
                 writer.write(2 * await self._ask(request))
-                return False
+                return True
             case Fault.LATE_REQUEST:
                 task = asyncio.create_task(self._ask_late(request))
                 self._late.add(task)

@@ -25,7 +25,7 @@ from jiaozi.protocol.blocks import BlockItem, Header, SignedHeader
 from jiaozi.protocol.certificates import Certified, Use
 from jiaozi.protocol.domains import Domain, external_aad
 from jiaozi.protocol.genesis import Genesis, read_genesis, sign_genesis
-from jiaozi.protocol.http_signatures import claimed_key_id, verify_request
+from jiaozi.protocol.http_signatures import REQUEST_HEADER, claimed_key_id, verify_request
 from jiaozi.protocol.orders import Order, parse_item
 from jiaozi.protocol.receipts import encode_receipt
 from jiaozi.protocol.refusals import SETTLED, Code, Outcome, Refusal, refuse
@@ -440,6 +440,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("Content-Type", content_type)
         self.send_header("Content-Length", str(len(body)))
+        if (name := self.headers[REQUEST_HEADER]) is not None:
+            self.send_header(REQUEST_HEADER, name)
         if retry_after is not None:
             self.send_header("Retry-After", retry_after)
         self.end_headers()

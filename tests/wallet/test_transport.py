@@ -11,6 +11,7 @@ from jiaozi.protocol.domains import NetworkId
 from jiaozi.wallet.edge import SYSTEM_EDGE
 from jiaozi.wallet.errors import AnswerMalformed, NoAnswer
 from jiaozi.wallet.transport import ANSWER_BYTES_MAX, Credentials, Patience, Request, Transport
+from tests.named_answers import repeating_names
 from tests.wallet.fake_operator import key
 
 GET = Request(method="GET", path="/v1/anything")
@@ -38,7 +39,7 @@ def _transport(
         sleep=pauses.sleep,
         random=lambda count: b"\xff" * count,
     )
-    http = httpx.AsyncClient(transport=httpx.MockTransport(answer))
+    http = httpx.AsyncClient(transport=httpx.MockTransport(repeating_names(answer)))
     return Transport(http, "http://operator.test", edge=edge, patience=patience)
 
 
@@ -137,7 +138,7 @@ async def test_an_answer_that_drips_is_given_up_with_its_attempt() -> None:
             yield b" "
 
     patience = Patience(total_s=0.3, attempt_s=0.1, pause_min_s=0.01, pause_max_s=0.01)
-    answer = httpx.MockTransport(lambda _: httpx.Response(200, content=drip()))
+    answer = httpx.MockTransport(repeating_names(lambda _: httpx.Response(200, content=drip())))
     async with httpx.AsyncClient(transport=answer) as http:
         transport = Transport(http, "http://x.test", edge=SYSTEM_EDGE, patience=patience)
         started = time.monotonic()

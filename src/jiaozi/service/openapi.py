@@ -42,7 +42,8 @@ _SCHEME = {
     '`alg="ed25519"`, a fresh `nonce` of at most 64 characters and `tag="jiaozi/request/1"`. '
     "At an operator the `keyid` is the wallet's number, or the public key itself to open one; at "
     "the central bank it is the certified public key in hexadecimal. A request is taken within "
-    "300 s of `created`.",
+    "300 s of `created`. An answer repeats the field `Jiaozi-Request` of its request, signed or "
+    "not: take none that does not.",
 }
 _SIGNED = (
     Code.REQUEST_UNSIGNED,

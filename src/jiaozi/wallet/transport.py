@@ -3,11 +3,14 @@
 Every request of the operator API may be repeated: an order is known by its id, an exchange by
 its own. So a lost answer, a full queue (429) and a service that cannot write now (503) have one
 cure: wait, and send the same again. A signed request gets a new nonce and time for each attempt.
+Each attempt has a name, which its answer repeats (`REQUEST_HEADER`): what a network delivers twice
+answers no other request. An answer under another name or none is a lost answer, whatever it says.
 When the deadline passes nothing is known: `NoAnswer`, never a refusal.
 """
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import BinaryIO, Final
@@ -15,7 +18,7 @@ from typing import BinaryIO, Final
 import httpx
 
 from jiaozi.protocol.domains import NetworkId
-from jiaozi.protocol.http_signatures import NETWORK_HEADER, sign_request
+from jiaozi.protocol.http_signatures import NETWORK_HEADER, REQUEST_HEADER, sign_request
 from jiaozi.protocol.suites import Signer
 from jiaozi.wallet.edge import Edge
 from jiaozi.wallet.errors import AnswerMalformed, NoAnswer
@@ -28,6 +31,7 @@ QUIET_S = 60.0
 
 _TRY_AGAIN: Final = frozenset((429, 500, 502, 503, 504))
 _NONCE_LENGTH = 16
+_NAME_LENGTH = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +106,10 @@ class Attempts:
         return True
 
 
+class AnswerToAnother(httpx.RemoteProtocolError):
+    """What came bears another request's name, or none."""
+
+
 class Transport:
     """Sends requests to one operator."""
 
@@ -162,6 +170,8 @@ class Transport:
             try:
                 answer = await self._download(request, sink, attempts)
             except (httpx.RequestError, TimeoutError) as error:
+                if isinstance(error, AnswerToAnother) and await attempts.pause():
+                    continue
                 reason = str(error) or type(error).__name__
                 raise NoAnswer(detail=f"The answer of {self._url} broke off ({reason})") from error
             if answer.status not in _TRY_AGAIN or not await attempts.pause():
@@ -171,9 +181,8 @@ class Transport:
         built = self._built(request)
         pause_s = self._patience.total_s
         built.extensions["timeout"] = dict.fromkeys(("connect", "read", "write", "pool"), pause_s)
-        response = await self._http.send(built, stream=True)
         body = bytearray()
-        try:
+        async with self._own_answer(built) as response:
             async for chunk in response.aiter_bytes():
                 if response.status_code == HTTPStatus.OK:
                     sink.write(chunk)
@@ -181,8 +190,6 @@ class Transport:
                 body += chunk
                 if len(body) > ANSWER_BYTES_MAX:
                     raise AnswerMalformed(detail=f"An answer of {self._url} is far too long")
-        finally:
-            await response.aclose()
         return Answer(status=response.status_code, body=bytes(body), attempts=attempts.made)
 
     async def lines(
@@ -193,12 +200,11 @@ class Transport:
         Raises:
             httpx.HTTPError: No connection, or nothing came for `QUIET_S`.
         """
-        async with self._http.stream(
-            request.method,
-            self._url + request.path,
-            headers={**self._headers(request), **headers},
-            timeout=httpx.Timeout(self._patience.attempt_s, read=QUIET_S),
-        ) as response:
+        built = self._built(request)
+        built.headers.update(headers)
+        timeout = httpx.Timeout(self._patience.attempt_s, read=QUIET_S)
+        built.extensions["timeout"] = timeout.as_dict()
+        async with self._own_answer(built) as response:
             if response.status_code != HTTPStatus.OK:
                 body = await response.aread()
                 yield Answer(status=response.status_code, body=body, attempts=1)
@@ -210,17 +216,30 @@ class Transport:
         """Send once; return the answer and the seconds it asks to wait before the next attempt."""
         built = self._built(request)
         async with asyncio.timeout(min(self._patience.attempt_s, max(0.0, attempts.left_s()))):
-            response = await self._http.send(built, stream=True)
-            try:
-                body = bytearray()
+            body = bytearray()
+            async with self._own_answer(built) as response:
                 async for chunk in response.aiter_bytes():
                     body += chunk
                     if len(body) > ANSWER_BYTES_MAX:
                         raise AnswerMalformed(detail=f"An answer of {self._url} is far too long")
-            finally:
-                await response.aclose()
         answer = Answer(status=response.status_code, body=bytes(body), attempts=attempts.made)
         return answer, _seconds(response.headers.get("Retry-After", ""))
+
+    @asynccontextmanager
+    async def _own_answer(self, request: httpx.Request) -> AsyncIterator[httpx.Response]:
+        """Send a request under a new name; what answers another ends the connection, unread."""
+        name = self._edge.random(_NAME_LENGTH).hex()
+        request.headers[REQUEST_HEADER] = name
+        response = await self._http.send(request, stream=True)
+        try:
+            if response.headers.get(REQUEST_HEADER) != name:
+                raise AnswerToAnother(
+                    f"an answer does not repeat {REQUEST_HEADER}: it came twice, or is an older "
+                    "service's"
+                )
+            yield response
+        finally:
+            await response.aclose()
 
     def _built(self, request: Request) -> httpx.Request:
         return self._http.build_request(

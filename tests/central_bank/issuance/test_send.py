@@ -1,7 +1,6 @@
 """Sending an approved order: the same bytes until the answer is definite, dead only when it is."""
 
 import secrets
-from collections.abc import Callable
 
 import httpx
 import pytest
@@ -17,12 +16,11 @@ from jiaozi.protocol.ids import DAY_MS, last_expiry_day
 from jiaozi.protocol.orders import parse
 from jiaozi.protocol.refusals import SETTLED, Code, Refusal
 from jiaozi.protocol.suites import Ed25519Signer
+from tests.named_answers import Answer, repeating_names
 
 NOW_MS = 1_790_000_000_000
 NETWORK = NetworkId(bytes(32))
 OFFICER = Ed25519Signer(bytes(31) + b"\x01")
-
-Answer = Callable[[httpx.Request], httpx.Response]
 
 
 @pytest.fixture
@@ -35,7 +33,7 @@ def submission(monkeypatch: pytest.MonkeyPatch) -> bytes:
 async def settle(submission: bytes, *answers: Answer) -> object:
     """Send to a registry that answers so, one request after the other."""
     left = list(answers)
-    transport = httpx.MockTransport(lambda request: left.pop(0)(request))
+    transport = httpx.MockTransport(repeating_names(lambda request: left.pop(0)(request)))
     async with httpx.AsyncClient(transport=transport, base_url="http://registry") as http:
         outcome = await Sender(http=http, network=NETWORK, officer=OFFICER).settle(submission)
     assert not left

@@ -25,6 +25,7 @@ from jiaozi.protocol.genesis import read_genesis
 from jiaozi.protocol.http_signatures import NETWORK_HEADER, sign_request
 from jiaozi.protocol.refusals import Refusal
 from jiaozi.protocol.suites import Signer
+from jiaozi.service.named_requests import send_named
 
 BODY_BYTES_MAX = 1 << 29
 ANSWER_TIMEOUT_S = 60.0
@@ -83,7 +84,8 @@ class HttpSource:
             nonce=secrets.token_hex(16),
         )  # fmt: skip
         try:
-            answer = await self._client.get(path, headers=headers)
+            request = self._client.build_request("GET", path, headers=headers)
+            answer = await send_named(self._client, request)
         except httpx.HTTPError as error:
             raise SourceUnavailable(reason=f"no answer from the central bank: {error}") from error
         if answer.status_code != httpx.codes.OK:
@@ -102,7 +104,7 @@ async def open_http(
     """
     async with httpx.AsyncClient(base_url=url, timeout=ANSWER_TIMEOUT_S, trust_env=False) as client:
         try:
-            answer = await client.get("/v1/genesis")
+            answer = await send_named(client, client.build_request("GET", "/v1/genesis"))
             network = read_genesis(answer.content)
         except httpx.HTTPError as error:
             raise SourceUnavailable(reason=f"no answer from the central bank: {error}") from error

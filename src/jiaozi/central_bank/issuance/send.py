@@ -19,6 +19,7 @@ from jiaozi.protocol.domains import NetworkId
 from jiaozi.protocol.http_signatures import NETWORK_HEADER, sign_request
 from jiaozi.protocol.refusals import CATALOGUE, Code, Outcome, Refusal, Retry, refuse
 from jiaozi.protocol.suites import Signer
+from jiaozi.service.named_requests import send_named
 
 TIMEOUT_S = 30.0
 """How long a definite answer is tried for."""
@@ -76,7 +77,8 @@ class Sender:
             nonce=secrets.token_hex(16),
         )
         try:
-            return await self.http.post(_PATH, content=submission, headers=headers)
+            request = self.http.build_request("POST", _PATH, content=submission, headers=headers)
+            return await send_named(self.http, request)
         except httpx.ConnectError:
             raise refuse(Code.UNAVAILABLE) from None
         except httpx.TransportError:

@@ -23,11 +23,12 @@ from jiaozi.protocol.blocks import HEADER_BYTES_MAX, Header, SignedHeader
 from jiaozi.protocol.daily_statement import STATEMENT_BYTES_MAX
 from jiaozi.protocol.feed import FEED_BLOCK_BYTES_MAX
 from jiaozi.protocol.genesis import Network
-from jiaozi.protocol.http_signatures import NETWORK_HEADER, REQUEST_HEADER, sign_request
+from jiaozi.protocol.http_signatures import NETWORK_HEADER, sign_request
 from jiaozi.protocol.numbers import format_number
 from jiaozi.protocol.offline.revocations import FRAME_BYTES_MAX
 from jiaozi.protocol.refusals import CATALOGUE, Code, Refusal, refuse
 from jiaozi.protocol.suites import Signer
+from jiaozi.service.named_requests import send_named
 from jiaozi.service.traces import call_span, trace_headers
 
 ANSWER_TIMEOUT_S = 10.0
@@ -305,19 +306,11 @@ async def send(
     Raises:
         Refusal: What the registry refused, ``unavailable`` or ``unknown``.
     """
-    name = secrets.token_hex(16)
     request = http.build_request(
-        method, url, headers={**headers, REQUEST_HEADER: name}, content=body or None,
-        timeout=timeout_s,
-    )  # fmt: skip
+        method, url, headers=headers, content=body or None, timeout=timeout_s
+    )
     try:
-        answer = await http.send(request, stream=True)
-        unnamed = name if answer.is_error else ""
-        if answer.headers.get(REQUEST_HEADER, unnamed) != name:
-            # Unread, it ends the connection: what follows on it answers other requests as well.
-            await answer.aclose()
-            raise refuse(Code.UNKNOWN)
-        await answer.aread()
+        answer = await send_named(http, request)
     except _NOT_SENT:
         raise refuse(Code.UNAVAILABLE) from None
     except httpx.TransportError:
