@@ -76,18 +76,23 @@ class Market:
         rng = random.Random(stalls.seed)  # noqa: S311 - a fixed seed makes runs alike
         self._open(stalls)
         told, numbers = Traded(), list(stalls.chains)
-        cheating = set(rng.sample(range(stalls.payments), stalls.double_spends))
+        cheating = set(
+            rng.sample(range(stalls.payments - stalls.double_spends), stalls.double_spends)
+        )
         expires_ms = stalls.now_ms + DAY_MS
+        owed = 0
         while told.payments < stalls.payments:
             payer, payee, victim = rng.sample(numbers, 3)
             amount_fen = rng.randint(1, AMOUNT_MAX_FEN)
             before = self._purses[payer]
             if not self._pay(payer, payee, amount_fen, expires_ms, rng, told):
                 continue
+            owed += told.payments - told.double_spends in cheating
             told.payments += 1
-            if told.payments in cheating:
+            if owed:
                 after, self._purses[payer] = self._purses[payer], before
                 if self._pay(payer, victim, amount_fen, expires_ms, rng, told):
+                    owed -= 1
                     told.double_spends += 1
                     told.payments += 1
                     told.cheats.add(before.device.key)
