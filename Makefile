@@ -72,9 +72,10 @@ format: setup  ## put the code in its form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: setup  ## measure the registry and the gateway
+bench: setup  ## measure the registry, the gateway and a day without network
 	$(BIN)/jiaozi bench registry --json
 	$(BIN)/jiaozi bench gateway --json
+	$(BIN)/jiaozi bench offline --json
 
 chaos: setup  ## the long chaos tests
 	$(BIN)/pytest -m chaos --timeout 1800
