@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from jiaozi.cli.demo_market import tell_market
 from jiaozi.demo.market_card import card_at_market
 from jiaozi.demo.market_day import Found
 from jiaozi.demo.market_plan import COPIED, TRADERS, choose_people, held_fen
@@ -32,6 +33,18 @@ def test_what_is_loaded_is_in_wallets_or_purses_at_night() -> None:
 def test_a_figure_that_is_one_off_is_told(figure: str) -> None:
     assert FOUND.differences(MARKET) == []
     assert len(replace(FOUND, **{figure: getattr(FOUND, figure) + 1}).differences(MARKET)) == 1
+
+
+def test_the_day_is_told_to_people(capsys: pytest.CaptureFixture[str]) -> None:
+    tell_market(replace(FOUND, card_left_out="No reader here."), 412_30)
+    told = capsys.readouterr().out
+    rows = [line.split() for line in told.splitlines()]
+    assert ["vegetables", "noodles", "70.00", "2", "settled"] in rows
+    assert sum("spent twice" in line for line in told.splitlines()) == 2
+    words = " ".join(told.split())
+    assert "30.00 of it from the guarantee" in words
+    assert "Nobody had one. No reader here." in words
+    assert "412.30 yuan by their shadow balances, 412.30 in the offline account" in words
 
 
 def test_a_market_without_card_readers_says_why(

@@ -3,6 +3,7 @@
 from typing import Any
 
 from jiaozi.cli.output import print_facts, print_table, stdout, yuan
+from jiaozi.demo.market_day import Found
 from jiaozi.demo.market_plan import BUYERS, COPIED, LOADED_FEN, SALES, STALLS, Sale, held_fen
 from jiaozi.demo.story import Told
 
@@ -32,8 +33,13 @@ def market_document(told: Told) -> dict[str, Any]:
     }
 
 
-def tell_market(told: Told) -> None:
-    """Print who paid whom, what came to light, and who bears it."""
+def tell_market(found: Found, offline_fen: int) -> None:
+    """Print who paid whom, what came to light, and who bears it.
+
+    Args:
+        found: What came to light.
+        offline_fen: Of the offline account.
+    """
     rows = [
         (_payer(each), each.payee, yuan(each.amount_fen), str(each.hops), _evening(each))
         for each in SALES
@@ -42,7 +48,6 @@ def tell_market(told: Told) -> None:
     print_table(_COLUMNS, rows, amounts=_COLUMNS[2:4])
     stdout.print()
     spent_fen = sum(each.amount_fen for each in SALES if each.payer == COPIED)
-    found = told.market
     print_facts(
         {
             "Market day": f"{len(BUYERS)} buyers paid at {len(STALLS)} stalls, purse to purse and "
@@ -58,7 +63,7 @@ def tell_market(told: Told) -> None:
             "Proof": "The operator wrote both payments into a file, and the file and genesis alone "
             "proved it: `jiaozi offline verify-proof`.",
             "Left in purses": f"{yuan(found.shadow_fen)} yuan by their shadow balances, "
-            f"{yuan(told.books.offline_fen)} in the offline account.",
+            f"{yuan(offline_fen)} in the offline account.",
         }
     )
 

@@ -116,7 +116,7 @@ def tell_story(told: Told, network: LocalNetwork, elapsed_s: float, *, is_served
     print_table(columns, rows, amounts=columns[1:])
     stdout.print()
     print_facts(_EMERGENCIES)
-    tell_market(told)
+    tell_market(told.market, told.books.offline_fen)
     _tell_supply(told.books)
     tell_days(told.days)
     _tell_verdict(told)
