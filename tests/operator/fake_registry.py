@@ -84,6 +84,8 @@ class FakeRegistry:
     """Daily statements, given to whoever asks."""
     is_down: bool = False
     """Connections are dropped at once."""
+    has_feed: bool = True
+    """Another service has none."""
 
     def idle_block(self) -> None:
         """Commit an empty block, as an idle registry does every ten seconds."""
@@ -129,7 +131,7 @@ class FakeRegistry:
             case ["accounts", number]:
                 self._own(request, number)
                 return _json(self._account(int(number)))
-            case ["feed"]:
+            case ["feed"] if self.has_feed:
                 return await self._feed(self._caller(request), query)
             case ["headers"]:
                 start, limit = int(query["from"]), int(query["limit"])

@@ -5,13 +5,14 @@ from typing import Any
 
 import pytest
 
+from jiaozi.operator.history import follow
 from jiaozi.operator.history.model import read_cursor
 from jiaozi.operator.sessions import store as sessions
 from jiaozi.operator.sessions.model import Session
 from jiaozi.protocol.order_types import OrderType
 from jiaozi.protocol.refusals import Code, Refusal
 from jiaozi.protocol.suites import Ed25519Signer
-from tests.operator.builders import OPERATOR, OperatorWorld, operator_world
+from tests.operator.builders import OPERATOR, OperatorWorld, operator_world, until
 from tests.operator.fake_registry import Fault, fake_registry
 from tests.operator.holders import Holder, send_order
 from tests.registry.builders import Orders, Wallet, new_wallet
@@ -194,6 +195,29 @@ async def test_a_feed_that_leaves_something_out_is_not_taken(database_dsn: str) 
         assert refusal.value.code is Code.SIGNATURE_INVALID
         assert await amounts(payer, "?type=payment") == []
         assert await _health_after_distrust(world) == 503
+
+
+async def test_a_feed_that_is_refused_is_told_and_asked_for_again(
+    database_dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The address was another service's for a while."""
+    monkeypatch.setattr(follow, "REFUSED_RETRY_S", 0.02)
+    async with fake_registry() as registry, operator_world(database_dsn, registry) as world:
+        payer, payee = await pair(world)
+        await world.until_followed()
+        registry.has_feed = False
+        registry.idle_block()  # ends the request that waits
+        await until(lambda: _is_health(world, 503))
+        assert world.operator.follow_feed.refused_as is Code.NOT_FOUND
+        await payer.pay(payee.number, 70)
+        registry.has_feed = True
+        await until(lambda: _is_health(world, 200))
+        await world.until_followed()
+        assert await amounts(payee, "?type=payment") == [70]
+
+
+async def _is_health(world: OperatorWorld, status: int) -> bool:
+    return (await world.http.get("/healthz")).status_code == status
 
 
 async def _health_after_distrust(world: OperatorWorld) -> int:

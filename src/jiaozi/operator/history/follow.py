@@ -2,7 +2,8 @@
 
 Any number of processes may follow: whoever moves the cursor first has stored the lines, and the
 others begin again from there. A block that does not follow from the cursor stops the follower with
-an error: the registry left something out, or this database is another network's.
+an error: the registry left something out, or this database is another network's. A feed that is
+refused is asked for again: the address may be another service's, or the clock wrong.
 """
 
 import asyncio
@@ -21,7 +22,7 @@ from jiaozi.operator.offline.payment_store import take_told
 from jiaozi.operator.offline.store import add_load
 from jiaozi.operator.reconcile.movements import Movement, movements_of
 from jiaozi.operator.reconcile.store import add_movements
-from jiaozi.operator.registry.client import RegistryClient
+from jiaozi.operator.registry.client import FeedPage, RegistryClient
 from jiaozi.operator.registry.model import Decided
 from jiaozi.operator.sessions.end import end_sessions
 from jiaozi.operator.sessions.model import ENDS_SESSIONS
@@ -40,6 +41,7 @@ WAIT_MS = 10_000
 PAUSE_S = 0.2
 """Between two readings, so that they are few and large while many orders settle."""
 RETRY_S = 2.0
+REFUSED_RETRY_S = 10.0
 
 _log = structlog.get_logger("jiaozi.history")
 
@@ -54,17 +56,22 @@ class _Gathered:
     headers: list[SignedHeader] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class FollowFeed:
-    """The use case; its dependencies."""
+    """The use case; its dependencies.
+
+    Attributes:
+        refused_as: Why whoever is asked for the feed refused it at last; None when it was given.
+    """
 
     carriage: Carriage
     network: Network
     database: Database
     registry: RegistryClient
+    refused_as: Code | None = field(default=None, init=False)
 
     async def run(self) -> None:
-        """Follow until cancelled; an unreachable registry or database is waited for.
+        """Follow until cancelled; who is out of reach, or refuses, is asked again.
 
         Raises:
             Refusal: ``signature_invalid`` or ``malformed``: the feed is not to be trusted.
@@ -76,6 +83,10 @@ class FollowFeed:
                 _log.warning("feed_not_stored", problem=str(error))
                 await asyncio.sleep(RETRY_S)
             except Refusal as refusal:
+                if self.refused_as is not None:
+                    _log.error("feed_refused", code=self.refused_as.name.lower())
+                    await asyncio.sleep(REFUSED_RETRY_S)
+                    continue
                 if refusal.code not in _PASSING:
                     _log.error("feed_not_trusted", code=refusal.code.name.lower())
                     raise
@@ -91,12 +102,21 @@ class FollowFeed:
         """
         async with self.database.connection() as connection:
             before = await store.read_position(connection)
-        page = await self.registry.feed(before.height, limit=BLOCKS_MAX, wait_ms=wait_ms)
+        page = await self._ask(before.height, wait_ms)
         gathered = await self._check(before, page.blocks)
         if gathered.position != before:
             await self._store(before, gathered)
             self.registry.headers_seen.extend(gathered.headers)
         return len(page.blocks)
+
+    async def _ask(self, after: int, wait_ms: int) -> FeedPage:
+        try:
+            page = await self.registry.feed(after, limit=BLOCKS_MAX, wait_ms=wait_ms)
+        except Refusal as refusal:
+            self.refused_as = None if refusal.code in _PASSING else refusal.code
+            raise
+        self.refused_as = None
+        return page
 
     async def _check(self, before: FeedPosition, encoded: Iterable[bytes]) -> _Gathered:
         gathered = _Gathered(before)

@@ -83,7 +83,11 @@ async def at_work(operator: Operator) -> AsyncIterator[AsgiApp]:
     )
     await operator.rotate_keys.look()
     registry = new_registry()
-    async with working(*tasks) as all_work:
+    async with working(*tasks) as all_run:
+
+        def all_work() -> bool:
+            return all_run() and operator.follow_feed.refused_as is None
+
         figures = OperatorFigures(
             registry,
             database=operator.database,
