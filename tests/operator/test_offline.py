@@ -14,6 +14,7 @@ import pytest_asyncio
 
 from jiaozi.operator.offline.cases import Report, ReportCases
 from jiaozi.operator.offline.guarantee import MoveGuarantee
+from jiaozi.operator.offline.model import Suspicion
 from jiaozi.operator.wallets.model import OrderState
 from jiaozi.protocol import cbor, cose, numbers
 from jiaozi.protocol.domains import Domain, external_aad
@@ -195,20 +196,15 @@ async def test_a_lost_answer_is_given_again(desks: Desks) -> None:
     assert card.purse.checkpoint_number == 2
 
 
-async def test_a_rolled_back_device_gets_no_checkpoint_until_a_person_has_looked(
-    desks: Desks,
-) -> None:
+async def test_an_old_log_gets_no_checkpoint_and_stops_nobodys_device(desks: Desks) -> None:
     _, card = await loaded(desks, 50_00)
     payee = await desks.enrol(await desks.customer())
     before = card.clone()
     pay(card, payee, 20_00)
     assert states(await desks.hand_in(payee.log)) == [SETTLED]
     assert code_of(await desks.ask_to_synchronise(before)) == Code.DEVICE_SUSPENDED
-    assert code_of(await desks.ask_to_synchronise(card)) == Code.DEVICE_SUSPENDED
-    async with desks.here.database.connection() as connection:
-        await connection.execute(
-            "UPDATE offline_device SET suspended = NULL WHERE key = $1", card.key
-        )
+    noted = {each.key: each.suspicion for each in (await report(desks)).suspected}
+    assert noted[card.key] is Suspicion.ROLLED_BACK
     await desks.synchronise(card)
 
 
@@ -318,7 +314,7 @@ async def test_a_log_that_convicts_its_device_is_kept_and_what_it_pays_is_settle
     found = await report(desks)
     [case] = [each for each in found.cases if each.proof.device == payee.key]
     assert case.proof.kind is ProofKind.LOG
-    assert payee.key in {each.key for each in found.suspended}
+    assert payee.key in {each.key for each in found.suspected}
     assert code_of(await desks.ask_to_synchronise(doubled)) == Code.DEVICE_SUSPENDED
 
 

@@ -94,10 +94,10 @@ async def test_clerks_move_the_guarantee_and_see_and_decide_on_devices(
     pay(cheat, payee, 20_00)
     await desks.hand_in(payee.log)
     assert (await desks.ask_to_synchronise(clone)).status_code == 409
-    [waits] = (await office("offline", "cases"))["suspended"]
+    [waits] = (await office("offline", "cases"))["suspected"]
     assert waits == {"device": cheat.key.hex(), "reason": "rolled_back"}
     assert (await office("offline", "lift", cheat.key.hex(), *FILE))["state"] == "lifted"
-    assert (await office("offline", "cases"))["suspended"] == []
+    assert (await office("offline", "cases"))["suspected"] == []
 
     pay(clone, other, 15_00)
     await desks.hand_in(other.log)

@@ -147,7 +147,7 @@ def cases_command(
     print_table(("Device", "Proof", "Covered by the guarantee", "File"), rows)
     print_facts(
         {
-            "suspended devices": ", ".join(each.key.hex() for each in report.suspended) or "none",
+            "devices to look at": ", ".join(each.key.hex() for each in report.suspected) or "none",
             "payments that wait": str(len(report.waiting)),
         }
     )
@@ -276,8 +276,8 @@ def _document(report: Report) -> dict[str, object]:
             for each in report.cases
         ],
         "covered_fen": {device.hex(): fen for device, fen in report.covered_fen.items()},
-        "suspended": [
-            {"device": each.key.hex(), "reason": str(each.suspended)} for each in report.suspended
+        "suspected": [
+            {"device": each.key.hex(), "reason": str(each.suspicion)} for each in report.suspected
         ],
         "waiting": [
             {

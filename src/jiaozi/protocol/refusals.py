@@ -249,8 +249,8 @@ CATALOGUE: Mapping[Code, Entry] = {
     ),
     Code.DEVICE_SUSPENDED: Entry(
         _A,
-        "The device's log and the registry do not agree: it is suspended until the operator has "
-        "looked into it.",
+        "The device's log and the registry do not agree: it waits until they do, or until the "
+        "operator has looked into it.",
     ),
     Code.DEVICE_UNCERTIFIED: Entry(
         _N, "The certificates do not lead from this network's root to the device's key."

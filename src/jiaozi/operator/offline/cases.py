@@ -34,7 +34,7 @@ class Report:
 
     cases: list[Case]
     covered_fen: dict[bytes, int]
-    suspended: list[DeviceRecord]
+    suspected: list[DeviceRecord]
     waiting: list[Waiting]
 
 
@@ -55,7 +55,7 @@ class ReportCases:
             spent = await payment_store.double_spends(connection)
             chains = {each.device: await _chain(connection, each.device) for each in spent}
             logs = await store.cases(connection)
-            suspended = await store.suspended(connection)
+            suspected = await store.suspected(connection)
             waiting = await payment_store.waiting(connection, limit=WAITING_MAX)
         encoded = [*_proofs(spent, chains), *(each.proof for each in logs)]
         cases = [
@@ -65,7 +65,7 @@ class ReportCases:
         return Report(
             cases=cases,
             covered_fen={each: await self._covered_fen(each) for each in devices},
-            suspended=suspended,
+            suspected=suspected,
             waiting=waiting,
         )
 

@@ -83,7 +83,7 @@ class EnrolDevice:
     ) -> DeviceRecord:
         """Record the device, and hold it until it is decided what to give it."""
         new = DeviceRecord(
-            key=key, wallet=enrolment.wallet, profile=enrolment.profile, suspended=None
+            key=key, wallet=enrolment.wallet, profile=enrolment.profile, suspicion=None
         )
         await store.add_device(connection, new, self.now_ms())
         known = await store.find_device(connection, key, lock=True)

@@ -67,7 +67,7 @@ class HandIn:
         async with self.database.transaction() as connection:
             case = LogCase(device.key, device.operator, log_proof(data))
             await store.add_case(connection, case, self.now_ms())
-            await store.suspend(connection, device.key, Suspicion.LOG_FAULT)
+            await store.suspect(connection, device.key, Suspicion.LOG_FAULT)
 
 
 def _read_payments(data: bytes, anchor: Anchor) -> list[Handed]:

@@ -56,10 +56,13 @@ class Told(IntEnum):
 
 
 class Suspicion(StrEnum):
-    """Why a device gets no checkpoint until a person has looked."""
+    """Why a person should look at a device."""
 
     LOG_FAULT = "log_fault"
+    """A log that convicts it: it gets no checkpoint until then."""
     ROLLED_BACK = "rolled_back"
+    """A log that lacks payments of its own; but anyone may have brought an old one of an honest
+    device, which gets its checkpoint for a whole one."""
 
 
 class DeviceState(StrEnum):
@@ -80,7 +83,12 @@ class DeviceRecord:
     key: bytes
     wallet: int | None
     profile: Profile
-    suspended: Suspicion | None
+    suspicion: Suspicion | None
+
+    @property
+    def is_suspended(self) -> bool:
+        """Whether it gets no checkpoint until a person has looked."""
+        return self.suspicion is Suspicion.LOG_FAULT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -251,5 +259,5 @@ def state_of(
         return DeviceState.CONVICTED
     if known.revoked_ms is not None:
         return DeviceState.REVOKED
-    is_suspended = record.suspended is not None or known.shadow_fen < 0
+    is_suspended = record.is_suspended or known.shadow_fen < 0
     return DeviceState.SUSPENDED if is_suspended else DeviceState.ENROLLED

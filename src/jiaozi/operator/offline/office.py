@@ -51,7 +51,7 @@ class OfflineOffice:
         """
         await self._decide(device, "lift", clerk, file_number)
         async with self.database.transaction() as connection:
-            await store.lift_suspension(connection, device)
+            await store.clear(connection, device)
 
     async def _decide(self, device: bytes, decision: str, clerk: str, file_number: str) -> None:
         async with self.database.transaction() as connection:

@@ -7,28 +7,29 @@ ON CONFLICT (key) DO NOTHING;
 
 -- name: lock_device
 -- One device, alone with whoever decides about it.
-SELECT key, wallet, profile, suspended FROM offline_device WHERE key = $1 FOR UPDATE;
+SELECT key, wallet, profile, suspicion FROM offline_device WHERE key = $1 FOR UPDATE;
 
 -- name: find_device
 -- One device.
-SELECT key, wallet, profile, suspended FROM offline_device WHERE key = $1;
+SELECT key, wallet, profile, suspicion FROM offline_device WHERE key = $1;
 
 -- name: devices_of
 -- The devices of a wallet, the oldest first.
-SELECT key, wallet, profile, suspended FROM offline_device WHERE wallet = $1
+SELECT key, wallet, profile, suspicion FROM offline_device WHERE wallet = $1
 ORDER BY created_ms, key LIMIT $2;
 
--- name: suspend
--- No checkpoint until a person has looked; the first reason stays.
-UPDATE offline_device SET suspended = coalesce(suspended, $2) WHERE key = $1;
+-- name: suspect
+-- Why a person should look; a log that convicts outweighs an old one.
+UPDATE offline_device
+SET suspicion = CASE suspicion WHEN 'log_fault' THEN suspicion ELSE $2 END WHERE key = $1;
 
--- name: lift_suspension
+-- name: clear
 -- A person has looked.
-UPDATE offline_device SET suspended = NULL WHERE key = $1;
+UPDATE offline_device SET suspicion = NULL WHERE key = $1;
 
--- name: suspended
--- Devices that wait for a person.
-SELECT key, wallet, profile, suspended FROM offline_device WHERE suspended IS NOT NULL
+-- name: suspected
+-- Devices that a person should look at.
+SELECT key, wallet, profile, suspicion FROM offline_device WHERE suspicion IS NOT NULL
 ORDER BY created_ms, key;
 
 -- name: add_order

@@ -66,7 +66,7 @@ class ReadDevices:
         if known is None or known.wallet != wallet:
             return None
         async with self.database.transaction() as connection:
-            new = DeviceRecord(key=device, wallet=wallet, profile=known.profile, suspended=None)
+            new = DeviceRecord(key=device, wallet=wallet, profile=known.profile, suspicion=None)
             await store.add_device(connection, new, self.now_ms())
             return await store.find_device(connection, device)
 

@@ -21,9 +21,9 @@ class _Statements:
     lock_device: str
     find_device: str
     devices_of: str
-    suspend: str
-    lift_suspension: str
-    suspended: str
+    suspect: str
+    clear: str
+    suspected: str
     add_order: str
     find_order: str
     last_order: str
@@ -91,19 +91,19 @@ async def devices_of(connection: Connection, wallet: int, *, limit: int) -> list
     return [_device(row) for row in await connection.fetch(_SQL.devices_of, wallet, limit)]
 
 
-async def suspend(connection: Connection, key: bytes, suspicion: Suspicion) -> None:
-    """Give a device no checkpoint until a person has looked; another's is let alone."""
-    await connection.execute(_SQL.suspend, key, suspicion.value)
+async def suspect(connection: Connection, key: bytes, suspicion: Suspicion) -> None:
+    """Note why a person should look at a device; another operator's is let alone."""
+    await connection.execute(_SQL.suspect, key, suspicion.value)
 
 
-async def lift_suspension(connection: Connection, key: bytes) -> None:
-    """Let a device go on."""
-    await connection.execute(_SQL.lift_suspension, key)
+async def clear(connection: Connection, key: bytes) -> None:
+    """Let a device go on: a person has looked."""
+    await connection.execute(_SQL.clear, key)
 
 
-async def suspended(connection: Connection) -> list[DeviceRecord]:
-    """Return the devices that wait for a person."""
-    return [_device(row) for row in await connection.fetch(_SQL.suspended)]
+async def suspected(connection: Connection) -> list[DeviceRecord]:
+    """Return the devices that a person should look at."""
+    return [_device(row) for row in await connection.fetch(_SQL.suspected)]
 
 
 async def add_order(
@@ -232,12 +232,12 @@ async def cases(connection: Connection) -> list[LogCase]:
 
 
 def _device(row: asyncpg.Record) -> DeviceRecord:
-    suspended = row["suspended"]
+    suspicion = row["suspicion"]
     return DeviceRecord(
         key=row["key"],
         wallet=row["wallet"],
         profile=Profile(row["profile"]),
-        suspended=None if suspended is None else Suspicion(suspended),
+        suspicion=None if suspicion is None else Suspicion(suspicion),
     )
 
 

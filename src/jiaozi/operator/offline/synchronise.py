@@ -4,9 +4,10 @@
 
     log -> all of it settled -> device's record at the registry -> checkpoint, stored -> device
 
-The checkpoint says what the registry says that the device holds; whoever rolled a device back has
-paid more than its log tells, and gets none. A lost answer is given again: the same place of a log
-gets the same bytes, until the device shows that it has them.
+The checkpoint says what the registry says that the device holds. A device that was rolled back has
+paid more than its log tells, and gets none for that; but anyone may bring an old log of an honest
+one, so this log alone is refused, and a clerk is told. A lost answer is given again: the same place
+of a log gets the same bytes, until the device shows that it has them.
 """
 
 from collections.abc import Callable
@@ -75,14 +76,15 @@ class SynchroniseDevice:
         if known.payments < log.counter:
             raise refuse(Code.SYNCHRONISATION_WAITS, log.counter - known.payments)
         if known.payments > log.counter:
-            await self._suspend(log.device.key)
+            await self._suspect(log.device.key)
+            raise refuse(Code.DEVICE_SUSPENDED)
         if known.shadow_fen < 0:
             raise refuse(Code.DEVICE_SUSPENDED)
         certificate = await self.authority.own_certificate()
         time_message = await self.authority.time_message()
         async with self.database.transaction() as connection:
             record = await store.find_device(connection, log.device.key, lock=True)
-            if record is None or record.suspended is not None:
+            if record is None or record.is_suspended:
                 raise refuse(Code.DEVICE_SUSPENDED)
             signed = await _find(connection, log)
             if signed is None:
@@ -93,10 +95,10 @@ class SynchroniseDevice:
                 await store.add_checkpoint(connection, log.device.key, place, signed, self.now_ms())
         return signed
 
-    async def _suspend(self, key: bytes) -> None:
-        """Take a device whose log lacks payments of its own for rolled back."""
+    async def _suspect(self, key: bytes) -> None:
+        """Note that a log lacks payments of its own device."""
         async with self.database.transaction() as connection:
-            await store.suspend(connection, key, Suspicion.ROLLED_BACK)
+            await store.suspect(connection, key, Suspicion.ROLLED_BACK)
 
     def _message(
         self, log: HandedLog, known: RegistryDevice, number: int, certificate: bytes
