@@ -14,7 +14,8 @@ from typer.testing import CliRunner
 from jiaozi.cli import app
 from jiaozi.protocol.numbers import format_number
 from jiaozi.wallet.keystore import KdfCost, write_keystore
-from jiaozi.wallet.wallet import keystore_path
+from jiaozi.wallet.store import Journal
+from jiaozi.wallet.wallet import journal_path, keystore_path
 from tests.wallet.conftest import NUMBER, keystore_for
 from tests.wallet.fake_operator import FakeOperator, served
 
@@ -67,4 +68,5 @@ def opened(terminal: Terminal, operator: FakeOperator) -> Terminal:
     operator.wallets[format_number(NUMBER)] = keystore.public.public_key
     path = keystore_path(terminal.directory)
     write_keystore(path, keystore, PASSPHRASE, random=os.urandom, cost=KdfCost(8, 1, 1))
+    Journal(journal_path(terminal.directory)).close()
     return terminal

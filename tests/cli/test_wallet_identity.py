@@ -18,7 +18,8 @@ from jiaozi.protocol.numbers import format_number
 from jiaozi.protocol.refusals import Code
 from jiaozi.service.files import write_whole
 from jiaozi.wallet.keystore import KdfCost, Keystore, WalletPublic, write_keystore
-from jiaozi.wallet.wallet import keystore_path
+from jiaozi.wallet.store import Journal
+from jiaozi.wallet.wallet import journal_path, keystore_path
 from tests.operator.builders import OperatorWorld, new_phone, operator_world
 from tests.operator.fake_registry import Fault
 from tests.operator.holders import Holder
@@ -51,6 +52,7 @@ class Shell:
         keystore = Keystore(public=public, seed=holder.signer._secret_key[:32])
         path = keystore_path(directory)
         write_keystore(path, keystore, PASSPHRASE, random=os.urandom, cost=KdfCost(8, 1, 1))
+        Journal(journal_path(directory)).close()
         return directory
 
     async def __call__(self, *words: object, code: int = 0) -> str:

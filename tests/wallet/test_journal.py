@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from jiaozi.protocol.domains import NetworkId
 from jiaozi.protocol.ids import DAY_MS, OrderId, new_order_id
 from jiaozi.protocol.refusals import Code, refuse
-from jiaozi.wallet.errors import JournalUnavailable, WalletMoved
+from jiaozi.wallet.errors import JournalMissing, JournalUnavailable, WalletMoved
+from jiaozi.wallet.keystore import WalletPublic
 from jiaozi.wallet.model import (
     DEAD,
     OPEN,
@@ -26,6 +28,7 @@ from jiaozi.wallet.model import (
     State,
 )
 from jiaozi.wallet.store import PAYROLL_KEPT_MS, Journal
+from jiaozi.wallet.wallet import journal_path, open_journal
 from tests.wallet.conftest import ANNA
 
 NOW_MS = 1_790_000_000_000
@@ -213,6 +216,42 @@ def test_a_journal_that_is_no_database_is_told_as_one(tmp_path: Path) -> None:
     path.write_bytes(b"not a database, but long enough to be looked at as one" * 100)
     with pytest.raises(JournalUnavailable):
         Journal(path)
+
+
+def test_a_page_that_was_damaged_is_told_before_anything_is_sent(
+    journal: Journal, tmp_path: Path
+) -> None:
+    journal.close()
+    path = tmp_path / "journal.sqlite"
+    whole = path.read_bytes()
+    for start in range(0, len(whole), 4096):
+        path.write_bytes(whole[:start] + b"\xa5" * 4096 + whole[start + 4096 :])
+        with pytest.raises(JournalUnavailable):
+            Journal(path)
+
+
+@pytest.mark.parametrize("is_emptied", [False, True])
+def test_an_open_wallet_whose_journal_is_gone_is_told_once(
+    tmp_path: Path, *, is_emptied: bool
+) -> None:
+    open_wallet = WalletPublic(
+        number=ANNA, operator_url="http://operator.test", network=NetworkId(bytes(32)),
+        root_key=bytes(32), block_key=bytes(32), public_key=bytes(32),
+    )  # fmt: skip
+    if is_emptied:
+        journal_path(tmp_path).touch()
+    with pytest.raises(JournalMissing, match="before you pay anything again"):
+        open_journal(tmp_path, open_wallet)
+    with open_journal(tmp_path, open_wallet) as journal:
+        journal.store([order()])
+
+
+def test_a_wallet_that_is_not_open_yet_begins_its_journal(tmp_path: Path) -> None:
+    begun = WalletPublic(
+        number=None, operator_url="http://operator.test", network=NetworkId(bytes(32)),
+        root_key=bytes(32), block_key=bytes(32), public_key=bytes(32),
+    )  # fmt: skip
+    open_journal(tmp_path, begun).close()
 
 
 def test_a_journal_of_a_later_version_is_left_alone(journal: Journal, tmp_path: Path) -> None:

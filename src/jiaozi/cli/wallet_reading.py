@@ -15,8 +15,7 @@ from jiaozi.wallet.answers import take
 from jiaozi.wallet.history import read_history
 from jiaozi.wallet.keystore import read_public
 from jiaozi.wallet.payroll.values import BUSINESS_ZONE
-from jiaozi.wallet.store import Journal
-from jiaozi.wallet.wallet import journal_path, keystore_path
+from jiaozi.wallet.wallet import keystore_path, open_journal
 
 
 class Direction(StrEnum):
@@ -149,7 +148,7 @@ def info_command(context: typer.Context, as_json: AsJson = False) -> None:
     directory = setup_of(context).directory
     with failures_told(as_json=as_json):
         public = read_public(keystore_path(directory))
-        with Journal(journal_path(directory)) as journal:
+        with open_journal(directory, public) as journal:
             open_count = journal.open_count()
     number = None if public.number is None else format_number(public.number)
     facts = {

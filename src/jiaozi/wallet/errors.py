@@ -94,6 +94,18 @@ class JournalUnavailable(WalletError):
     )
 
 
+class JournalMissing(WalletError):
+    """The journal of an open wallet is gone, or was emptied; this is told once."""
+
+    code = "journal_missing"
+    advice = (
+        "Nothing was sent. What was ordered and is not finished is not known here any more: put a "
+        "backup of the file in its place. Without one, see what is paid in `jiaozi wallet history` "
+        "before you pay anything again, payroll files above all, and wait 7 days for what may "
+        "still be open. A new journal was begun: the same command goes on with it"
+    )
+
+
 class NoAnswer(WalletError):
     """No definite answer came before the deadline: what was asked may have been done."""
 

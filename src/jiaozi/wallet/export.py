@@ -46,7 +46,7 @@ from jiaozi.wallet.keystore import (
     write_whole,
 )
 from jiaozi.wallet.store import Journal
-from jiaozi.wallet.wallet import journal_path, keystore_path
+from jiaozi.wallet.wallet import journal_path, keystore_path, open_journal
 
 EXPORT_BYTES_MAX = 1 << 30
 
@@ -67,11 +67,13 @@ def export_keys(
         WalletNotOpen: The operator has not confirmed it yet.
         ExportFailed: The file exists or cannot be written; the wallet stays where it is.
         JournalUnavailable: Likewise.
+        JournalMissing: Likewise.
     """
     path = keystore_path(directory)
-    if read_keystore(path, passphrase).public.number is None:
+    public = read_keystore(path, passphrase).public
+    if public.number is None:
         raise WalletNotOpen(detail="The operator has not confirmed this wallet yet")
-    with Journal(journal_path(directory)) as journal:
+    with open_journal(directory, public) as journal:
         was_moved = journal.is_moved()
         journal.mark_moved(edge.now_ms())
         try:

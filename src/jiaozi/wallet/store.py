@@ -37,6 +37,7 @@ PAYROLL_KEPT_MS = 397 * DAY_MS
 
 _SCHEMA_VERSION = 3
 _LOCK_WAIT_S = 30.0
+_CHECKED_BYTES_MAX = 64 << 20
 _OUTCOME_BYTES_MAX = 4096
 _SETTLED = cbor.encode([0])
 
@@ -64,13 +65,18 @@ PRAGMA foreign_keys = ON;
 
 
 class Journal:
-    """An open journal: one per thread, in any number of processes."""
+    """An open journal: one per thread, in any number of processes.
+
+    Attributes:
+        is_new: Whether nothing was there before.
+    """
 
     def __init__(self, path: Path) -> None:
         """Open the journal, made if missing, for its owner alone.
 
         Raises:
-            JournalUnavailable: It cannot be read or written, or a later version wrote it.
+            JournalUnavailable: It cannot be read or written, is damaged, or a later version wrote
+                it.
         """
         self._path = path
         with self._explained():
@@ -80,7 +86,9 @@ class Journal:
             self._connection.row_factory = sqlite3.Row
             for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
                 self._connection.execute(f"PRAGMA {pragma}")
+            self._check_whole()
             [version] = self._connection.execute("PRAGMA user_version").fetchone()
+            self.is_new = version == 0
             if version < _SCHEMA_VERSION:
                 self._connection.executescript(_schema_after(version))
         if version > _SCHEMA_VERSION:
@@ -95,6 +103,13 @@ class Journal:
     def close(self) -> None:
         """Close the file; nothing is pending, since every method syncs what it wrote."""
         self._connection.close()
+
+    def _check_whole(self) -> None:
+        """Read all pages; those of a large journal are checked when they are needed."""
+        if self._path.stat().st_size <= _CHECKED_BYTES_MAX:
+            [found] = self._connection.execute("PRAGMA quick_check(1)").fetchone()
+            if found != "ok":
+                raise JournalUnavailable(detail=f"The journal {self._path} is damaged: {found}")
 
     def store(self, orders: Sequence[SignedOrder]) -> None:
         """Store orders as open, all or none.

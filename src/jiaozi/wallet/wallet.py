@@ -13,8 +13,8 @@ from jiaozi.protocol.suites import Signer
 from jiaozi.wallet.block_keys import RegistryKeys
 from jiaozi.wallet.client import WalletClient
 from jiaozi.wallet.edge import SYSTEM_EDGE, Edge
-from jiaozi.wallet.errors import WalletNotOpen
-from jiaozi.wallet.keystore import Keystore, read_keystore
+from jiaozi.wallet.errors import JournalMissing, WalletNotOpen
+from jiaozi.wallet.keystore import Keystore, WalletPublic, read_keystore
 from jiaozi.wallet.store import Journal
 from jiaozi.wallet.transport import Credentials, Patience, Transport
 
@@ -29,6 +29,20 @@ def keystore_path(directory: Path) -> Path:
 def journal_path(directory: Path) -> Path:
     """Return where a wallet's directory has its journal."""
     return directory / "journal.sqlite"
+
+
+def open_journal(directory: Path, public: WalletPublic) -> Journal:
+    """Open the journal of the wallet in a directory; the caller closes it.
+
+    Raises:
+        JournalUnavailable: It cannot be read or written.
+        JournalMissing: The wallet is open, and had none. There is a new one then.
+    """
+    journal = Journal(journal_path(directory))
+    if journal.is_new and public.number is not None:
+        journal.close()
+        raise JournalMissing(detail=f"There was no journal at {journal_path(directory)}")
+    return journal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,9 +80,10 @@ async def unlock(
         PassphraseWrong: It stays locked.
         WalletNotOpen: The operator has not confirmed it yet.
         JournalUnavailable: The journal cannot be read or written.
+        JournalMissing: It was gone; the next time goes on with a new one.
     """
     keystore = read_keystore(keystore_path(directory), passphrase)
-    with Journal(journal_path(directory)) as journal:
+    with open_journal(directory, keystore.public) as journal:
         no_limit = httpx.Timeout(None)  # Patience bounds it
         async with httpx.AsyncClient(timeout=no_limit, trust_env=False) as http:
             yield wallet_of(keystore, journal, http, edge=edge, patience=patience)
