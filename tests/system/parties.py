@@ -15,6 +15,7 @@ from pathlib import Path
 import asyncpg
 import httpx
 
+from jiaozi.demo.commands import run_command
 from jiaozi.demo.officers import Officers, officers_at_desk
 from jiaozi.local.directory import DataDirectory
 from jiaozi.local.process import PartyProcess, Program
@@ -107,6 +108,15 @@ class Parties:
             for code in self.operators:
                 await officers.fund_reserve(code, ISSUED_FEN)
                 await officers.issue(code, ISSUED_FEN)
+
+    async def fund_guarantee(self, code: int, yuan: str) -> None:
+        """Have an operator set money of its vault aside, by its own command."""
+        await run_command(
+            *("operator", "guarantee", "fund", yuan, "--code", f"{code:04d}"),
+            *("--dsn", self.operator_dsn(code), "--registry", self.registry_url),
+            *("--keys", str(self.directory.operator(code))),
+            *("--passphrase-file", str(self.directory.passphrase)),
+        )
 
     async def vault_fen(self, code: int) -> int:
         connection = await asyncpg.connect(self.registry_dsn)
