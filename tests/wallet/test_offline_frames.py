@@ -223,3 +223,13 @@ def test_a_bent_picture_is_read_or_refused(
     except FramesUnfit:
         return
     assert isinstance(texts, list)
+
+
+def test_a_picture_of_a_kind_that_is_not_asked_for_is_not_opened(tmp_path: Path) -> None:
+    """Some kinds start a program to be read: the ending says nothing of what is inside."""
+    [drawn] = draw(to_frames(P, b"money"), tmp_path / "drawn.png")
+    for kind in ("GIF", "TIFF", "PPM"):
+        with Image.open(drawn) as code:
+            code.convert("L").save(tmp_path / "code.png", format=kind)
+        with pytest.raises(FramesUnfit, match="no picture that can be read"):
+            read_codes(tmp_path / "code.png")
