@@ -1,5 +1,6 @@
 """What binds a purse by itself, each limit at its edge by one (rules.md §G.4, §G.5)."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -31,6 +32,17 @@ def test_one_payment_is_at_most_of_its_limit() -> None:
     refusal = refusal_of(lambda: payer.pay(above))
     assert (refusal.code, refusal.fields) == (Code.PURSE_PAYMENT_LIMIT, {"limit_fen": 500})
     transfer(payer, payee, 500)
+
+
+def test_a_payment_above_its_payers_limit_is_not_believed() -> None:
+    """Only a program that is no purse says it, and its payee would carry the loss on."""
+    thief, payee = Party(fen=1_000), Party(PAYEE)
+    limits = replace(thief.purse.device.limits, payment_fen=1_000)
+    thief.purse = replace(thief.purse, device=replace(thief.purse.device, limits=limits))
+    payment = thief.pay(payee.ask(501))
+    refusal = refusal_of(lambda: payee.collect(payment))
+    assert (refusal.code, refusal.fields) == (Code.PURSE_PAYMENT_LIMIT, {"limit_fen": 500})
+    assert payee.purse.balance_fen == 0
 
 
 def test_a_purse_holds_at_most_its_cap_by_load_and_by_payment() -> None:

@@ -216,7 +216,7 @@ def test_a_purse_is_renewed_by_a_later_certificate_for_its_key() -> None:
     party = Party(fen=100)
     payee = Party(PAYEE)
     payment = party.pay(payee.ask(10))
-    later = device_of(PAYER, generation=2, payment_fen=7)
+    later = device_of(PAYER, generation=2, payment_fen=10)
     party.purse = steps.renew(party.purse, chain_of(later))
     assert party.purse.device.generation == 2
     assert party.log().fault is None

@@ -170,7 +170,11 @@ async def test_officers_convict_by_a_proof_and_the_guarantee_covers_what_it_can(
     desk, world = own_desk, own_desk.world
     device, payee = await cheat(desk, load_fen=1_000), await desk.enrolled("payee")
     await world.settle(desk.settle(desk.pay(device, payee, 51_000)))
-    await world.settle(desk.release_guarantee(HERE, GUARANTEE_FEN - 20_000))
+    other = await cheat(desk, "other")
+    await world.settle(
+        desk.settle(desk.pay(other, payee, 1_000, counter=1)),
+        desk.settle(desk.pay(other, payee, GUARANTEE_FEN - 20_000, counter=1)),
+    )
     await refused(world, desk.convict(desk.purse("nobody")), Code.DEVICE_UNKNOWN)
     await world.settle(desk.convict(device))
     row = await desk.row(device)
@@ -296,6 +300,45 @@ async def test_g2_what_a_device_without_proof_lacks_is_written_off_after_the_wai
     world.clock.now_ms += CLAIM_WAIT_S * 1_000
     await world.settle(desk.write_off(device))
     row = await desk.row(device)
-    assert (row.shadow_fen, row.covered_fen, row.convicted) == (0, 0, False)
+    assert (row.shadow_fen, row.covered_fen, row.convicted) == (0, 500, False)
     assert await desk.guarantee_fen() == guarantee_fen - 500
     await refused(world, desk.write_off(device), Code.DEVICE_ENDED)
+    payer = await cheat(desk, "payer")
+    await world.settle(desk.settle(desk.pay(payer, device, 700)))
+    row = await desk.row(device)
+    assert (row.shadow_fen, row.covered_fen) == (200, 0)
+    assert await desk.guarantee_fen() == guarantee_fen
+
+
+async def test_g2_money_that_was_never_loaded_buys_no_more_than_the_guarantee_covers(
+    own_desk: OfflineDesk,
+) -> None:
+    """A key that a thief holds pays an accomplice what it likes; others lose nothing."""
+    desk = own_desk
+    world = desk.world
+    thief, accomplice = await desk.enrolled("thief"), await desk.enrolled("accomplice", THERE)
+    honest = await cheat(desk, "honest")
+    spoken = desk.pay(thief, accomplice, GUARANTEE_FEN + 1)
+    await refused(world, desk.settle(spoken), Code.GUARANTEE_INSUFFICIENT, GUARANTEE_FEN + 1)
+    assert await desk.shadow_fen(accomplice) == 0
+    await world.settle(desk.settle(desk.pay(honest, thief, 1)))
+    await world.settle(desk.settle(spoken))
+    row = await desk.row(thief)
+    assert (row.shadow_fen, row.convicted) == (-GUARANTEE_FEN, False)
+
+
+async def test_g2_what_a_device_lacks_is_not_released_before_it_is_known_why(
+    own_desk: OfflineDesk,
+) -> None:
+    desk = own_desk
+    world = desk.world
+    device, payee = await cheat(desk), await desk.enrolled("payee", THERE)
+    lacks = desk.settle(desk.pay(device, payee, 1_500))
+    share_fen = CAP_FEN // 10
+    left_fen = GUARANTEE_FEN - share_fen - 500
+    together = await world.submit(lacks, desk.release_guarantee(HERE, left_fen + 1))
+    assert together[1].outcome == (Code.GUARANTEE_INSUFFICIENT, share_fen)
+    await refused(
+        world, desk.release_guarantee(HERE, left_fen + 1), Code.GUARANTEE_INSUFFICIENT, share_fen
+    )
+    await world.settle(desk.release_guarantee(HERE, left_fen))

@@ -112,6 +112,11 @@ class Devices:
                 self._end(key)
         return self._live_caps_fen.get(operator, 0)
 
+    def lacks_fen(self, operator: int) -> int:
+        """Return what an operator's devices lack together that paid more than was seen on them."""
+        own = (each.shadow_fen for each in self.known.values() if each.operator == operator)
+        return -sum(shadow_fen for shadow_fen in own if shadow_fen < 0)
+
     def charge(self, device: Device, amount_fen: int) -> None:
         """Change a shadow balance, up or down."""
         device.shadow_fen += amount_fen

@@ -177,10 +177,11 @@ def _convict(order: _Order, state: State, network: Network, time_ms: int) -> Non
 
 def _write_off(order: _Order, state: State, network: Network, time_ms: int) -> None:
     device = _named(order, state)
-    covered_fen = _cover_lack(device, state)
+    is_lacking = device.shadow_fen < 0
+    _cover_lack(device, state)
     wait_ms = state.rulebook_at(time_ms).offline.claim_wait_s * 1000
     is_over = device.revoked_ms is not None and time_ms >= device.revoked_ms + wait_ms
-    if not is_over or device.convicted or not covered_fen:
+    if not is_over or device.convicted or not is_lacking:
         raise _effect(device.key, "was written off too early, convicted, or lacked nothing")
 
 
@@ -203,7 +204,8 @@ def _release(order: _Order, state: State, network: Network, time_ms: int) -> Non
     operator = _own_operator(order)
     move(order.legs, state)
     caps_fen = state.devices.live_caps_fen(operator, time_ms)
-    if _guarantee_fen(operator, state) < _share_of(caps_fen, state, time_ms):
+    needed_fen = _share_of(caps_fen, state, time_ms) + state.devices.lacks_fen(operator)
+    if _guarantee_fen(operator, state) < needed_fen:
         detail = f"operator {operator:04d} took back what its devices' guarantee needs"
         raise Differs(rule=Rule.EFFECT, detail=detail)
 
@@ -244,17 +246,16 @@ def _check_suite(payment: SpokenPayment, device: Device) -> None:
 def _cover(device: Device, state: State) -> None:
     """Cover what a convicted device lacks, as far as the guarantee reaches."""
     if device.convicted:
-        device.covered_fen += _cover_lack(device, state)
+        _cover_lack(device, state)
 
 
-def _cover_lack(device: Device, state: State) -> int:
-    """Cover what a shadow balance lacks, as far as the guarantee reaches; return how much."""
+def _cover_lack(device: Device, state: State) -> None:
+    """Cover what a shadow balance lacks, as far as the guarantee reaches."""
     covered_fen = min(-device.shadow_fen, _guarantee_fen(device.operator, state))
-    if covered_fen <= 0:
-        return 0
-    state.move([(guarantee_of(device.operator), OFFLINE, covered_fen)])
-    state.devices.charge(device, covered_fen)
-    return covered_fen
+    if covered_fen > 0:
+        state.move([(guarantee_of(device.operator), OFFLINE, covered_fen)])
+        state.devices.charge(device, covered_fen)
+        device.covered_fen += covered_fen
 
 
 def _give_back(device: Device, state: State) -> None:

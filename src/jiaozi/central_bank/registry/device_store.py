@@ -34,6 +34,7 @@ class Statements:
     devices_of_wallets: str
     state_devices: str
     live_caps: str
+    lacks: str
     payments_by_counter: str
     payments_by_position: str
     highest_counter: str
@@ -57,6 +58,8 @@ class _Asked:
     """Operators whose guarantee has to cover its share."""
     funded: set[int] = field(default_factory=set)
     """Operators whose guarantee grows."""
+    releasing: set[int] = field(default_factory=set)
+    """Operators whose guarantee shrinks."""
     payments: list[tuple[bytes, Payment]] = field(default_factory=list)
 
     def add(self, order: Order) -> None:
@@ -68,7 +71,9 @@ class _Asked:
             case OrderType.CLOSE:
                 self.wallets.add(order.scope)
             case OrderType.RELEASE_GUARANTEE:
-                self.sharing.add(numbers.operator_of(order.legs[0].debit))
+                operator = numbers.operator_of(order.legs[0].debit)
+                self.sharing.add(operator)
+                self.releasing.add(operator)
             case OrderType.FUND_GUARANTEE:
                 self.funded.add(numbers.operator_of(order.legs[0].debit))
             case _ if order.inner is not None:
@@ -101,6 +106,10 @@ async def load_for(connection: Connection, orders: Iterable[Order], time_ms: int
         rows = await connection.fetch(SQL.live_caps, list(asked.sharing), time_ms)
         caps_fen = {row["operator"]: row["caps_fen"] for row in rows}
         devices.live_caps_fen = dict.fromkeys(asked.sharing, 0) | caps_fen
+    if asked.releasing:
+        rows = await connection.fetch(SQL.lacks, list(asked.releasing))
+        lacks_fen = {row["operator"]: row["lacks_fen"] for row in rows}
+        devices.lacks_before_fen = dict.fromkeys(asked.releasing, 0) | lacks_fen
     if asked.payments:
         await _load_recorded(connection, asked.payments, devices)
     return devices

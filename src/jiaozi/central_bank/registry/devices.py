@@ -80,6 +80,8 @@ class Devices:
     known: dict[bytes, Enrolled] = field(default_factory=dict)
     live_caps_fen: dict[int, int] = field(default_factory=dict)
     """What the live devices of an operator may hold together, where the batch asks for it."""
+    lacks_before_fen: dict[int, int] = field(default_factory=dict)
+    """What the devices of an operator lacked together before the batch, where it asks for it."""
     by_counter: dict[tuple[bytes, int], set[bytes]] = field(default_factory=dict)
     """Identities of the payments recorded under a device's counter."""
     by_position: dict[tuple[bytes, int], set[bytes]] = field(default_factory=dict)
@@ -102,6 +104,13 @@ class Devices:
     def of_wallet(self, number: int) -> list[Enrolled]:
         """Return the devices that were enrolled from a wallet, where the batch asks for them."""
         return [each for each in self.known.values() if each.wallet == number]
+
+    def lacks_fen(self, operator: int) -> int:
+        """Return what the shadow balances below zero of an operator's devices lack together."""
+        own = [each for each in self.known.values() if each.operator == operator]
+        before_fen = (min(self.shadows_before_fen.get(each.key, 0), 0) for each in own)
+        now_fen = (min(each.shadow_fen, 0) for each in own)
+        return self.lacks_before_fen[operator] + sum(before_fen) - sum(now_fen)
 
     def is_recorded(self, key: bytes, identity: bytes, payment: Payment) -> bool:
         """Say whether this very payment is recorded."""

@@ -27,11 +27,13 @@ def fund(order: Order, caller: Certified, ledger: Ledger) -> None:
 
 
 def release(order: Order, caller: Certified, ledger: Ledger) -> None:
-    """Take back what the share of the operator's live devices does not need."""
+    """Take back what neither the share of the operator's live devices needs nor what they lack."""
     operator = _check_own(order, caller, ledger)
     leg = order.legs[0]
     check_funds(ledger.accounts[leg.debit], leg.amount)
-    check_share(operator, ledger.devices.live_caps_fen[operator], ledger, less_fen=leg.amount)
+    devices = ledger.devices
+    kept_fen = leg.amount + devices.lacks_fen(operator)
+    check_share(operator, devices.live_caps_fen[operator], ledger, less_fen=kept_fen)
     ledger.transfer(order.legs)
 
 
@@ -55,18 +57,18 @@ def guarantee_fen(operator: int, ledger: Ledger) -> int:
 def cover(device: Enrolled, ledger: Ledger) -> None:
     """Cover what the shadow of a convicted device lacks, as far as the guarantee reaches."""
     if device.convicted:
-        device.covered_fen += cover_lack(device, ledger)
+        cover_lack(device, ledger)
 
 
-def cover_lack(device: Enrolled, ledger: Ledger) -> int:
-    """Cover what a shadow balance lacks, as far as the guarantee reaches; return how much."""
+def cover_lack(device: Enrolled, ledger: Ledger) -> None:
+    """Cover what a shadow balance lacks, as far as the guarantee reaches."""
     covered_fen = min(-device.shadow_fen, guarantee_fen(device.operator, ledger))
     if covered_fen <= 0:
-        return 0
+        return
     _move(numbers.guarantee_of(device.operator), numbers.OFFLINE, covered_fen, ledger)
     device.shadow_fen += covered_fen
+    device.covered_fen += covered_fen
     ledger.devices.changed.add(device.key)
-    return covered_fen
 
 
 def give_back(device: Enrolled, ledger: Ledger) -> None:

@@ -2,7 +2,8 @@
 
 A settled payment moves no account: it lowers the shadow balance of the payer's device and raises
 the payee's. A second one of a device under a counter or at a place of its log convicts the device
-in that very order. Payments that were spoken settle whatever became of a device since.
+in that very order. Payments that were spoken settle whatever became of a device since; what takes a
+device further below zero than its operator's guarantee covers waits until more has surfaced.
 """
 
 from jiaozi.central_bank.registry.devices import Enrolled
@@ -67,10 +68,9 @@ def settle(order: Order, caller: Certified, ledger: Ledger) -> None:
     if payee is None and (payer.convicted or not is_conflict):
         raise refuse(Code.LEGS_NOT_ALLOWED, 0)
     charged_fen = 0 if payee is None else payment.amount_fen
-    if payer.convicted or is_conflict:
-        lacking_fen = charged_fen - payer.shadow_fen
-        if lacking_fen > guarantee_fen(payer.operator, ledger):
-            raise refuse(Code.GUARANTEE_INSUFFICIENT, lacking_fen)
+    lacking_fen = charged_fen - payer.shadow_fen
+    if lacking_fen > guarantee_fen(payer.operator, ledger):
+        raise refuse(Code.GUARANTEE_INSUFFICIENT, lacking_fen)
     if is_conflict and not payer.convicted:
         devices.convict(payer, ledger.time_ms)
     devices.record(payer, identity, payment)

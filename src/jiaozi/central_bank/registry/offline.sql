@@ -29,6 +29,12 @@ FROM device
 WHERE operator = ANY ($1::smallint[]) AND revoked IS NULL AND not_after_ms > $2
 GROUP BY operator;
 
+-- name: lacks
+-- What the devices of these operators lack together that have paid more than was seen on them.
+SELECT operator, sum(-shadow_fen)::bigint AS lacks_fen
+FROM device WHERE operator = ANY ($1::smallint[]) AND shadow_fen < 0
+GROUP BY operator;
+
 -- name: payments_by_counter
 -- What is recorded under these counters of these devices.
 SELECT offline_payment.device, offline_payment.counter, identity

@@ -208,8 +208,8 @@ def collect(purse: Purse, payment_message: bytes, *, signer: Signer) -> tuple[Pu
         DoubleSpendFound: The payer used the counter before, for another payment to this purse.
         Refusal: A shape code, ``device_uncertified``, ``signature_invalid``, ``other_device``,
             ``request_unknown``, ``amount_differs``, ``device_expired``, ``device_revoked``,
-            ``purse_not_synchronised``, ``hops_too_many``, ``purse_in_limit``, ``purse_in_count``
-            or ``purse_balance_cap``.
+            ``purse_payment_limit`` of the payer, ``purse_not_synchronised``, ``hops_too_many``,
+            ``purse_in_limit``, ``purse_in_count`` or ``purse_balance_cap``.
     """
     payment, payer, message = read_payment(payment_message, purse.anchor)
     if payment.payee != purse.device.key or payer.key == purse.device.key:
@@ -226,6 +226,8 @@ def collect(purse: Purse, payment_message: bytes, *, signer: Signer) -> tuple[Pu
     if payment.amount_fen != request.amount_fen:
         raise refuse(Code.AMOUNT_DIFFERS)
     check_peer(purse, payer)
+    if payment.amount_fen > payer.limits.payment_fen:
+        raise refuse(Code.PURSE_PAYMENT_LIMIT, payer.limits.payment_fen)
     check_works(purse)
     if payment.hop > purse.device.limits.hops:
         raise refuse(Code.HOPS_TOO_MANY, purse.device.limits.hops)
