@@ -104,7 +104,7 @@ async def test_a_payment_of_a_key_that_was_never_enrolled_is_found(
     assert "never enrolled" in await teller.finds(Rule.EFFECT, at)
 
 
-async def test_a_payment_that_the_device_has_not_signed_is_found(
+async def test_g3_a_payment_that_the_device_has_not_signed_is_found(
     played: Played, teller: Teller, desk: OfflineDesk
 ) -> None:
     true = desk.pay(played.payer, played.payee, 1)
@@ -113,13 +113,15 @@ async def test_a_payment_that_the_device_has_not_signed_is_found(
     assert "in the order is not signed" in await teller.finds(Rule.ORDER_SIGNATURE, at)
 
 
-async def test_one_payment_settles_once(played: Played, teller: Teller, desk: OfflineDesk) -> None:
+async def test_g1_one_payment_settles_once(
+    played: Played, teller: Teller, desk: OfflineDesk
+) -> None:
     payment = desk.pay(played.payer, played.payee, 1)
     at = teller.block(desk.settle(payment), desk.settle(payment))
     assert "settled twice" in await teller.finds(Rule.EFFECT, at)
 
 
-async def test_a_second_payment_under_a_counter_convicts_and_is_covered(
+async def test_g2_a_second_payment_under_a_counter_convicts_and_is_covered(
     played: Played, teller: Teller, desk: OfflineDesk
 ) -> None:
     payments = [desk.pay(played.payer, played.payee, 7_00, counter=2, salt=salt) for salt in (1, 2)]
@@ -129,7 +131,7 @@ async def test_a_second_payment_under_a_counter_convicts_and_is_covered(
     assert "after its end" in await teller.finds(Rule.EFFECT, at)
 
 
-async def test_a_loss_beyond_the_guarantee_is_found(
+async def test_g2_a_loss_beyond_the_guarantee_is_found(
     played: Played, teller: Teller, desk: OfflineDesk
 ) -> None:
     huge = GUARANTEE_FEN
@@ -138,7 +140,7 @@ async def test_a_loss_beyond_the_guarantee_is_found(
     assert "no guarantee covers" in await teller.finds(Rule.EFFECT, at)
 
 
-async def test_more_than_was_seen_is_not_unloaded(
+async def test_g1_more_than_was_seen_is_not_unloaded(
     played: Played, teller: Teller, desk: OfflineDesk
 ) -> None:
     at = teller.block(desk.unload(desk.pay(played.payer, played.wallet, 7_01), played.wallet, 7_01))
@@ -153,7 +155,7 @@ async def test_an_unload_goes_to_the_devices_own_wallet(
 
 
 @pytest.mark.parametrize("number", [1, 3])
-async def test_loads_have_numbers_without_a_gap(
+async def test_g1_loads_have_numbers_without_a_gap(
     played: Played, teller: Teller, desk: OfflineDesk, number: int
 ) -> None:
     at = teller.block(desk.load(played.payer, 1, number))
@@ -209,7 +211,7 @@ async def test_a_certificate_of_a_foreign_operator_is_found(
     assert "another operator's" in await teller.finds(Rule.EFFECT, at)
 
 
-async def test_a_guarantee_is_not_released_below_its_share(
+async def test_g2_a_guarantee_is_not_released_below_its_share(
     teller: Teller, desk: OfflineDesk
 ) -> None:
     share_fen = CAP_FEN // 10  # of the one live card of operator 1001
@@ -219,7 +221,7 @@ async def test_a_guarantee_is_not_released_below_its_share(
     assert "guarantee needs" in await teller.finds(Rule.EFFECT, at)
 
 
-async def test_a_lost_device_is_claimed_when_the_wait_is_over(
+async def test_g6_a_lost_device_is_claimed_when_the_wait_is_over(
     played: Played, teller: Teller, desk: OfflineDesk
 ) -> None:
     at = teller.block(desk.claim(played.lost, played.wallet, LOADED_FEN))
@@ -235,7 +237,7 @@ async def test_a_claim_after_the_wait_is_in_order(
     await teller.is_ok()
 
 
-async def test_a_conviction_takes_two_officers(
+async def test_g3_a_conviction_takes_two_officers(
     played: Played, teller: Teller, desk: OfflineDesk
 ) -> None:
     head = teller.orders.head(OrderType.CONVICT)
@@ -254,7 +256,7 @@ async def test_nothing_is_written_off_before_the_wait_is_over(
     assert "too early" in await teller.finds(Rule.EFFECT, at)
 
 
-async def test_the_oldest_generation_only_rises(teller: Teller, desk: OfflineDesk) -> None:
+async def test_g4_the_oldest_generation_only_rises(teller: Teller, desk: OfflineDesk) -> None:
     at = teller.block(desk.oldest_generation(2), desk.oldest_generation(2))
     assert "did not rise" in await teller.finds(Rule.EFFECT, at)
 

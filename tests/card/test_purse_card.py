@@ -446,7 +446,7 @@ def test_the_state_is_for_its_owner_alone(card: DirectCard) -> None:
     assert (card.directory / "card").stat().st_mode & 0o777 == 0o600
 
 
-def test_two_cards_bring_each_other_up_to_date_with_the_list(
+def test_g4_two_cards_bring_each_other_up_to_date_with_the_list(
     card: DirectCard, tmp_path: Path
 ) -> None:
     other = DirectCard(tmp_path / "other")

@@ -167,7 +167,7 @@ def test_a_revoked_card_is_turned_away_before_it_pays(shop: Shop, card: DirectCa
 
 
 @pytest.mark.parametrize("who_knows", ["card", "terminal"])
-def test_the_list_of_revoked_devices_spreads_both_ways(
+def test_g4_the_list_of_revoked_devices_spreads_both_ways(
     shop: Shop, card: DirectCard, who_knows: str
 ) -> None:
     frame = frame_of([revocation_entry(signer_of(THIRD).public_key, END_MS)])
@@ -176,7 +176,7 @@ def test_the_list_of_revoked_devices_spreads_both_ways(
     assert (card.purse().view().list_number, shop.purse.view().list_number) == (1, 1)
 
 
-def test_a_copied_card_is_found_and_its_proof_kept(
+def test_g3_a_copied_card_is_found_and_its_proof_kept(
     shop: Shop, card: DirectCard, tmp_path: Path
 ) -> None:
     (tmp_path / "copy").mkdir()

@@ -153,7 +153,7 @@ async def test_an_anonymous_card_is_loaded_and_unloaded_and_shown_to_nobody(desk
     assert card.purse.balance_fen == 25_00
 
 
-async def test_logs_in_any_order_any_number_of_times_at_any_operator_come_to_the_same(
+async def test_g1_logs_in_any_order_any_number_of_times_at_any_operator_come_to_the_same(
     desks: Desks,
 ) -> None:
     _, first = await loaded(desks, 100_00)
@@ -196,7 +196,7 @@ async def test_a_lost_answer_is_given_again(desks: Desks) -> None:
     assert card.purse.checkpoint_number == 2
 
 
-async def test_an_old_log_gets_no_checkpoint_and_stops_nobodys_device(desks: Desks) -> None:
+async def test_g3_an_old_log_gets_no_checkpoint_and_stops_nobodys_device(desks: Desks) -> None:
     _, card = await loaded(desks, 50_00)
     payee = await desks.enrol(await desks.customer())
     before = card.clone()
@@ -208,7 +208,7 @@ async def test_an_old_log_gets_no_checkpoint_and_stops_nobodys_device(desks: Des
     await desks.synchronise(card)
 
 
-async def test_a_double_spend_is_proven_its_payee_paid_and_nobody_else_accused(
+async def test_g3_a_double_spend_is_proven_its_payee_paid_and_nobody_else_accused(
     desks: Desks,
 ) -> None:
     guarantee_fen = (await desks.supply())["in_guarantee_fen"]
@@ -265,7 +265,7 @@ async def test_an_unload_that_contradicts_a_payment_convicts_and_pays_nothing(
     assert payee.purse.balance_fen == 30_00
 
 
-async def test_a_payment_that_the_guarantee_cannot_cover_waits_and_settles_later(
+async def test_g2_a_payment_that_the_guarantee_cannot_cover_waits_and_settles_later(
     desks: Desks,
 ) -> None:
     move = guarantee_of(desks, TWO)
@@ -302,7 +302,7 @@ async def report(desks: Desks) -> Report:
     return await ReportCases(authority=desk.authority, database=desks.here.operator.database)()
 
 
-async def test_a_log_that_convicts_its_device_is_kept_and_what_it_pays_is_settled(
+async def test_g3_a_log_that_convicts_its_device_is_kept_and_what_it_pays_is_settled(
     desks: Desks,
 ) -> None:
     _, card = await loaded(desks, 30_00)
@@ -330,7 +330,7 @@ def twice_collected(card: Card, payment: bytes) -> Purse:
     )
 
 
-async def test_a_lost_card_is_revoked_and_what_is_left_claimed_after_the_wait(
+async def test_g6_a_lost_card_is_revoked_and_what_is_left_claimed_after_the_wait(
     desks: Desks,
 ) -> None:
     holder, card = await loaded(desks, 40_00)
