@@ -44,6 +44,7 @@ from jiaozi.protocol.offline.messages import (
     read_payment,
 )
 from jiaozi.protocol.offline.reading import is_of_kind, read_map, write_map
+from jiaozi.protocol.offline.signatures import holds
 from jiaozi.protocol.order_types import BodyField, FieldKind
 from jiaozi.protocol.refusals import Code, Refusal, refuse
 from jiaozi.protocol.suites import Signer
@@ -307,7 +308,7 @@ class _Replay:
     def _pay(self, encoded: bytes, salt: bytes) -> Fault | None:
         payment, message = decode_payment(encoded)
         aad = external_aad(Domain.OFFLINE_PAYMENT, self._anchor.network)
-        if message.signatures[0].key != self._device.key or not cose.verify(message, aad):
+        if message.signatures[0].key != self._device.key or not holds(message, aad):
             return Fault.NOT_ITS_OWN
         self.payments.append(
             HandedPayment(

@@ -36,6 +36,7 @@ from jiaozi.protocol.offline.certificate import (
     read_operator,
 )
 from jiaozi.protocol.offline.reading import read_map, read_parts, write_map
+from jiaozi.protocol.offline.signatures import holds
 from jiaozi.protocol.order_types import OFFLINE_PAYMENT_BYTES_MAX, BodyField, FieldKind
 from jiaozi.protocol.refusals import Code, refuse
 from jiaozi.protocol.suites import Signer
@@ -307,7 +308,7 @@ def _check_signed(message: Message, chain: Chain, domain: Domain, anchor: Anchor
     signature = message.signatures[0]
     if (signature.suite, signature.key) != (device.suite, device.key):
         raise refuse(Code.SIGNATURE_INVALID)
-    if not cose.verify(message, external_aad(domain, anchor.network)):
+    if not holds(message, external_aad(domain, anchor.network)):
         raise refuse(Code.SIGNATURE_INVALID)
     return device
 
