@@ -23,9 +23,9 @@ Every refusal is a problem document (`application/problem+json`, RFC 9457); each
 its meaning in [errors.md](../errors.md). Any route may answer
 `500` with `urn:jiaozi:problem:unexpected` when something broke.
 
-Every answer repeats the field `Jiaozi-Request` of its request, if there was one. Send 16 random bytes in
-hexadecimal, new ones for each attempt, and take no answer that does not repeat them: what a network
-delivers twice would be taken for the answer to the next request on the connection.
+Every answer repeats the field `Jiaozi-Request` of its request, if there was one. Send 16 random
+bytes in hexadecimal, new ones for each attempt, and take no answer that does not repeat them: what
+a network delivers twice would be taken for the answer to the next request on the connection.
 
 ## Signed requests
 
