@@ -70,7 +70,7 @@ async def test_the_description_names_every_model_with_examples(world: OperatorWo
             assert operation.get("summary") or operation.get("description"), (method, path)
 
 
-async def test_outside_demo_mode_codes_are_not_told_and_deposits_not_funded(
+async def test_outside_demo_mode_codes_are_not_told_deposits_not_funded_and_enrolments_counted(
     database_dsn: str,
 ) -> None:
     sent: list[tuple[str, str]] = []
@@ -87,6 +87,10 @@ async def test_outside_demo_mode_codes_are_not_told_and_deposits_not_funded(
         assert len(code) == 6
         body = {"phone": phone, "amount_fen": 1}
         assert (await world.http.post("/v1/demo/deposits", json=body)).status_code == 404
+
+        enrolled = [await world.http.post("/v1/offline/devices") for _ in range(101)]
+        assert {each.json()["code"] for each in enrolled[:100]} == {Code.MALFORMED}
+        assert enrolled[100].json()["code"] == Code.BUSY, "each takes a share of the guarantee"
 
 
 async def test_without_a_way_to_send_codes_an_operator_does_not_start(database_dsn: str) -> None:

@@ -127,6 +127,12 @@ class OperatorConfiguration(ServiceConfiguration):
         at_least=0.001,
     )
     codes_burst: int = setting("The same, at once.", default=_RATES.code.burst, at_least=1)
+    devices_per_s: float = setting(
+        "Anonymous devices enrolled from one address, in the long run; not in demo mode.",
+        default=_RATES.device.per_s,
+        at_least=0.001,
+    )
+    devices_burst: int = setting("The same, at once.", default=_RATES.device.burst, at_least=1)
     proxies: frozenset[str] = setting(
         "Addresses of reverse proxies whose X-Forwarded-For is believed.",
         default=_RATES.proxies,
@@ -150,6 +156,7 @@ class OperatorConfiguration(ServiceConfiguration):
         return OperatorRates(
             address=Rate(per_s=self.address_requests_per_s, burst=self.address_requests_burst),
             code=Rate(per_s=self.codes_per_s, burst=self.codes_burst),
+            device=Rate(per_s=self.devices_per_s, burst=self.devices_burst),
             wallet=Rate(per_s=self.wallet_requests_per_s, burst=self.wallet_requests_burst),
             order=Rate(per_s=self.wallet_orders_per_s, burst=self.wallet_orders_burst),
             proxies=self.proxies,

@@ -17,6 +17,8 @@ class OperatorRates:
     Attributes:
         address: Requests of one address that nobody has signed, and false or refused ones.
         code: Codes to phones asked for from one address; not counted in demo mode.
+        device: Anonymous devices enrolled from one address, each of which takes a share of the
+            guarantee; not counted in demo mode.
         wallet: Signed requests of one wallet.
         order: Orders of one wallet from one address.
         proxies: Addresses of reverse proxies whose `X-Forwarded-For` is believed.
@@ -24,6 +26,7 @@ class OperatorRates:
 
     address: Rate = Rate(per_s=200, burst=4_000)
     code: Rate = Rate(per_s=0.2, burst=20)
+    device: Rate = Rate(per_s=0.2, burst=100)
     wallet: Rate = Rate(per_s=50, burst=500)
     order: Rate = Rate(per_s=1_000, burst=4_000)
     proxies: frozenset[str] = frozenset()
@@ -38,6 +41,7 @@ class OperatorLimits:
         self.wallets = RateLimit(rates.wallet)
         self.orders = RateLimit(rates.order)
         self._codes = None if demo else RateLimit(rates.code)
+        self._devices = None if demo else RateLimit(rates.device)
 
     def take_code(self, source: str) -> None:
         """Count a code that an address asks for.
@@ -47,3 +51,12 @@ class OperatorLimits:
         """
         if self._codes is not None:
             self._codes.take(source)
+
+    def take_device(self, source: str) -> None:
+        """Count an anonymous device that an address enrols.
+
+        Raises:
+            Refusal: ``busy``.
+        """
+        if self._devices is not None:
+            self._devices.take(source)

@@ -20,6 +20,7 @@ from jiaozi.operator.wiring import Operator
 from jiaozi.protocol import cbor
 from jiaozi.protocol.orders import ORDER_BYTES_MAX, SUBMISSION_BYTES_MAX
 from jiaozi.protocol.refusals import Code, refusal_of, refuse
+from jiaozi.service.dispatch import source_in
 from jiaozi.service.network_examples import (
     CHAIN,
     CLAIM,
@@ -150,6 +151,7 @@ def _public_routes(operator: Operator) -> APIRouter:
     @router.post("/devices", **_raw("The certificates", CHAIN, ENROLMENT, *_ENROLMENT, status=201))
     async def enrol(request: Request) -> Response:
         """Enrol an anonymous card; it signs the body itself, and nobody the request."""
+        operator.limits.take_device(source_in(request.scope))
         chain = await desk.enrol(await request.body(), None)
         return Response(cbor.encode(chain.parts), media_type=CBOR, status_code=201)
 
@@ -159,9 +161,11 @@ def _public_routes(operator: Operator) -> APIRouter:
         responses=raw_answer(CBOR, "A time message, and frames", TIME_AND_FRAMES),
     )
     async def revocations(
+        request: Request,
         after: Annotated[int, Query(ge=0, lt=2**63, description="Number that is known.")] = 0,
     ) -> Response:
         """Give the registry's time, and the revocation list after a number."""
+        operator.limits.addresses.take(source_in(request.scope))
         time_message = await desk.authority.time_message()
         frames = await operator.registry.revocations(after)
         return Response(cbor.encode([time_message, frames]), media_type=CBOR)
