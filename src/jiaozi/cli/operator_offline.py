@@ -86,7 +86,7 @@ def release_command(
     passphrase_file: PassphraseFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Move money from the guarantee back into the vault; what live devices need stays."""
+    """Move money from the guarantee back into the vault; what devices need or lack stays."""
     with failures_told(as_json=as_json):
         where = _Where(code, dsn, registry, key_store or str(keys), passphrase_file)
         order, held_fen = _at_office(where, lambda office: _moved(office, amount, is_fund=False))
