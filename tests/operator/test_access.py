@@ -22,6 +22,8 @@ from tests.operator.test_customers import DOCUMENT
 from tests.operator.under import new_signer, under_body
 
 PUBLIC = {
+    "/v1/offline/devices", "/v1/offline/logs", "/v1/offline/payments", "/v1/offline/revocations",
+    "/v1/offline/synchronisations",
     "/healthz", "/metrics", "/v1/network", "/v1/registrations", "/v1/orders", "/v1/demo/deposits",
     "/v1/statements/check", "/v1/headers", "/v1/equivocations",
     "/v1/demands",  # the request in it is signed, and the token is known to its platform alone
@@ -51,6 +53,8 @@ ROUTES = [
     ("POST", "/v1/wallets/{number}/redemptions", "redemption"),
     ("PUT", "/v1/wallets/{number}/waterfall", "waterfall"),
     ("POST", "/v1/wallets/{number}/pin", "pin"),
+    ("POST", "/v1/wallets/{number}/pin-resets", "pin_reset"),
+    ("GET", "/v1/wallets/{number}/demands", None),
     ("POST", "/v1/wallets/{number}/countersignatures", "countersigning"),
     ("PUT", "/v1/wallets/{number}/class", "class"),
     ("GET", "/v1/wallets/{number}/sub-wallets", None),
@@ -60,9 +64,23 @@ ROUTES = [
     ("GET", "/v1/wallets/{number}/signatories", None),
     ("POST", "/v1/wallets/{number}/signatories", "signatory"),
     ("DELETE", "/v1/wallets/{number}/signatories/{signatory}", None),
+    ("GET", "/v1/wallets/{number}/devices", None),
+    ("POST", "/v1/wallets/{number}/devices", None),
+    ("GET", "/v1/wallets/{number}/devices/{device}", None),
+    ("GET", "/v1/wallets/{number}/devices/{device}/loads/1", None),
+    ("POST", "/v1/wallets/{number}/devices/{device}/revocation", None),
+    ("POST", "/v1/wallets/{number}/devices/{device}/claims", None),
 ]
-NOT_OF_ITS_KIND = (Code.WALLET_UNKNOWN, Code.SIGNATORY_NEEDED)
-"""The owner of these tests has no sub-wallets and is no company."""
+NOT_OF_ITS_KIND = (
+    Code.WALLET_UNKNOWN,
+    Code.SIGNATORY_NEEDED,
+    Code.DEVICE_UNKNOWN,
+    Code.NOT_FOUND,
+    Code.MALFORMED,
+    Code.PIN_MISSING,
+    Code.CODE_WRONG,
+)
+"""The owner of these tests has no sub-wallets and no devices, and is no company."""
 SIGNED_WITHOUT_NUMBER = [("GET", "/v1/deposits", None), ("POST", "/v1/wallets", "opening")]
 
 
@@ -78,6 +96,7 @@ class Case:
 
     def url(self, template: str) -> str:
         other = dict.fromkeys(("sub_wallet", "platform", "signatory"), self.owner.key_id)
+        other["device"] = "00" * 32
         return template.format(number=self.owner.key_id, order_id=self.order_id, **other)
 
     def body(self, kind: str | None) -> dict[str, Any] | None:
@@ -91,6 +110,9 @@ class Case:
                 return {"deposit_id": self.owner.deposit_id}
             case "pin":
                 return {"change_id": "00" * 16, "pin": PIN}
+            case "pin_reset":
+                proof = {"registration_id": "00" * 16, "code": "000000", "evidence": {}}
+                return {"change_id": "00" * 16, "pin": PIN, **proof}
             case "countersigning":
                 return self.owner.countersigning(self.owner.payment(self.stranger.number, 1), PIN)
             case "opening":
@@ -158,7 +180,10 @@ async def test_a_request_is_signed_by_the_key_that_it_names(
 
 async def test_every_other_route_is_public_on_purpose(case: Case) -> None:
     schema = (await case.world.http.get("/openapi.json")).json()
-    signed = {template.partition("?")[0] for _, template, _ in [*ROUTES, *SIGNED_WITHOUT_NUMBER]}
+    signed = {
+        template.partition("?")[0].replace("/loads/1", "/loads/{load}")
+        for _, template, _ in [*ROUTES, *SIGNED_WITHOUT_NUMBER]
+    }
     assert schema["paths"].keys() == PUBLIC | signed | BY_SESSION | STREAMS | BY_NEW_KEY
 
 

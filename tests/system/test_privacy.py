@@ -106,7 +106,7 @@ async def story(path: Path) -> AsyncIterator[Told]:
     async with parties(path / "data") as it:
         genesis = it.directory.network.genesis.read_bytes()
         urls = {code: it.operator_url(code) for code in it.operators}
-        bank = Bank(genesis, it.registry_url, urls)
+        bank = Bank(genesis, registry_url=it.registry_url, operator_urls=urls)
         deposit = await bank.fund(1001, PHONES[0], 50_000)
         shown = ("--document-number", PLACES["document"], "--deposit", deposit)
         seen = ("--branch", PLACES["branch"], "--clerk", PLACES["clerk"])
