@@ -172,3 +172,4 @@ class Market:
             self._logs.append(steps.hand_in(purse, signer=self._signers[number]))
             if purse.device.key not in told.cheats:
                 told.balances_fen[purse.device.key] = purse.balance_fen
+        self._purses.clear()

@@ -29,7 +29,7 @@ from jiaozi.central_bank.rulebook.load import shipped
 from jiaozi.storage.database import Database
 from jiaozi.storage.embedded import EmbeddedPostgres
 
-CONNECTIONS = 8
+CONNECTIONS = 16
 """To each operator, from each of two handing in."""
 MARKETS = 2
 
