@@ -49,6 +49,7 @@ async def _view(holder: Holder, bank: Bank) -> dict[str, Any]:
     return await holder("view", "--registry", bank.registry_url)
 
 
+@pytest.mark.chaos
 @pytest.mark.timeout(60)
 async def test_a_holder_bounds_freezes_and_closes_a_wallet(bank: Bank, tmp_path: Path) -> None:
     anna, pin_file = await _with_money(bank, tmp_path)

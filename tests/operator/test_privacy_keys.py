@@ -182,6 +182,7 @@ app(sys.argv[2:])
 """
 
 
+@pytest.mark.chaos
 async def test_f5_a_rotation_that_is_killed_goes_on_where_it_was(
     world: OperatorWorld, files: WrappingFiles, database_dsn: str, tmp_path: Path
 ) -> None:

@@ -137,6 +137,7 @@ async def kill_and_start(seed: int, rounds: int, wallets: int, directory: Path) 
             await waits.reckon()
 
 
+@pytest.mark.chaos
 async def test_what_is_due_happens_once_when_the_registry_is_killed(tmp_path: Path) -> None:
     await kill_and_start(0, 1, 90, tmp_path)
 

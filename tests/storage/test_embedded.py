@@ -113,6 +113,7 @@ def impatience(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutdown, "STEPS", [(steps[0][0], 0.5), *steps[1:]])
 
 
+@pytest.mark.chaos
 @pytest.mark.usefixtures("impatience")
 async def test_a_server_that_hangs_in_its_shutdown_is_ended_and_loses_nothing(home: Path) -> None:
     async with EmbeddedPostgres(home, settings=SMALL) as server:

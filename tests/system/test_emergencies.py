@@ -95,6 +95,7 @@ async def test_a_halt_stops_payments_through_a_kill_and_ends_by_itself(tmp_path:
         await assert_books(it, people.settled, people.wallets_fen.total())
 
 
+@pytest.mark.chaos
 async def test_a_slow_down_lets_few_through_and_loses_nothing(tmp_path: Path) -> None:
     async with town(tmp_path / "data", (CARRIER,), holders=6) as people:
         it = people.parties

@@ -164,6 +164,7 @@ async def test_nothing_acknowledged_is_lost_in_longer_drills(
     assert gap_s < GAP_S_MAX
 
 
+@pytest.mark.chaos
 async def test_lost_standby_stops_orders_in_time_until_told_to_go_on_alone(tmp_path: Path) -> None:
     async with (
         two_machines() as pair,

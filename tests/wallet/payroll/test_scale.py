@@ -35,6 +35,7 @@ def _salaries() -> Iterator[Payment]:
         )
 
 
+@pytest.mark.chaos
 @pytest.mark.slow
 def test_a_payroll_of_100_000_stays_under_its_bounds(tmp_path: Path) -> None:
     payroll_path, report_path = tmp_path / "payroll.xml", tmp_path / "report.xml"
