@@ -23,6 +23,10 @@ from jiaozi.wallet.readers import card_in
 
 PIN = "246813"
 _INSERTED_S = 10.0
+_NOT_INSTALLED = (
+    "The library for card readers (pyscard) is not installed: `make card`, run by root, gets it "
+    "with all that it takes, and the next market day has a card."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,7 @@ def card_at_market(directory: Path) -> Iterator[CardAtMarket]:
 
 def _inserted(directory: Path, stack: ExitStack) -> CardAtMarket:
     if importlib.util.find_spec("smartcard") is None:
-        return CardAtMarket(None, "The library for card readers (pyscard) is not installed.")
+        return CardAtMarket(None, _NOT_INSTALLED)
     try:
         # A socket's path must be short.
         home = stack.enter_context(tempfile.TemporaryDirectory(prefix="jiaozi-readers-"))
