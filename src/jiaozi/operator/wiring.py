@@ -229,21 +229,7 @@ def _put_together(opened: _Opened) -> Operator:
         feed=FeedVerdict(database=database),
         now_ms=now_ms,
     )
-    identity = identity_of(
-        IdentityParts(
-            code=settings.code,
-            network=network.id,
-            certify=keys.certify,
-            database=database,
-            privacy=privacy,
-            screening=settings.screening,
-            verifier=settings.verifier,
-            deposit_phone=deposit_phone,
-            core=core,
-            settle=settle,
-            now_ms=now_ms,
-        )
-    )
+    identity = _identity(opened, privacy, core=core, settle=settle, deposit_phone=deposit_phone)
     follow_feed = _follow_feed(opened)
     desk = _desk(opened, settle, follow_feed)
     sagas = sagas_of(
@@ -300,6 +286,32 @@ def _put_together(opened: _Opened) -> Operator:
         notices=Notices(database=database, streams=Streams(settings.stream_limits)),
         wallet_origin=settings.wallet_origin,
         now_ms=now_ms,
+    )
+
+
+def _identity(
+    opened: _Opened,
+    privacy: Privacy,
+    *,
+    core: CoreBanking,
+    settle: SettleOrder,
+    deposit_phone: DepositPhone,
+) -> Identity:
+    settings = opened.settings
+    return identity_of(
+        IdentityParts(
+            code=settings.code,
+            network=opened.joined.network.id,
+            certify=settings.keys.certify,
+            database=opened.database,
+            privacy=privacy,
+            screening=settings.screening,
+            verifier=settings.verifier,
+            deposit_phone=deposit_phone,
+            core=core,
+            settle=settle,
+            now_ms=settings.now_ms,
+        )
     )
 
 
