@@ -5,14 +5,23 @@ from typing import Annotated
 
 import typer
 
-from jiaozi.cli.failures import failures_told
-from jiaozi.cli.output import AsJson, print_facts, print_json, yuan
+from jiaozi.cli.failures import failures_told, misfit_told
+from jiaozi.cli.output import (
+    AsJson,
+    ExitCode,
+    fail,
+    print_facts,
+    print_json,
+    refusal_sentence,
+    yuan,
+)
 from jiaozi.protocol.genesis import read_genesis
 from jiaozi.protocol.numbers import format_number
 from jiaozi.protocol.offline.certificate import Anchor
 from jiaozi.protocol.offline.log import Fault
 from jiaozi.protocol.offline.messages import Load, Payment
 from jiaozi.protocol.offline.proofs import Proof, ProofKind, verify_proof
+from jiaozi.protocol.refusals import Refusal
 
 app = typer.Typer(
     add_completion=False,
@@ -54,9 +63,17 @@ def verify_proof_command(
     Ends with 1 when the file proves nothing, whatever is in it.
     """
     with failures_told(as_json=as_json):
-        network = read_genesis(genesis.read_bytes())
-        anchor = Anchor(network=network.id, root_key=network.root_key)
-        proof = verify_proof(file.read_bytes(), anchor)
+        encoded, data = genesis.read_bytes(), file.read_bytes()
+        with misfit_told(genesis, "a network's genesis", as_json=as_json):
+            network = read_genesis(encoded)
+        try:
+            proof = verify_proof(data, Anchor(network=network.id, root_key=network.root_key))
+        except Refusal as refusal:
+            fail(
+                "proves_nothing", f"{file} proves nothing: {refusal_sentence(refusal).rstrip('.')}",
+                "Nobody stands accused by it: ask whoever gave it for the file as it was written",
+                exit_code=ExitCode.REFUSED, as_json=as_json,
+            )  # fmt: skip
     if as_json:
         print_json(_document(proof))
     else:
