@@ -92,11 +92,20 @@ class People:
 
         return await insist(ask)
 
+    async def _read(self, holder: Holder, url: str) -> dict[str, Any]:
+        """Ask until it is answered: an answer doubled in the storm may wait in a connection."""
+
+        async def ask() -> dict[str, Any] | None:
+            answer = await holder.ask("GET", url)
+            return answer.json() if answer.status_code == httpx.codes.OK else None
+
+        return await insist(ask)
+
     async def compare(self) -> None:
         """Hold what every holder has against the answers; not a fen may differ."""
         for each in self.holders:
-            wallet = (await each.ask("GET", each.path)).json()
-            [deposit] = (await each.ask("GET", "/v1/deposits")).json()["deposits"]
+            wallet = await self._read(each, each.path)
+            [deposit] = (await self._read(each, "/v1/deposits"))["deposits"]
             assert wallet["balance_fen"] == self.wallets_fen[each.number]
             assert deposit["held_fen"] == 0
             assert deposit["available_fen"] == self.deposits_fen[each.number]
