@@ -25,7 +25,7 @@ from jiaozi.central_bank.rulebook.model import OfflineRules
 from jiaozi.operator.registry.client import RegistryClient
 from jiaozi.protocol import cbor, numbers
 from jiaozi.protocol.genesis import Network, read_genesis
-from jiaozi.protocol.offline import steps
+from jiaozi.protocol.offline import loading, news, steps, synchronisation
 from jiaozi.protocol.offline.certificate import Anchor, Chain, Profile
 from jiaozi.protocol.offline.enrolment import Enrolment, sign_enrolment
 from jiaozi.protocol.offline.purse import Purse, new_purse
@@ -67,7 +67,7 @@ class Card:
     @property
     def log(self) -> bytes:
         """What it hands in now."""
-        return steps.hand_in(self.purse, signer=self.signer)
+        return synchronisation.hand_in(self.purse, signer=self.signer)
 
     def clone(self) -> "Card":
         """A second device with the same key and state."""
@@ -183,7 +183,7 @@ class Desks:
         answer = await self.send_load(holder, card.key, number, amount_fen)
         assert answer[:2] == [1, [0]], answer
         message = await self.fetch_load(holder, card.key, number)
-        card.purse = steps.take_load(card.purse, message)
+        card.purse = loading.take_load(card.purse, message)
 
     async def send_load(
         self, holder: Holder, device: bytes, number: int, amount_fen: int
@@ -245,8 +245,8 @@ class Desks:
         found: Any = cbor.decode(answer.content, size_max=1 << 20)
         checkpoint, time, frames = found
         for frame in frames:
-            card.purse = steps.learn_revocations(card.purse, frame)
-        card.purse = steps.synchronise(card.purse, checkpoint, time)
+            card.purse = news.learn_revocations(card.purse, frame)
+        card.purse = synchronisation.synchronise(card.purse, checkpoint, time)
 
     async def device(self, key: bytes, operator: int = OPERATORS[0]) -> dict[str, Any]:
         """A device as the registry has it."""

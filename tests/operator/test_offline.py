@@ -18,7 +18,7 @@ from jiaozi.operator.offline.model import Suspicion
 from jiaozi.operator.wallets.model import OrderState
 from jiaozi.protocol import cbor, cose, numbers
 from jiaozi.protocol.domains import Domain, external_aad
-from jiaozi.protocol.offline import steps
+from jiaozi.protocol.offline import news
 from jiaozi.protocol.offline.certificate import Profile
 from jiaozi.protocol.offline.log import collected_entry, next_head
 from jiaozi.protocol.offline.messages import read_load
@@ -240,7 +240,7 @@ async def test_g3_a_double_spend_is_proven_its_payee_paid_and_nobody_else_accuse
     said: Any = cbor.decode(revoked, size_max=1 << 16)
     purse = payees[0].purse
     for frame in said[1]:
-        purse = steps.learn_revocations(purse, frame)
+        purse = news.learn_revocations(purse, frame)
     assert not purse.revocations.accept(cheat.purse.device)
 
 

@@ -11,7 +11,7 @@ from jiaozi.protocol.blocks import Header, sign_header
 from jiaozi.protocol.certificates import Certified, Use, certify
 from jiaozi.protocol.domains import Domain, NetworkId, external_aad
 from jiaozi.protocol.ids import DAY_MS
-from jiaozi.protocol.offline import steps
+from jiaozi.protocol.offline import loading, news, steps, synchronisation
 from jiaozi.protocol.offline.certificate import (
     Anchor,
     Chain,
@@ -186,7 +186,7 @@ class Party:
 
     def load(self, amount_fen: int, number: int | None = None) -> bytes:
         message = load_message(self.seed, number or self.purse.loads + 1, amount_fen)
-        self.purse = steps.take_load(self.purse, message)
+        self.purse = loading.take_load(self.purse, message)
         return message
 
     def ask(
@@ -219,14 +219,14 @@ class Party:
         return payment
 
     def hand_in(self) -> bytes:
-        return steps.hand_in(self.purse, signer=self.signer)
+        return synchronisation.hand_in(self.purse, signer=self.signer)
 
     def log(self) -> HandedLog:
         return read_log(self.hand_in(), ANCHOR)
 
     def learn(self, *frames: bytes) -> None:
         for each in frames:
-            self.purse = steps.learn_revocations(self.purse, each)
+            self.purse = news.learn_revocations(self.purse, each)
 
     def checkpoint(self, **changes: Any) -> bytes:  # noqa: ANN401 - fields of a checkpoint
         """What its operator says once all is settled."""
@@ -240,7 +240,7 @@ class Party:
         return sign_checkpoint(said, signer_of(CERTIFY_SEED), OPERATORS_CERTIFICATE, NETWORK)
 
     def synchronise(self, time_ms: int = NOW_MS, **changes: Any) -> None:  # noqa: ANN401
-        self.purse = steps.synchronise(
+        self.purse = synchronisation.synchronise(
             self.purse, self.checkpoint(**changes), time_message(time_ms)
         )
 

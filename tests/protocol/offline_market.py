@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from jiaozi.protocol.offline import steps
+from jiaozi.protocol.offline import loading, news, steps, synchronisation
 from jiaozi.protocol.offline.purse import Purse, new_purse, read_purse
 from jiaozi.protocol.offline.revocations import revocation_entry
 from tests.protocol.builders import ALICE, signer_of
@@ -110,14 +110,14 @@ class Market:
             self.registry.load(self.payer.signer.public_key, ALICE, 300)
         self.power.at("load", "ordered")
         message = load_message(PAYER, 1, 300)
-        self.payer.take("load", steps.take_load(self.payer.purse, message))
+        self.payer.take("load", loading.take_load(self.payer.purse, message))
 
     def time(self) -> None:
-        self.payer.take("time", steps.raise_floor(self.payer.purse, time_message(LATER_MS)))
+        self.payer.take("time", news.raise_floor(self.payer.purse, time_message(LATER_MS)))
 
     def list(self) -> None:
         frame = frame_of([revocation_entry(signer_of(THIRD).public_key, END_MS)])
-        self.payer.take("list", steps.learn_revocations(self.payer.purse, frame))
+        self.payer.take("list", news.learn_revocations(self.payer.purse, frame))
 
     def ask(self) -> None:
         asked = steps.ask(
@@ -156,7 +156,7 @@ class Market:
             ))  # fmt: skip
 
     def hand_in(self) -> None:
-        handed_in = steps.hand_in(self.payer.purse, signer=self.payer.signer)
+        handed_in = synchronisation.hand_in(self.payer.purse, signer=self.payer.signer)
         self.power.at("hand in", "not said")
         self.power.at("hand in", "not heard")
         parts = iter(["settled in part", "settled"])
@@ -166,12 +166,12 @@ class Market:
         purse = self.payer.purse
         if purse.checkpoint_number:
             return
-        handed_in = steps.hand_in(purse, signer=self.payer.signer)
+        handed_in = synchronisation.hand_in(purse, signer=self.payer.signer)
         answer = self.desk.hand_in(handed_in)
         assert answer == self.desk.hand_in(handed_in), "the same log, the same bytes"
         assert answer is not None
         self.power.at("synchronise", "not heard")
-        self.payer.take("synchronise", steps.synchronise(purse, *answer))
+        self.payer.take("synchronise", synchronisation.synchronise(purse, *answer))
 
     @property
     def steps(self) -> dict[str, Callable[[], None]]:
@@ -190,8 +190,8 @@ class Market:
     def synchronise_all(self) -> None:
         """Nobody says anything again: each device hands in what it has, and takes the answer."""
         for device in (self.payee, self.payer, self.payee):
-            answer = self.desk.hand_in(steps.hand_in(device.purse, signer=device.signer))
+            answer = self.desk.hand_in(synchronisation.hand_in(device.purse, signer=device.signer))
             assert answer is not None
-            device.purse = steps.synchronise(device.purse, *answer)
+            device.purse = synchronisation.synchronise(device.purse, *answer)
             device.kept = device.purse.encoded()
             self.registry.check()

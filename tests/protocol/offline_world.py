@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from jiaozi.protocol.offline import steps
+from jiaozi.protocol.offline import loading, synchronisation
 from jiaozi.protocol.offline.messages import Payment, decode_payment, read_payment
 from jiaozi.protocol.offline.proofs import verify_proof
 from jiaozi.protocol.offline.purse import Purse, read_purse
@@ -59,7 +59,7 @@ class World:
 
     def take_load(self, device: int, message: bytes) -> None:
         party = self.parties[device]
-        party.purse = steps.take_load(party.purse, message)
+        party.purse = loading.take_load(party.purse, message)
 
     def ask(self, device: int, amount_fen: int) -> bytes:
         request = self.parties[device].ask(amount_fen)
@@ -103,7 +103,7 @@ class World:
 
     def synchronise(self, device: int, checkpoint: bytes, time: bytes) -> None:
         party = self.parties[device]
-        party.purse = steps.synchronise(party.purse, checkpoint, time)
+        party.purse = synchronisation.synchronise(party.purse, checkpoint, time)
         self.counted[device] = set(self.included[checkpoint])
 
     def restart(self, device: int) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from jiaozi.protocol.offline import steps
+from jiaozi.protocol.offline import synchronisation
 from jiaozi.protocol.refusals import Code, Refusal
 from tests.protocol.offline_builders import LATER_MS, time_message
 from tests.protocol.offline_market import Cut, Market, PowerLost
@@ -130,5 +130,5 @@ def test_a_checkpoint_that_was_taken_is_refused_when_it_is_said_again() -> None:
     old = market.payer.purse
     assert old.checkpoint_number == 1
     with pytest.raises(Refusal) as refused:
-        steps.synchronise(old, old.checkpoint, time_message(LATER_MS))
+        synchronisation.synchronise(old, old.checkpoint, time_message(LATER_MS))
     assert refused.value.code is Code.CHECKPOINT_UNFIT

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from jiaozi.protocol import cbor
 from jiaozi.protocol.domains import Domain
-from jiaozi.protocol.offline import steps
+from jiaozi.protocol.offline import news
 from jiaozi.protocol.offline.certificate import Chain, Profile, read_chain
 from jiaozi.protocol.offline.enrolment import Enrolment, read_enrolment, sign_enrolment
 from jiaozi.protocol.offline.log import (
@@ -108,7 +108,7 @@ DECODERS: dict[str, tuple[Callable[[bytes], object], bytes]] = {
             NETWORK,
         ),
     ),
-    "time": (lambda data: steps.raise_floor(PAYER_PARTY.purse, data), time_message()),
+    "time": (lambda data: news.raise_floor(PAYER_PARTY.purse, data), time_message()),
 }  # fmt: skip
 decoders = pytest.mark.parametrize("name", DECODERS)
 

@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 
 from jiaozi.protocol.ids import DAY_MS
-from jiaozi.protocol.offline import steps
+from jiaozi.protocol.offline import news
 from jiaozi.protocol.offline.certificate import HOPS_MAX, PAYMENTS_MAX, Anchor, read_chain
 from jiaozi.protocol.offline.revocations import generation_entry, revocation_entry
 from jiaozi.protocol.refusals import Code
@@ -178,9 +178,9 @@ def test_g5_nobody_pays_what_the_payee_may_not_take() -> None:
 def test_days_count_from_the_last_synchronisation() -> None:
     payer, payee = Party(fen=100), Party(PAYEE, days=30)
     edge_ms = NOW_MS + 7 * DAY_MS
-    payer.purse = steps.raise_floor(payer.purse, time_message(edge_ms))
+    payer.purse = news.raise_floor(payer.purse, time_message(edge_ms))
     transfer(payer, payee, 1)
-    payer.purse = steps.raise_floor(payer.purse, time_message(edge_ms + 1))
+    payer.purse = news.raise_floor(payer.purse, time_message(edge_ms + 1))
     request = payee.ask(1)
     refusal = refusal_of(lambda: payer.pay(request))
     assert (refusal.code, refusal.fields) == (Code.PURSE_NOT_SYNCHRONISED, {"days_max": 7})
@@ -192,7 +192,7 @@ def test_days_count_from_the_last_synchronisation() -> None:
 def test_a_purse_that_waits_for_synchronisation_collects_nothing_but_hands_in_and_unloads() -> None:
     payer, payee = Party(fen=100, days=60), Party(PAYEE, fen=10)
     payment = payer.pay(payee.ask(1))
-    payee.purse = steps.raise_floor(payee.purse, time_message(NOW_MS + 8 * DAY_MS))
+    payee.purse = news.raise_floor(payee.purse, time_message(NOW_MS + 8 * DAY_MS))
     assert refusal_of(lambda: payee.collect(payment)).code is Code.PURSE_NOT_SYNCHRONISED
     payee.unload(10)
     assert payee.log().fault is None
@@ -203,20 +203,20 @@ def test_a_certificate_ends_at_its_end() -> None:
     other = Party(PAYEE, days=400, not_after_ms=LATER_MS)
     open_one, early = other.ask(1), other.ask(1)
     payment = payer.pay(early)
-    payer.purse = steps.raise_floor(payer.purse, time_message(LATER_MS - 1))
+    payer.purse = news.raise_floor(payer.purse, time_message(LATER_MS - 1))
     payer.pay(open_one)
     third = other.ask(2)
-    payer.purse = steps.raise_floor(payer.purse, time_message(LATER_MS))
+    payer.purse = news.raise_floor(payer.purse, time_message(LATER_MS))
     refusal = refusal_of(lambda: payer.pay(third))
     assert (refusal.code, refusal.fields) == (Code.DEVICE_EXPIRED, {"ended_ms": LATER_MS})
-    other.purse = steps.raise_floor(other.purse, time_message(LATER_MS))
+    other.purse = news.raise_floor(other.purse, time_message(LATER_MS))
     assert refusal_of(lambda: other.ask(1)).code is Code.DEVICE_EXPIRED
     assert refusal_of(lambda: other.collect(payment)).code is Code.DEVICE_EXPIRED
 
 
 def test_a_request_ends_at_its_end() -> None:
     payer, payee = Party(fen=100), Party(PAYEE)
-    payer.purse = steps.raise_floor(payer.purse, time_message(LATER_MS))
+    payer.purse = news.raise_floor(payer.purse, time_message(LATER_MS))
     late, in_time = payee.ask(1, expires_ms=LATER_MS), payee.ask(1, expires_ms=LATER_MS + 1)
     assert refusal_of(lambda: payer.pay(late)).code is Code.REQUEST_EXPIRED
     payer.pay(in_time)

@@ -7,7 +7,7 @@ import pytest
 
 from jiaozi.protocol import cbor
 from jiaozi.protocol.domains import Domain
-from jiaozi.protocol.offline import steps
+from jiaozi.protocol.offline import synchronisation
 from jiaozi.protocol.offline.certificate import read_chain
 from jiaozi.protocol.offline.log import (
     loaded_entry,
@@ -211,4 +211,4 @@ def test_the_payments_of_a_log_are_those_that_the_device_made() -> None:
     statement = parts_of(HANDED_IN)[0]
     as_payment = signed_as(Domain.OFFLINE_PAYMENT, b"", PAYER)
     assert statement != as_payment
-    assert steps.hand_in(PARTY.purse, signer=PARTY.signer) == HANDED_IN
+    assert synchronisation.hand_in(PARTY.purse, signer=PARTY.signer) == HANDED_IN

@@ -6,10 +6,11 @@ from functools import partial
 
 import pytest
 
-from jiaozi.protocol.offline import steps
+from jiaozi.protocol.offline import loading, synchronisation
 from jiaozi.protocol.offline.messages import read_payment
 from jiaozi.protocol.offline.purse import Purse, new_purse, read_purse
-from jiaozi.protocol.offline.steps import CHALLENGES_KEPT, REQUESTS_MAX, DoubleSpendFound
+from jiaozi.protocol.offline.steps import REQUESTS_MAX, DoubleSpendFound
+from jiaozi.protocol.offline.synchronisation import CHALLENGES_KEPT
 from jiaozi.protocol.refusals import Code
 from tests.protocol.builders import NETWORK, ROOT, refusal_of
 from tests.protocol.offline_builders import (
@@ -38,9 +39,9 @@ def test_a_load_is_taken_once_and_in_order() -> None:
     assert refusal_of(lambda: party.load(10, number=2)).fields == {"number_expected": 1}
     first = party.load(10)
     once = party.purse
-    assert steps.take_load(once, first) is once
+    assert loading.take_load(once, first) is once
     party.load(20)
-    assert steps.take_load(party.purse, first) is party.purse
+    assert loading.take_load(party.purse, first) is party.purse
     assert (party.balances_fen[0], party.purse.loads) == (30, 2)
     assert code_of(lambda: party.load(1, number=4)) is Code.LOAD_OUT_OF_ORDER
 
@@ -48,10 +49,10 @@ def test_a_load_is_taken_once_and_in_order() -> None:
 def test_a_load_is_for_its_device_and_by_its_operator() -> None:
     party = Party()
     of_other = load_message(PAYEE, 1, 10)
-    assert code_of(lambda: steps.take_load(party.purse, of_other)) is Code.OTHER_DEVICE
+    assert code_of(lambda: loading.take_load(party.purse, of_other)) is Code.OTHER_DEVICE
     other_operator = Party(PAYEE, operator=1002)
     by_foreigner = load_message(PAYEE, 1, 10)
-    refused = code_of(lambda: steps.take_load(other_operator.purse, by_foreigner))
+    refused = code_of(lambda: loading.take_load(other_operator.purse, by_foreigner))
     assert refused is Code.OTHER_DEVICE
 
 
@@ -217,7 +218,7 @@ def test_a_purse_is_renewed_by_a_later_certificate_for_its_key() -> None:
     payee = Party(PAYEE)
     payment = party.pay(payee.ask(10))
     later = device_of(PAYER, generation=2, payment_fen=10)
-    party.purse = steps.renew(party.purse, chain_of(later))
+    party.purse = synchronisation.renew(party.purse, chain_of(later))
     assert party.purse.device.generation == 2
     assert party.log().fault is None
     assert payee.collect(party.purse.waiting[0]) == payee.collect(payment)
@@ -228,7 +229,7 @@ def test_a_purse_is_renewed_by_a_later_certificate_for_its_key() -> None:
         device_of(PAYER, generation=2, not_after_ms=LATER_MS),
     ):
         chain = chain_of(wrong)
-        assert code_of(partial(steps.renew, party.purse, chain)) is Code.OTHER_DEVICE
+        assert code_of(partial(synchronisation.renew, party.purse, chain)) is Code.OTHER_DEVICE
 
 
 def test_a_purse_is_of_one_network_and_certified() -> None:

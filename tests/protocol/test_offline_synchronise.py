@@ -5,8 +5,9 @@ from functools import partial
 
 import pytest
 
-from jiaozi.protocol.offline import steps
+from jiaozi.protocol.offline import loading, synchronisation
 from jiaozi.protocol.offline.messages import read_request
+from jiaozi.protocol.offline.purse import Usage
 from jiaozi.protocol.refusals import Code
 from tests.protocol.builders import CERTIFY_SEED, NOW_MS, refusal_of
 from tests.protocol.offline_builders import (
@@ -36,7 +37,7 @@ def test_g5_a_synchronised_purse_starts_afresh_with_what_the_registry_says() -> 
     purse = payer.purse
     assert (purse.balances_fen, purse.loads, purse.counter) == ((777, 0, 0, 0), 3, 2)
     assert (purse.position, purse.head, purse.entries) == (position, head, ())
-    assert (purse.usage, purse.waiting, dict(purse.requests)) == (steps.Usage(), [], {})
+    assert (purse.usage, purse.waiting, dict(purse.requests)) == (Usage(), [], {})
     assert (purse.checkpoint_number, purse.synchronised_ms) == (1, LATER_MS)
     assert (payer.log().balances_fen, payer.log().counter) == ((777, 0, 0, 0), 2)
 
@@ -69,11 +70,13 @@ def test_a_checkpoint_is_taken_once_and_only_before_anything_happens() -> None:
     for act in (partial(payer.load, 10), partial(payer.unload, 1), partial(take, payee, payer)):
         before = payer.purse
         act()
-        refused = code_of(lambda: steps.synchronise(payer.purse, said, time_message(NOW_MS)))
+        refused = code_of(
+            lambda: synchronisation.synchronise(payer.purse, said, time_message(NOW_MS))
+        )
         assert refused is Code.CHECKPOINT_UNFIT
         payer.purse = before
-    payer.purse = steps.synchronise(payer.purse, said, time_message(NOW_MS))
-    refused = code_of(lambda: steps.synchronise(payer.purse, said, time_message(NOW_MS)))
+    payer.purse = synchronisation.synchronise(payer.purse, said, time_message(NOW_MS))
+    refused = code_of(lambda: synchronisation.synchronise(payer.purse, said, time_message(NOW_MS)))
     assert refused is Code.CHECKPOINT_UNFIT
 
 
@@ -87,14 +90,14 @@ def test_a_checkpoint_that_counts_a_load_takes_the_place_of_that_load() -> None:
     late = load_message(PAYER, 2, 50)
     party.synchronise(loads=2, balance_fen=150)
     after = party.purse
-    assert steps.take_load(after, late) is after
+    assert loading.take_load(after, late) is after
 
 
 def test_a_synchronisation_without_a_time_of_the_registry_is_none() -> None:
     party = Party(fen=100)
     by_foreigner = time_message(seed=CERTIFY_SEED)
     said = party.checkpoint()
-    refused = code_of(lambda: steps.synchronise(party.purse, said, by_foreigner))
+    refused = code_of(lambda: synchronisation.synchronise(party.purse, said, by_foreigner))
     assert refused is Code.SIGNATURE_INVALID
 
 

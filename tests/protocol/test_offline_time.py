@@ -7,8 +7,9 @@ import pytest
 from jiaozi.protocol import cbor
 from jiaozi.protocol.certificates import Use
 from jiaozi.protocol.ids import DAY_MS
-from jiaozi.protocol.offline import steps
-from jiaozi.protocol.offline.purse import read_purse
+from jiaozi.protocol.offline import news
+from jiaozi.protocol.offline.messages import read_payment, read_request
+from jiaozi.protocol.offline.purse import Purse, read_purse
 from jiaozi.protocol.offline.revocations import (
     ENTRIES_MAX,
     FRAME_BYTES_MAX,
@@ -50,7 +51,7 @@ def test_g4_a_header_of_the_registry_raises_the_floor_and_nothing_lowers_it() ->
         (LATER_MS - 1, LATER_MS),
         (LATER_MS + 1, LATER_MS + 1),
     ):
-        party.purse = steps.raise_floor(party.purse, time_message(time_ms))
+        party.purse = news.raise_floor(party.purse, time_message(time_ms))
         assert party.purse.floor_ms == floor_ms
 
 
@@ -72,14 +73,14 @@ BAD_TIMES = {
 @pytest.mark.parametrize("case", BAD_TIMES)
 def test_g4_a_header_that_is_not_the_registrys_raises_nothing(case: str) -> None:
     party = Party()
-    refusal = refusal_of(lambda: steps.raise_floor(party.purse, BAD_TIMES[case]))
+    refusal = refusal_of(lambda: news.raise_floor(party.purse, BAD_TIMES[case]))
     assert refusal.code is Code.SIGNATURE_INVALID
 
 
 def test_g4_a_block_key_on_the_list_raises_nothing() -> None:
     party = Party()
     party.learn(frame_of([revocation_entry(signer_of(BLOCK_SEED).public_key, END_MS)]))
-    refusal = refusal_of(lambda: steps.raise_floor(party.purse, time_message()))
+    refusal = refusal_of(lambda: news.raise_floor(party.purse, time_message()))
     assert refusal.code is Code.SIGNATURE_INVALID
 
 
@@ -123,10 +124,10 @@ def test_g4_a_request_and_a_payment_tell_the_number_alone() -> None:
     payer, payee = Party(fen=100), Party(PAYEE)
     payee.learn(frame_of(ENTRIES))
     request = payee.ask(1)
-    assert steps.read_request(request, ANCHOR)[0].list_number == 6
-    assert steps.read_payment(payer.pay(request), ANCHOR)[0].list_number == 0
+    assert read_request(request, ANCHOR)[0].list_number == 6
+    assert read_payment(payer.pay(request), ANCHOR)[0].list_number == 0
     payer.learn(*payee.purse.revocations.frames_after(0))
-    assert steps.read_payment(payer.pay(payee.ask(1)), ANCHOR)[0].list_number == 6
+    assert read_payment(payer.pay(payee.ask(1)), ANCHOR)[0].list_number == 6
 
 
 def unfit(party: Party, frame: bytes) -> Code:
@@ -210,10 +211,10 @@ def test_days_go_on_from_the_time_that_was_known() -> None:
     assert party.purse.synchronised_ms == LATER_MS
     party.synchronise(NOW_MS)
     assert (party.purse.floor_ms, party.purse.synchronised_ms) == (LATER_MS, LATER_MS)
-    late = steps.raise_floor(party.purse, time_message(LATER_MS + 7 * DAY_MS + 1))
+    late = news.raise_floor(party.purse, time_message(LATER_MS + 7 * DAY_MS + 1))
     assert refusal_of(lambda: replace_purse(party, late)).code is Code.PURSE_NOT_SYNCHRONISED
 
 
-def replace_purse(party: Party, purse: steps.Purse) -> bytes:
+def replace_purse(party: Party, purse: Purse) -> bytes:
     party.purse = replace(purse)
     return party.ask(1)

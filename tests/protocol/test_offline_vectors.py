@@ -10,7 +10,7 @@ import pytest
 from jiaozi.protocol import cbor, cose
 from jiaozi.protocol.domains import Domain as Tag
 from jiaozi.protocol.domains import NetworkId, external_aad
-from jiaozi.protocol.offline import steps
+from jiaozi.protocol.offline import loading, steps, synchronisation
 from jiaozi.protocol.offline.certificate import Anchor, Chain
 from jiaozi.protocol.offline.log import first_head, next_head, read_log
 from jiaozi.protocol.offline.proofs import verify_proof
@@ -72,7 +72,7 @@ def test_two_purses_say_these_bytes_and_stand_as_told() -> None:
     payee = new_purse(chain_of("request"), ANCHOR)
     by_payer, by_payee = SIGNERS["payer"], SIGNERS["payee"]
     states = iter(VECTORS["states"])
-    payer = at(next(states), steps.take_load(payer, SAID["load"]))
+    payer = at(next(states), loading.take_load(payer, SAID["load"]))
     asked = steps.ask(
         payee, amount_fen=120, challenge=bytes.fromhex(VECTORS["challenge"]), expires_ms=END_MS,
         signer=by_payee,
@@ -86,9 +86,9 @@ def test_two_purses_say_these_bytes_and_stand_as_told() -> None:
     at(next(states), payer)
     unloaded = steps.unload(payer, amount_fen=50, wallet=ALICE, salt=salts[1], signer=by_payer)
     payer = at(next(states), said("unload", unloaded))
-    assert steps.hand_in(payer, signer=by_payer).hex() == VECTORS["log"]["handed_in"]
+    assert synchronisation.hand_in(payer, signer=by_payer).hex() == VECTORS["log"]["handed_in"]
     time_message = bytes.fromhex(VECTORS["time"]["message"])
-    at(next(states), steps.synchronise(payer, SAID["checkpoint"], time_message))
+    at(next(states), synchronisation.synchronise(payer, SAID["checkpoint"], time_message))
     assert next(states, None) is None
 
 

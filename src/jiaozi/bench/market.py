@@ -18,7 +18,7 @@ from jiaozi.bench.connection import LoadConnection, request_head
 from jiaozi.bench.load import close_all, connect_all
 from jiaozi.bench.network import signer
 from jiaozi.protocol.ids import DAY_MS
-from jiaozi.protocol.offline import steps
+from jiaozi.protocol.offline import loading, steps, synchronisation
 from jiaozi.protocol.offline.certificate import Anchor, Chain
 from jiaozi.protocol.offline.messages import Load, sign_load
 from jiaozi.protocol.offline.purse import Purse, new_purse
@@ -141,7 +141,7 @@ class Market:
             certify = signer(stalls.certify[number])
             message = sign_load(load, certify, chain.operator, stalls.anchor.network)
             self._signers[number] = own
-            self._purses[number] = steps.take_load(new_purse(chain, stalls.anchor), message)
+            self._purses[number] = loading.take_load(new_purse(chain, stalls.anchor), message)
 
     def _pay(
         self, payer: int, payee: int, amount_fen: int, expires_ms: int, rng: random.Random,
@@ -169,7 +169,7 @@ class Market:
 
     def _close(self, told: Traded) -> None:
         for number, purse in self._purses.items():
-            self._logs.append(steps.hand_in(purse, signer=self._signers[number]))
+            self._logs.append(synchronisation.hand_in(purse, signer=self._signers[number]))
             if purse.device.key not in told.cheats:
                 told.balances_fen[purse.device.key] = purse.balance_fen
         self._purses.clear()

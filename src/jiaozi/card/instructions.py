@@ -22,7 +22,7 @@ from jiaozi.protocol.card_commands import (
     read_list,
 )
 from jiaozi.protocol.domains import NO_NETWORK, NetworkId
-from jiaozi.protocol.offline import steps
+from jiaozi.protocol.offline import loading, news, steps, synchronisation
 from jiaozi.protocol.offline.certificate import LIMIT_NAMES, Anchor, Chain, Profile
 from jiaozi.protocol.offline.enrolment import Enrolment, sign_enrolment
 from jiaozi.protocol.offline.messages import CHALLENGE_LENGTH, SALT_LENGTH
@@ -113,7 +113,7 @@ def _certify(session: Session, command: Command) -> bytes:
     operator, device = _list(command, bytes, bytes)
     chain = Chain(operator=operator, device=device)
     if session.phase is Phase.IN_USE:
-        session.keep_purse(steps.renew(session.purse, chain))
+        session.keep_purse(synchronisation.renew(session.purse, chain))
         return b""
     purse = new_purse(chain, session.state.anchor)
     signer = session.state.signer
@@ -233,7 +233,7 @@ def _hand_in(session: Session, command: Command) -> bytes:
     """Say a part of the log, as it stood when its first part was asked for."""
     index = command.parameters
     if index == 0:
-        session.handed_in = steps.hand_in(session.purse, signer=session.state.signer)
+        session.handed_in = synchronisation.hand_in(session.purse, signer=session.state.signer)
     start = index * PART_BYTES
     if start > len(session.handed_in):
         raise CommandRefused(Status.REFERENCE_NOT_FOUND)
@@ -252,7 +252,7 @@ def _taking(step: Callable[[Purse, bytes], Purse]) -> _Carry:
 
 def _synchronise(session: Session, command: Command) -> bytes:
     checkpoint, time = _list(command, bytes, bytes)
-    session.keep_purse(steps.synchronise(session.purse, checkpoint, time))
+    session.keep_purse(synchronisation.synchronise(session.purse, checkpoint, time))
     return b""
 
 
@@ -298,9 +298,9 @@ _COMMANDS: Mapping[Instruction, _Carry] = {
     Instruction.UNLOAD: _unload,
     Instruction.WAITING: _waiting,
     Instruction.HAND_IN: _hand_in,
-    Instruction.LOAD: _taking(steps.take_load),
+    Instruction.LOAD: _taking(loading.take_load),
     Instruction.SYNCHRONISE: _synchronise,
-    Instruction.RAISE_FLOOR: _taking(steps.raise_floor),
-    Instruction.LEARN: _taking(steps.learn_revocations),
+    Instruction.RAISE_FLOOR: _taking(news.raise_floor),
+    Instruction.LEARN: _taking(news.learn_revocations),
     Instruction.FRAMES: _frames,
 }

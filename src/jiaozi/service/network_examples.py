@@ -15,7 +15,7 @@ from jiaozi.protocol.genesis import Genesis, read_genesis, sign_genesis
 from jiaozi.protocol.ids import new_order_id
 from jiaozi.protocol.legs import Leg
 from jiaozi.protocol.numbers import AccountNumber
-from jiaozi.protocol.offline import steps
+from jiaozi.protocol.offline import loading, steps, synchronisation
 from jiaozi.protocol.offline.certificate import (
     Anchor,
     Chain,
@@ -171,7 +171,7 @@ def _certified_device() -> bytes:
 def _purse() -> Purse:
     """A purse that was loaded, and has unloaded a part."""
     anchor = Anchor(network=_NETWORK.id, root_key=_NETWORK.root_key)
-    return steps.take_load(new_purse(_CHAIN, anchor), LOAD)
+    return loading.take_load(new_purse(_CHAIN, anchor), LOAD)
 
 
 def _claim() -> bytes:
@@ -206,7 +206,7 @@ _PURSE, UNLOAD = steps.unload(
 )
 OFFLINE_PAYMENTS = cbor.encode_bytes(UNLOAD)
 """A page of one payment: 25 yuan go back into the wallet."""
-LOG = steps.hand_in(_PURSE, signer=_signer("device"))
+LOG = synchronisation.hand_in(_PURSE, signer=_signer("device"))
 """The log of load and unload."""
 HANDED_IN = cbor.encode([[DEVICE_KEY, 1, sha256(b"payment").digest(), 1, None]])
 """It is settled."""

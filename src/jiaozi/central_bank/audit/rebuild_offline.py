@@ -5,7 +5,7 @@
 2. Loads have numbers without a gap; they raise the shadow balance of a live device.
 3. A settled payment lowers its payer's shadow balance and raises its payee's. What contradicts an
    earlier one convicts its device; what a convicted device lacks comes from the guarantee, and goes
-   back there when more comes in.
+   back there when more comes in. A payment to a wallet that can never get it stays on its device.
 4. Unloads and claims leave no shadow balance below zero.
 5. What a revoked device lacks without proof is covered when its wait is over, by two officers.
 6. The revocation list grows by one entry for each device or generation that ends.
@@ -118,7 +118,8 @@ def _settle(order: _Order, state: State, network: Network, time_ms: int) -> None
         _give_back(payee, state)
     if was_recorded:
         raise _effect(payer.key, "had one payment settled twice")
-    if payee is None and (had_been_convicted or not conflicts):
+    is_over = conflicts or not _may_be_unloaded(payment, payer, state)
+    if payee is None and (had_been_convicted or not is_over):
         raise _effect(payer.key, "had a payment to a wallet settled as one to a device")
     if payer.convicted and payer.shadow_fen < 0:
         raise _effect(payer.key, "had a loss settled that no guarantee covers")
@@ -236,6 +237,13 @@ def _check_certificate(shown: ShownCertificate, state: State, time_ms: int) -> N
     is_valid_now = shown.not_before_ms <= time_ms < shown.not_after_ms
     if not is_valid_now or shown.generation < state.devices.oldest_generation:
         raise _effect(shown.key, "was enrolled out of its time or generation")
+
+
+def _may_be_unloaded(payment: SpokenPayment, device: Device, state: State) -> bool:
+    """Say whether the wallet that a payment names may get it, now or later."""
+    account = None if payment.wallet is None else state.accounts.get(payment.wallet)
+    is_there = account is not None and not account.terms.closed
+    return is_there and device.wallet in (None, payment.wallet)
 
 
 def _check_suite(payment: SpokenPayment, device: Device) -> None:

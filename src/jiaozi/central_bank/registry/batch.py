@@ -22,6 +22,7 @@ from jiaozi.central_bank.registry.model import (
     PayeeRefusal,
     Totals,
 )
+from jiaozi.central_bank.registry.offline import spoken
 from jiaozi.central_bank.registry.post import post
 from jiaozi.central_bank.registry.protect import take_effect
 from jiaozi.central_bank.registry.store import UsedId
@@ -206,6 +207,9 @@ def _also_touched(order: Order, control: Control) -> set[int]:
             return {number, int(numbers.vault_of(control.carrier_of(numbers.operator_of(number))))}
         case OrderType.ENROL:
             return {body["wallet"]} if "wallet" in body else set()
+        case OrderType.SETTLE_OFFLINE:
+            wallet = spoken(order).wallet
+            return set() if wallet is None else {wallet}
         case OrderType.CERTIFY:
             return {int(numbers.vault_of(operator)) for operator in control.quotas_fen}
         case _:
@@ -230,6 +234,7 @@ _TOUCH_MORE = _NAMES_WALLET | {
     OrderType.DESTROY,
     OrderType.CERTIFY,
     OrderType.ENROL,
+    OrderType.SETTLE_OFFLINE,
 }
 _GUARDED = (_NAMES_WALLET | {OrderType.MANDATE_PAYMENT}) - {
     OrderType.OPEN_ACCOUNT,

@@ -53,8 +53,9 @@ def load(order: Order, caller: Certified, ledger: Ledger) -> None:
 def settle(order: Order, caller: Certified, ledger: Ledger) -> None:
     """Record a payment between devices; one that contradicts another convicts its device.
 
-    A payment to a wallet is an unload and no settlement, but one that contradicts another is taken
-    here as evidence: it convicts and moves nothing.
+    A payment to a wallet is an unload and no settlement, and moves nothing here. It is taken as
+    evidence when it contradicts another, and convicts; or else when its wallet can never get it:
+    then it is over, and what it said is on its device still.
     """
     check_operator(order, caller, ledger)
     payer, identity, payment = _spoken(order, ledger)
@@ -65,7 +66,8 @@ def settle(order: Order, caller: Certified, ledger: Ledger) -> None:
     if devices.is_recorded(payer.key, identity, payment):
         raise refuse(Code.PAYMENT_SETTLED)
     is_conflict = devices.conflicts(payer.key, identity, payment)
-    if payee is None and (payer.convicted or not is_conflict):
+    is_over = is_conflict or not _may_be_unloaded(payer, payment, ledger)
+    if payee is None and (payer.convicted or not is_over):
         raise refuse(Code.LEGS_NOT_ALLOWED, 0)
     charged_fen = 0 if payee is None else payment.amount_fen
     lacking_fen = charged_fen - payer.shadow_fen
@@ -129,6 +131,14 @@ def claim(order: Order, caller: Certified, ledger: Ledger) -> None:
     _note(ledger, device)
 
 
+def spoken(order: Order) -> Payment:
+    """Return the payment that an order brings."""
+    assert order.inner is not None, "its shape asks for a payment"
+    payment = order.inner.said
+    assert isinstance(payment, Payment), "its domain is that of payments"
+    return payment
+
+
 def _loadable(order: Order, account: Account, ledger: Ledger) -> Enrolled:
     """Return the device of a load: the wallet's own, or an anonymous one of its operator."""
     device = named_device(order, ledger)
@@ -171,13 +181,22 @@ def _spoken(order: Order, ledger: Ledger) -> tuple[Enrolled, bytes, Payment]:
     Raises:
         Refusal: ``device_unknown``.
     """
+    payment = spoken(order)
     assert order.inner is not None, "its shape asks for a payment"
-    payment, message = order.inner.said, order.inner.message
-    assert isinstance(payment, Payment), "its domain is that of payments"
+    message = order.inner.message
     device = ledger.devices.known.get(order.inner.key)
     if device is None or device.suite != message.signatures[0].suite:
         raise refuse(Code.DEVICE_UNKNOWN)
     return device, message.identity, payment
+
+
+def _may_be_unloaded(device: Enrolled, payment: Payment, ledger: Ledger) -> bool:
+    """Say whether the wallet that a payment names may get it, now or later."""
+    if payment.wallet is None:
+        return False
+    account = ledger.accounts.get(payment.wallet)
+    is_there = account is not None and not account.closed
+    return is_there and device.wallet in (None, payment.wallet)
 
 
 def _check_shadow(device: Enrolled, amount_fen: int, ledger: Ledger) -> None:

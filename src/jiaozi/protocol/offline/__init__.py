@@ -14,8 +14,24 @@
 Request and payment travel with the certificates of who signed them, so that either side needs the
 root's key and nothing else. Every message is COSE_Sign1 under a domain tag of its own.
 
-`purse` is the whole state machine: a value and its steps, without I/O, clock or randomness, as any
-secure element could hold it. A step returns the purse as it is afterwards and what to say; the
-device writes the one in one atomic act and only then says the other. So value may be in no place
-for a while, and never in two. `log` reads what a purse hands in, `proofs` what convicts one.
+`purse` is the whole state machine: a value, without I/O, clock or randomness, as any secure element
+could hold it. A step returns the purse as it is afterwards and what to say. The device writes that
+purse in one atomic act and only then speaks; when the power goes in between, the same step on the
+same message says the same again. So value may be in no place for a while, and never in two.
+
+=====================  ===========================  ===============================================
+step                   what it changes              the same message once more
+=====================  ===========================  ===============================================
+`loading.take_load`    balance up, load counted     nothing: the purse takes load n+1 only
+`steps.ask`            a request is open            another request, with another challenge
+`steps.pay`            balance down, counter up     the identical payment, while the log holds it
+`steps.collect`        balance up, request closed   the identical acknowledgement
+`steps.acknowledge`    the payment waits no longer  nothing
+`steps.unload`         balance down, counter up     another unload: send what waits first
+`synchronisation`      the log begins anew          refused: it is not for this purse any more
+`news.raise_floor`     a later time is known        nothing
+`news.learn_…`         more keys are revoked        nothing
+=====================  ===========================  ===============================================
+
+`log` reads what a purse hands in, `proofs` what convicts one.
 """

@@ -5,13 +5,13 @@ are how a device keeps it. What was kept is the device's own word; it is not jud
 """
 
 from collections.abc import Mapping
-from dataclasses import astuple, dataclass, field
+from dataclasses import astuple, dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
 from jiaozi.protocol import cbor
 from jiaozi.protocol.offline.certificate import Anchor, Chain, Device, read_chain
-from jiaozi.protocol.offline.log import first_head, payment_in
+from jiaozi.protocol.offline.log import first_head, next_head, payment_in
 from jiaozi.protocol.offline.messages import Request, decode_payment, with_chain
 from jiaozi.protocol.offline.revocations import Revocations, revocations_of
 
@@ -86,6 +86,16 @@ class Purse:
             for each in made
             if decode_payment(each)[0].counter in self.waiting_for
         ]
+
+    def logged(self, entry: bytes, **changes: object) -> "Purse":
+        """Return the purse with an entry more in its log, and with what that entry changes."""
+        return replace(
+            self,
+            entries=(*self.entries, entry),
+            position=self.position + 1,
+            head=next_head(self.head, entry),
+            **changes,  # type: ignore[arg-type]
+        )
 
     def encoded(self) -> bytes:
         """Return the bytes that a device keeps."""

@@ -1,52 +1,27 @@
-"""What a purse does, each step a check and then a new purse (rules.md §G).
-
-A step returns the purse as it is afterwards and what to say. The device writes that purse in one
-atomic act and only then speaks; when the power goes in between, the same step on the same message
-says the same again:
-
-================  ===========================  ===================================================
-step              what it changes              the same message once more
-================  ===========================  ===================================================
-`take_load`       balance up, load counted     nothing: the purse takes load n+1 only
-`ask`             a request is open            another request, with another challenge
-`pay`             balance down, counter up     the identical payment, while the log holds it
-`collect`         balance up, request closed   the identical acknowledgement
-`acknowledge`     the payment waits no longer  nothing
-`unload`          balance down, counter up     another unload: send what waits first
-`synchronise`     the log begins anew          refused: it is not for this purse any more
-================  ===========================  ===================================================
+"""How purses pay each other, each step a check and then a new purse (rules.md §G).
 
 A payment once made is never taken back, whoever lost it on the way: its payer says it again by any
 channel, and it belongs to the payee wherever it is handed in. There is no clock: counts and sums
-bind by themselves, and time is what headers say that the registry signed.
+bind by themselves, and time is what `news` brings.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from hashlib import sha256
 from types import MappingProxyType
 
-from jiaozi.protocol.block_keys import BlockKeys
-from jiaozi.protocol.blocks import read_header
-from jiaozi.protocol.offline.certificate import Chain, Device, read_chain
+from jiaozi.protocol.offline.certificate import Device
 from jiaozi.protocol.offline.limits import (
     check_incoming,
     check_outgoing,
     check_peer,
-    check_room,
     check_works,
 )
 from jiaozi.protocol.offline.log import (
-    Statement,
     added,
-    certificates_hash,
     collected_entry,
-    loaded_entry,
-    next_head,
     paid_entry,
     payment_in,
     received_in,
-    sign_log,
     spend,
 )
 from jiaozi.protocol.offline.messages import (
@@ -57,8 +32,6 @@ from jiaozi.protocol.offline.messages import (
     challenge_prefix,
     decode_payment,
     read_acknowledgement,
-    read_checkpoint,
-    read_load,
     read_payment,
     read_request,
     sign_acknowledgement,
@@ -67,15 +40,12 @@ from jiaozi.protocol.offline.messages import (
     with_chain,
 )
 from jiaozi.protocol.offline.proofs import double_spend_proof
-from jiaozi.protocol.offline.purse import Purse, Usage
-from jiaozi.protocol.offline.reading import read_parts
+from jiaozi.protocol.offline.purse import Purse
 from jiaozi.protocol.refusals import Code, Refusal, refuse
 from jiaozi.protocol.suites import Signer
 
 REQUESTS_MAX = 16
 """Open at a time; an older one is closed, and a payment for it is handed in at an operator."""
-CHALLENGES_KEPT = 64
-"""Of requests paid before the last synchronisation, so that none is paid twice by mistake."""
 
 
 @dataclass(kw_only=True, eq=False)
@@ -84,29 +54,6 @@ class DoubleSpendFound(Refusal):
 
     proof: bytes
     code: Code = field(default=Code.DOUBLE_SPENT, init=False)
-
-
-def take_load(purse: Purse, load_message: bytes) -> Purse:
-    """Take money that the registry has moved to this device.
-
-    Raises:
-        Refusal: A shape code, ``device_uncertified``, ``signature_invalid``, ``other_device``,
-            ``load_out_of_order`` or ``purse_balance_cap``: the load stays for later.
-    """
-    load, operator = read_load(load_message, purse.anchor)
-    if (load.device, operator) != (purse.device.key, purse.device.operator):
-        raise refuse(Code.OTHER_DEVICE)
-    if load.number <= purse.loads:
-        return purse
-    if load.number != purse.loads + 1:
-        raise refuse(Code.LOAD_OUT_OF_ORDER, purse.loads + 1)
-    check_room(purse, load.amount_fen)
-    return _logged(
-        purse,
-        loaded_entry(load_message),
-        loads=load.number,
-        balances_fen=added(purse.balances_fen, 0, load.amount_fen),
-    )
 
 
 def ask(
@@ -232,8 +179,7 @@ def collect(purse: Purse, payment_message: bytes, *, signer: Signer) -> tuple[Pu
     if payment.hop > purse.device.limits.hops:
         raise refuse(Code.HOPS_TOO_MANY, purse.device.limits.hops)
     check_incoming(purse, payment.amount_fen)
-    collected = _logged(
-        purse,
+    collected = purse.logged(
         collected_entry(payment_message),
         balances_fen=added(purse.balances_fen, payment.hop, payment.amount_fen),
         requests=_without(purse.requests, request.challenge),
@@ -267,98 +213,6 @@ def acknowledge(purse: Purse, acknowledgement_message: bytes, payment_message: b
     return replace(purse, waiting_for=purse.waiting_for - {payment.counter})
 
 
-def hand_in(purse: Purse, *, signer: Signer) -> bytes:
-    """Say what an operator needs to settle: the log since the last checkpoint, opened."""
-    statement = Statement(
-        checkpoint=sha256(purse.checkpoint).digest(),
-        position=purse.position,
-        head=purse.head,
-        list_number=purse.revocations.number,
-        certificates=certificates_hash(purse.chain),
-    )
-    return sign_log(statement, purse.chain, purse.checkpoint, purse.entries, signer, purse.anchor)
-
-
-def synchronise(purse: Purse, checkpoint_message: bytes, time_message: bytes) -> Purse:
-    """Go on from what the registry says that the purse holds, every limit afresh.
-
-    Args:
-        purse: As it stood when it handed in its log.
-        checkpoint_message: From its operator.
-        time_message: Header of the block at which that is so, as `raise_floor` takes it.
-
-    Raises:
-        Refusal: A shape code, ``device_uncertified``, ``signature_invalid``, or
-            ``checkpoint_unfit``: for another device, or the purse has changed meanwhile.
-    """
-    checkpoint, operator = read_checkpoint(checkpoint_message, purse.anchor)
-    named = (checkpoint.device, operator, checkpoint.position, checkpoint.head, checkpoint.counter)
-    own = (purse.device.key, purse.device.operator, purse.position, purse.head, purse.counter)
-    is_later = checkpoint.number > purse.checkpoint_number and checkpoint.loads >= purse.loads
-    if named != own or not is_later:
-        raise refuse(Code.CHECKPOINT_UNFIT)
-    purse = raise_floor(purse, time_message)
-    remembered = dict.fromkeys([*purse.paid][-CHALLENGES_KEPT:], -1)
-    return replace(
-        purse,
-        balances_fen=(checkpoint.balance_fen, *(0 for _ in purse.balances_fen[1:])),
-        loads=checkpoint.loads,
-        usage=Usage(),
-        checkpoint=checkpoint_message,
-        checkpoint_number=checkpoint.number,
-        entries=(),
-        requests=MappingProxyType({}),
-        collected=MappingProxyType({}),
-        paid=MappingProxyType(remembered),
-        waiting_for=frozenset(),
-        synchronised_ms=purse.floor_ms,
-        revocations=purse.revocations.at(purse.floor_ms),
-    )
-
-
-def raise_floor(purse: Purse, time_message: bytes) -> Purse:
-    """Learn the time from a header of the registry: ``[header, block key's certificate]``.
-
-    Raises:
-        Refusal: A shape code, or ``signature_invalid``: not the registry's, or its key revoked.
-    """
-    header, certificate = read_parts(time_message, "time", size_max=_TIME_BYTES_MAX, count=2)
-    anchor = purse.anchor
-    keys = BlockKeys(MappingProxyType({})).with_certificates(
-        [certificate], root_key=anchor.root_key, network=anchor.network
-    )
-    signed = read_header(header, block_keys=keys, network=anchor.network)
-    if signed.key in purse.revocations.revoked:
-        raise refuse(Code.SIGNATURE_INVALID)
-    return replace(purse, floor_ms=max(purse.floor_ms, signed.header.time_ms))
-
-
-def learn_revocations(purse: Purse, frame: bytes) -> Purse:
-    """Take a frame of the revocation list, from whomever.
-
-    Raises:
-        Refusal: As `Revocations.extended`.
-    """
-    extended = purse.revocations.extended(frame, purse.anchor, purse.floor_ms)
-    return purse if extended is purse.revocations else replace(purse, revocations=extended)
-
-
-def renew(purse: Purse, chain: Chain) -> Purse:
-    """Take a later certificate for the same key.
-
-    Raises:
-        Refusal: A shape code, ``device_uncertified`` or ``other_device``.
-    """
-    device, old = read_chain(chain, purse.anchor), purse.device
-    is_same = (device.key, device.operator, device.limits.hops) == (
-        old.key, old.operator, old.limits.hops,
-    )  # fmt: skip
-    is_later = device.not_after_ms >= old.not_after_ms and device.generation >= old.generation
-    if not is_same or not is_later:
-        raise refuse(Code.OTHER_DEVICE)
-    return replace(purse, chain=chain, device=device)
-
-
 def _spend(
     purse: Purse, amount_fen: int, *, salt: bytes, signer: Signer, payee: bytes | None = None,
     challenge: bytes | None = None, wallet: int | None = None,
@@ -378,8 +232,7 @@ def _spend(
         wallet=wallet,
     )
     encoded = sign_payment(payment, signer, purse.anchor.network)
-    after = _logged(
-        purse,
+    after = purse.logged(
         paid_entry(encoded, salt),
         counter=payment.counter,
         balances_fen=balances_fen,
@@ -393,16 +246,6 @@ def _spent(purse: Purse, amount_fen: int) -> tuple[tuple[int, ...], int]:
     if spent is None:
         raise refuse(Code.PURSE_FUNDS, purse.spendable_fen, purse.balances_fen[-1])
     return spent
-
-
-def _logged(purse: Purse, entry: bytes, **changes: object) -> Purse:
-    return replace(
-        purse,
-        entries=(*purse.entries, entry),
-        position=purse.position + 1,
-        head=next_head(purse.head, entry),
-        **changes,  # type: ignore[arg-type]
-    )
 
 
 def _said_before(purse: Purse, place: int, request: Request, payee: Device) -> bytes:
@@ -423,6 +266,3 @@ def _acknowledgement(purse: Purse, identity: bytes, signer: Signer) -> bytes:
 
 def _without(requests: Mapping[bytes, Request], challenge: bytes) -> Mapping[bytes, Request]:
     return MappingProxyType({key: each for key, each in requests.items() if key != challenge})
-
-
-_TIME_BYTES_MAX = 2048

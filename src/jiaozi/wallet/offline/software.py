@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Self, TypeVar
 
 from jiaozi.protocol.cbor import NotCanonical
-from jiaozi.protocol.offline import steps
+from jiaozi.protocol.offline import loading, news, steps, synchronisation
 from jiaozi.protocol.offline.certificate import Anchor, Chain
 from jiaozi.protocol.offline.messages import CHALLENGE_LENGTH, SALT_LENGTH
 from jiaozi.protocol.offline.purse import Purse, new_purse, read_purse
@@ -162,23 +162,23 @@ class SoftwarePurse:
 
     def hand_in(self) -> bytes:
         """Say what an operator needs to settle."""
-        return steps.hand_in(self.purse, signer=self._signer)
+        return synchronisation.hand_in(self.purse, signer=self._signer)
 
     def take_load(self, load: bytes) -> None:
         """Take money that the registry has moved here."""
-        self._change(lambda purse: steps.take_load(purse, load))
+        self._change(lambda purse: loading.take_load(purse, load))
 
     def synchronise(self, checkpoint: bytes, time: bytes) -> None:
         """Go on from what the registry says that the purse holds."""
-        self._change(lambda purse: steps.synchronise(purse, checkpoint, time))
+        self._change(lambda purse: synchronisation.synchronise(purse, checkpoint, time))
 
     def raise_floor(self, time: bytes) -> None:
         """Learn the time from a header."""
-        self._change(lambda purse: steps.raise_floor(purse, time))
+        self._change(lambda purse: news.raise_floor(purse, time))
 
     def learn_revocations(self, frame: bytes) -> None:
         """Take a frame of the revocation list."""
-        self._change(lambda purse: steps.learn_revocations(purse, frame))
+        self._change(lambda purse: news.learn_revocations(purse, frame))
 
     def frames_after(self, number: int) -> list[bytes]:
         """Return frames of the list for another device that is at a number."""
@@ -186,7 +186,7 @@ class SoftwarePurse:
 
     def renew(self, chain: Chain) -> None:
         """Take a later certificate for the same key."""
-        self._change(lambda purse: steps.renew(purse, chain))
+        self._change(lambda purse: synchronisation.renew(purse, chain))
 
     def keep_proof(self, proof: bytes) -> None:
         """Keep what convicts a device until it is handed in."""
