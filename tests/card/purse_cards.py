@@ -16,7 +16,7 @@ from jiaozi.card.storage import Storage
 from jiaozi.local.card_readers import Slot
 from jiaozi.protocol.offline.certificate import Chain, Profile
 from jiaozi.protocol.offline.enrolment import Enrolment
-from jiaozi.protocol.offline.messages import Load, sign_load
+from jiaozi.protocol.offline.operator_messages import Load, sign_load
 from jiaozi.storage.privilege import dying_with_us
 from jiaozi.wallet import readers
 from jiaozi.wallet.errors import CardAbsent, CardPulled

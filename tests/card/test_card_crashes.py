@@ -10,8 +10,8 @@ import pytest
 from jiaozi.card.pin import PIN_TRIES, Secret
 from jiaozi.card.state import read_state
 from jiaozi.card.storage import Storage
-from jiaozi.protocol.offline.log import read_log
-from jiaozi.protocol.offline.messages import Checkpoint, sign_checkpoint
+from jiaozi.protocol.offline.operator_messages import Checkpoint, sign_checkpoint
+from jiaozi.protocol.offline.replay import read_log
 from jiaozi.protocol.refusals import Code, Refusal
 from jiaozi.wallet.errors import CardFailed, CardPinWrong
 from jiaozi.wallet.offline.card import CardPurse

@@ -13,8 +13,8 @@ from jiaozi.protocol.apdu import Command, Response, Status
 from jiaozi.protocol.card_commands import APPLICATION, PART_BYTES, Instruction, Phase, PinRule
 from jiaozi.protocol.offline.certificate import Profile
 from jiaozi.protocol.offline.enrolment import Enrolment, read_enrolment
-from jiaozi.protocol.offline.log import read_log
 from jiaozi.protocol.offline.proofs import verify_proof
+from jiaozi.protocol.offline.replay import read_log
 from jiaozi.protocol.offline.revocations import revocation_entry
 from jiaozi.protocol.offline.steps import DoubleSpendFound
 from jiaozi.protocol.refusals import Code, Refusal

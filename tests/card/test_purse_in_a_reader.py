@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from jiaozi.cli import app
 from jiaozi.local.card_readers import Slot, VirtualReaders
-from jiaozi.protocol.offline.log import read_log
+from jiaozi.protocol.offline.replay import read_log
 from jiaozi.wallet.errors import CardPulled
 from jiaozi.wallet.offline.card import CardPurse
 from jiaozi.wallet.offline.sales import SaleState

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from jiaozi.protocol.offline.log import read_log
 from jiaozi.protocol.offline.proofs import verify_proof
+from jiaozi.protocol.offline.replay import read_log
 from jiaozi.protocol.offline.revocations import revocation_entry
 from jiaozi.protocol.refusals import Code, Refusal
 from jiaozi.wallet.errors import CardDiffers, CardPinNeeded, CardPulled, SaleOpen, SalesUnavailable

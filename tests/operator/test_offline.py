@@ -21,7 +21,7 @@ from jiaozi.protocol.domains import Domain, external_aad
 from jiaozi.protocol.offline import news
 from jiaozi.protocol.offline.certificate import Profile
 from jiaozi.protocol.offline.log import collected_entry, next_head
-from jiaozi.protocol.offline.messages import read_load
+from jiaozi.protocol.offline.operator_messages import read_load
 from jiaozi.protocol.offline.proofs import ProofKind, verify_proof
 from jiaozi.protocol.offline.purse import Purse
 from jiaozi.protocol.order_types import OrderType

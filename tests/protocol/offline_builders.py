@@ -20,9 +20,9 @@ from jiaozi.protocol.offline.certificate import (
     PurseLimits,
     certify_device,
 )
-from jiaozi.protocol.offline.log import HandedLog, read_log
-from jiaozi.protocol.offline.messages import Checkpoint, Load, sign_checkpoint, sign_load
+from jiaozi.protocol.offline.operator_messages import Checkpoint, Load, sign_checkpoint, sign_load
 from jiaozi.protocol.offline.purse import Purse, new_purse
+from jiaozi.protocol.offline.replay import HandedLog, read_log
 from jiaozi.protocol.offline.revocations import (
     NO_ENTRIES,
     ListHead,

@@ -5,9 +5,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from jiaozi.protocol.offline.certificate import Chain
-from jiaozi.protocol.offline.log import HandedLog, HandedPayment, read_log
-from jiaozi.protocol.offline.messages import Checkpoint, sign_checkpoint, with_chain
+from jiaozi.protocol.offline.messages import with_chain
+from jiaozi.protocol.offline.operator_messages import Checkpoint, sign_checkpoint
 from jiaozi.protocol.offline.proofs import double_spend_proof, log_proof
+from jiaozi.protocol.offline.replay import HandedLog, HandedPayment, read_log
 from jiaozi.protocol.offline.revocations import revocation_entry
 from tests.protocol.builders import CERTIFY_SEED, NETWORK, NOW_MS, signer_of
 from tests.protocol.offline_builders import (

@@ -9,25 +9,19 @@ import cbor2
 import pytest
 
 from jiaozi.protocol import cbor
+from jiaozi.protocol.offline.balances import balance_hash
 from jiaozi.protocol.offline.log import (
-    Fault,
-    HandedLog,
     Statement,
     certificates_hash,
     collected_entry,
     loaded_entry,
     next_head,
     paid_entry,
-    read_log,
     sign_log,
 )
-from jiaozi.protocol.offline.messages import (
-    Payment,
-    balance_hash,
-    sign_payment,
-    with_chain,
-)
+from jiaozi.protocol.offline.messages import Payment, sign_payment, with_chain
 from jiaozi.protocol.offline.purse import Purse
+from jiaozi.protocol.offline.replay import Fault, HandedLog, read_log
 from jiaozi.protocol.refusals import Code
 from jiaozi.protocol.suites import Suite
 from tests.protocol.builders import NETWORK, refusal_of, signer_of

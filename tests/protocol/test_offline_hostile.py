@@ -23,23 +23,22 @@ from jiaozi.protocol.offline.log import (
     collected_entry,
     loaded_entry,
     next_head,
-    read_log,
     sign_log,
 )
 from jiaozi.protocol.offline.messages import (
     decode_payment,
     read_acknowledgement,
-    read_checkpoint,
-    read_load,
     read_payment,
     read_request,
 )
+from jiaozi.protocol.offline.operator_messages import read_checkpoint, read_load
 from jiaozi.protocol.offline.proofs import (
     double_load_proof,
     double_spend_proof,
     log_proof,
     verify_proof,
 )
+from jiaozi.protocol.offline.replay import read_log
 from jiaozi.protocol.offline.revocations import Revocations, generation_entry, revocation_entry
 from jiaozi.protocol.refusals import Refusal
 from tests.protocol.builders import ALICE, CERTIFY_SEED, NETWORK, signer_of

@@ -9,17 +9,10 @@ from jiaozi.protocol import cbor
 from jiaozi.protocol.domains import Domain
 from jiaozi.protocol.offline import synchronisation
 from jiaozi.protocol.offline.certificate import read_chain
-from jiaozi.protocol.offline.log import (
-    loaded_entry,
-    payment_in,
-    read_log,
-)
-from jiaozi.protocol.offline.messages import (
-    decode_payment,
-    read_checkpoint,
-    sign_checkpoint,
-    with_chain,
-)
+from jiaozi.protocol.offline.log import loaded_entry, payment_in
+from jiaozi.protocol.offline.messages import decode_payment, with_chain
+from jiaozi.protocol.offline.operator_messages import read_checkpoint, sign_checkpoint
+from jiaozi.protocol.offline.replay import read_log
 from jiaozi.protocol.refusals import Code
 from tests.protocol.builders import CERTIFY_SEED, NETWORK, refusal_of, signer_of
 from tests.protocol.offline_builders import (

@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from jiaozi.protocol.offline.log import HandedPayment
 from jiaozi.protocol.offline.proofs import verify_proof
+from jiaozi.protocol.offline.replay import HandedPayment
 from tests.protocol.builders import ALICE
 from tests.protocol.offline_builders import ANCHOR
 from tests.protocol.offline_registry import Desk, Registry

@@ -27,20 +27,19 @@ from jiaozi.protocol.offline.certificate import (
     read_device,
     read_operator,
 )
-from jiaozi.protocol.offline.log import read_log
 from jiaozi.protocol.offline.messages import (
     MESSAGE_BYTES_MAX,
     Payment,
     Request,
     read_acknowledgement,
-    read_checkpoint,
-    read_load,
     read_payment,
     read_request,
     sign_payment,
     sign_request,
     with_chain,
 )
+from jiaozi.protocol.offline.operator_messages import read_checkpoint, read_load
+from jiaozi.protocol.offline.replay import read_log
 from jiaozi.protocol.offline.revocations import Revocations, revocation_entry
 from jiaozi.protocol.refusals import Code
 from tests.protocol.builders import ALICE, CERTIFY_SEED, NETWORK, refusal_of, signer_of

@@ -8,15 +8,9 @@ import cbor2
 import pytest
 
 from jiaozi.protocol import cbor
-from jiaozi.protocol.offline.log import Fault, collected_entry, next_head
-from jiaozi.protocol.offline.messages import (
-    Load,
-    Payment,
-    decode_payment,
-    sign_load,
-    sign_payment,
-    with_chain,
-)
+from jiaozi.protocol.offline.log import collected_entry, next_head
+from jiaozi.protocol.offline.messages import Payment, decode_payment, sign_payment, with_chain
+from jiaozi.protocol.offline.operator_messages import Load, sign_load
 from jiaozi.protocol.offline.proofs import (
     ProofKind,
     double_load_proof,
@@ -24,6 +18,7 @@ from jiaozi.protocol.offline.proofs import (
     log_proof,
     verify_proof,
 )
+from jiaozi.protocol.offline.replay import Fault
 from jiaozi.protocol.offline.steps import DoubleSpendFound
 from jiaozi.protocol.refusals import Code
 from tests.protocol.builders import ALICE, CERTIFY_SEED, NETWORK, OPERATOR, refusal_of, signer_of

@@ -12,9 +12,10 @@ from jiaozi.protocol.domains import Domain as Tag
 from jiaozi.protocol.domains import NetworkId, external_aad
 from jiaozi.protocol.offline import loading, steps, synchronisation
 from jiaozi.protocol.offline.certificate import Anchor, Chain
-from jiaozi.protocol.offline.log import first_head, next_head, read_log
+from jiaozi.protocol.offline.log import first_head, next_head
 from jiaozi.protocol.offline.proofs import verify_proof
 from jiaozi.protocol.offline.purse import Purse, new_purse
+from jiaozi.protocol.offline.replay import read_log
 from jiaozi.protocol.offline.revocations import NO_ENTRIES, Revocations, extend_hash
 from jiaozi.protocol.suites import Ed25519Signer
 from tests.protocol.builders import ALICE, refusal_of

@@ -5,14 +5,11 @@ is its COSE message alone, or an array of it and what stands ``beside`` it.
 """
 
 from jiaozi.protocol import cbor, cose
-from jiaozi.protocol.offline.log import (
-    first_head,
-    next_head,
-    read_log,
-)
+from jiaozi.protocol.offline.log import first_head, next_head
 from jiaozi.protocol.offline.proofs import (
     verify_proof,
 )
+from jiaozi.protocol.offline.replay import read_log
 from jiaozi.protocol.offline.revocations import Revocations
 from jiaozi.protocol.refusals import Refusal
 from tests.protocol.builders import (

@@ -5,21 +5,16 @@ from dataclasses import replace
 
 from jiaozi.protocol import cbor, cose
 from jiaozi.protocol.domains import Domain
-from jiaozi.protocol.offline import messages
+from jiaozi.protocol.offline import messages, operator_messages
 from jiaozi.protocol.offline.certificate import Chain, read_chain
-from jiaozi.protocol.offline.log import (
-    collected_entry,
-    loaded_entry,
-    next_head,
-    paid_entry,
-    read_log,
-)
+from jiaozi.protocol.offline.log import collected_entry, loaded_entry, next_head, paid_entry
 from jiaozi.protocol.offline.proofs import (
     double_load_proof,
     double_spend_proof,
     log_proof,
     verify_proof,
 )
+from jiaozi.protocol.offline.replay import read_log
 from jiaozi.protocol.offline.revocations import Revocations, generation_entry, revocation_entry
 from tests.protocol.builders import (
     ALICE,
@@ -54,14 +49,14 @@ ENTRIES = [revocation_entry(signer_of(PAYEE).public_key, END_MS), generation_ent
 
 READERS: dict[str, Reader] = {
     "device": lambda data: read_chain(Chain(operator=OPERATORS_CERTIFICATE, device=data), ANCHOR),
-    "load": lambda data: messages.read_load(data, ANCHOR),
+    "load": lambda data: operator_messages.read_load(data, ANCHOR),
     "request": lambda data: messages.read_request(data, ANCHOR),
     "payment": lambda data: messages.read_payment(data, ANCHOR),
     "unload": lambda data: messages.read_payment(data, ANCHOR),
     "acknowledgement": lambda data: messages.read_acknowledgement(
         data, key=signer_of(PAYEE).public_key, network=NETWORK
     ),
-    "checkpoint": lambda data: messages.read_checkpoint(data, ANCHOR),
+    "checkpoint": lambda data: operator_messages.read_checkpoint(data, ANCHOR),
     "log": lambda data: read_log(data, ANCHOR),
     "frame": lambda data: Revocations().extended(data, ANCHOR, 0),
     "proof": lambda data: verify_proof(data, ANCHOR),

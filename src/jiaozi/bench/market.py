@@ -20,7 +20,7 @@ from jiaozi.bench.network import signer
 from jiaozi.protocol.ids import DAY_MS
 from jiaozi.protocol.offline import loading, steps, synchronisation
 from jiaozi.protocol.offline.certificate import Anchor, Chain
-from jiaozi.protocol.offline.messages import Load, sign_load
+from jiaozi.protocol.offline.operator_messages import Load, sign_load
 from jiaozi.protocol.offline.purse import Purse, new_purse
 from jiaozi.protocol.refusals import Code, Refusal
 from jiaozi.protocol.suites import Ed25519Signer

@@ -23,9 +23,10 @@ from jiaozi.protocol.card_commands import (
 )
 from jiaozi.protocol.domains import NO_NETWORK, NetworkId
 from jiaozi.protocol.offline import loading, news, steps, synchronisation
+from jiaozi.protocol.offline.balances import SALT_LENGTH
 from jiaozi.protocol.offline.certificate import LIMIT_NAMES, Anchor, Chain, Profile
 from jiaozi.protocol.offline.enrolment import Enrolment, sign_enrolment
-from jiaozi.protocol.offline.messages import CHALLENGE_LENGTH, SALT_LENGTH
+from jiaozi.protocol.offline.messages import CHALLENGE_LENGTH
 from jiaozi.protocol.offline.purse import Purse, new_purse
 from jiaozi.protocol.order_types import FieldKind
 from jiaozi.protocol.refusals import Code, refuse

@@ -18,9 +18,10 @@ from jiaozi.cli.output import (
 from jiaozi.protocol.genesis import read_genesis
 from jiaozi.protocol.numbers import format_number
 from jiaozi.protocol.offline.certificate import Anchor
-from jiaozi.protocol.offline.log import Fault
-from jiaozi.protocol.offline.messages import Load, Payment
+from jiaozi.protocol.offline.messages import Payment
+from jiaozi.protocol.offline.operator_messages import Load
 from jiaozi.protocol.offline.proofs import Proof, ProofKind, verify_proof
+from jiaozi.protocol.offline.replay import Fault
 from jiaozi.protocol.refusals import Refusal
 
 app = typer.Typer(

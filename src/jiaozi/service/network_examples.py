@@ -25,7 +25,7 @@ from jiaozi.protocol.offline.certificate import (
     certify_device,
 )
 from jiaozi.protocol.offline.enrolment import Enrolment, sign_enrolment
-from jiaozi.protocol.offline.messages import Checkpoint, Load, sign_checkpoint, sign_load
+from jiaozi.protocol.offline.operator_messages import Checkpoint, Load, sign_checkpoint, sign_load
 from jiaozi.protocol.offline.purse import Purse, new_purse
 from jiaozi.protocol.offline.revocations import NO_ENTRIES, ListHead, sign_frame
 from jiaozi.protocol.order_types import OrderType

@@ -15,9 +15,9 @@ from jiaozi.operator.offline.settle import Settled, SettlePayments
 from jiaozi.operator.offline.store import LogCase
 from jiaozi.protocol import cbor
 from jiaozi.protocol.offline.certificate import Anchor
-from jiaozi.protocol.offline.log import HandedLog, cose_of, read_log
-from jiaozi.protocol.offline.messages import MESSAGE_BYTES_MAX, read_payment
+from jiaozi.protocol.offline.messages import MESSAGE_BYTES_MAX, cose_of, read_payment
 from jiaozi.protocol.offline.proofs import log_proof
+from jiaozi.protocol.offline.replay import HandedLog, read_log
 from jiaozi.protocol.refusals import Code, refuse
 from jiaozi.storage.database import Database
 
@@ -43,7 +43,7 @@ class HandIn:
         Any number of times, at any moment, at any operator.
 
         Raises:
-            Refusal: As `jiaozi.protocol.offline.log.read_log`.
+            Refusal: As `jiaozi.protocol.offline.replay.read_log`.
         """
         async with self._slots:
             log = await asyncio.to_thread(read_log, data, self.anchor)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from jiaozi.operator.offline import store
 from jiaozi.operator.offline.authority import Authority
 from jiaozi.operator.offline.model import Load
-from jiaozi.protocol.offline import messages
-from jiaozi.protocol.offline.messages import sign_load
+from jiaozi.protocol.offline import operator_messages
+from jiaozi.protocol.offline.operator_messages import sign_load
 from jiaozi.protocol.refusals import Code, refuse
 from jiaozi.storage.database import Database
 
@@ -46,7 +46,7 @@ class GiveLoad:
     async def _sign(self, load: Load) -> bytes:
         authority = self.authority
         message = sign_load(
-            messages.Load(
+            operator_messages.Load(
                 device=load.device,
                 number=load.number,
                 amount_fen=load.amount_fen,

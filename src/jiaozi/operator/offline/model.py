@@ -19,8 +19,8 @@ from jiaozi.operator.registry.model import StoredOrder
 from jiaozi.operator.wallets.model import OrderState
 from jiaozi.protocol.ids import DAY_MS
 from jiaozi.protocol.offline.certificate import Chain, Profile
-from jiaozi.protocol.offline.log import HandedPayment
 from jiaozi.protocol.offline.messages import Payment
+from jiaozi.protocol.offline.replay import HandedPayment
 from jiaozi.protocol.order_types import OrderType
 from jiaozi.protocol.orders import Order
 from jiaozi.protocol.refusals import SETTLED, Code, Outcome, Retry

@@ -19,8 +19,8 @@ from jiaozi.operator.offline.hand_in import HandIn
 from jiaozi.operator.offline.model import RegistryDevice, Suspicion, Told
 from jiaozi.operator.offline.settle import Settled
 from jiaozi.operator.offline.store import Signed
-from jiaozi.protocol.offline.log import HandedLog
-from jiaozi.protocol.offline.messages import Checkpoint, sign_checkpoint
+from jiaozi.protocol.offline.operator_messages import Checkpoint, sign_checkpoint
+from jiaozi.protocol.offline.replay import HandedLog
 from jiaozi.protocol.refusals import Code, refuse
 from jiaozi.storage.database import Connection, Database
 

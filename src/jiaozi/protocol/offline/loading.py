@@ -4,9 +4,10 @@ The registry moves it first, so a load that gets lost on the way is handed out a
 bytes for ever. The purse takes them in order, each once.
 """
 
+from jiaozi.protocol.offline.balances import added
 from jiaozi.protocol.offline.limits import check_room
-from jiaozi.protocol.offline.log import added, loaded_entry
-from jiaozi.protocol.offline.messages import read_load
+from jiaozi.protocol.offline.log import loaded_entry
+from jiaozi.protocol.offline.operator_messages import read_load
 from jiaozi.protocol.offline.purse import Purse
 from jiaozi.protocol.refusals import Code, refuse
 

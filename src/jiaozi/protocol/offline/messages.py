@@ -1,4 +1,4 @@
-"""The signed messages around a purse: their bytes, and how hostile bytes become one of them.
+"""What two purses say to each other: the bytes, and how hostile bytes become a message.
 
 ::
 
@@ -8,21 +8,16 @@
                {1: counter, 2: position, 3: previous, 4: amount, 5: hop, 6: balance after,
                 7: list number, (8: payee, 9: challenge) or 10: wallet}
     acknowledgement = COSE by payee's device    {1: payment, 2: list number}
-    load       = [COSE by operator's certify key, operator's certificate]
-                 {1: device, 2: number, 3: amount, 4: order}
-    checkpoint = [COSE by operator's certify key, operator's certificate]
-                 {1: device, 2: number, 3: position, 4: head, 5: counter, 6: loads, 7: balance}
 
 A payment to a wallet is an unload: the same counter, the same log, no second way to spend. Its
 ``balance after`` is a salted hash, opened when the log is handed in. A ``challenge`` begins with
 the 8-byte number of the payee's checkpoint, so that nothing comes in once more after the next.
-``payment`` in an acknowledgement and ``order`` in a load are identities (`jiaozi.protocol.cose`).
-Each message has a domain tag of its own, so that none passes for another.
+``payment`` in an acknowledgement is its identity (`jiaozi.protocol.cose`). Each message has a
+domain tag of its own, so that none passes for another.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from hashlib import sha256
+from typing import Any
 
 from jiaozi.protocol import cbor, cose
 from jiaozi.protocol.cose import Message
@@ -33,10 +28,9 @@ from jiaozi.protocol.offline.certificate import (
     Chain,
     Device,
     read_chain,
-    read_operator,
 )
-from jiaozi.protocol.offline.reading import read_map, read_parts, write_map
-from jiaozi.protocol.offline.signatures import holds
+from jiaozi.protocol.offline.reading import read_map, read_parts
+from jiaozi.protocol.offline.signatures import holds, sign_fields
 from jiaozi.protocol.order_types import OFFLINE_PAYMENT_BYTES_MAX, BodyField, FieldKind
 from jiaozi.protocol.refusals import Code, refuse
 from jiaozi.protocol.suites import Signer
@@ -44,7 +38,6 @@ from jiaozi.protocol.suites import Signer
 COSE_BYTES_MAX = OFFLINE_PAYMENT_BYTES_MAX
 MESSAGE_BYTES_MAX = COSE_BYTES_MAX + CHAIN_BYTES_MAX
 CHALLENGE_LENGTH = 16
-SALT_LENGTH = 16
 
 _U, _B32 = FieldKind.UINT, FieldKind.BYTES32
 _REQUEST = (
@@ -66,22 +59,6 @@ _PAYMENT = (
     BodyField(10, "wallet", FieldKind.WALLET_NUMBER, optional=True),
 )
 _ACKNOWLEDGEMENT = (BodyField(1, "payment", _B32), BodyField(2, "list_number", _U))
-_LOAD = (
-    BodyField(1, "device", FieldKind.KEY),
-    BodyField(2, "number", _U),
-    BodyField(3, "amount_fen", _U),
-    BodyField(4, "order", _B32),
-)
-_CHECKPOINT = (
-    BodyField(1, "device", FieldKind.KEY),
-    BodyField(2, "number", _U),
-    BodyField(3, "position", _U),
-    BodyField(4, "head", _B32),
-    BodyField(5, "counter", _U),
-    BodyField(6, "loads", _U),
-    BodyField(7, "balance_fen", _U),
-)
-_BALANCE_TAG = b"jiaozi/offline-balance/1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,34 +103,6 @@ class Acknowledgement:
     list_number: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Load:
-    """Money for a device, which the registry has moved already by an order."""
-
-    device: bytes
-    number: int
-    amount_fen: int
-    order: bytes
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Checkpoint:
-    """Where a device's log begins anew: what the registry says that it holds there."""
-
-    device: bytes
-    number: int
-    position: int
-    head: bytes
-    counter: int
-    loads: int
-    balance_fen: int
-
-
-def balance_hash(balances_fen: Sequence[int], salt: bytes) -> bytes:
-    """Return what a payment says of the balance after it."""
-    return sha256(_BALANCE_TAG + salt + cbor.encode(list(balances_fen))).digest()
-
-
 def challenge_prefix(checkpoint_number: int) -> bytes:
     """Return what every challenge begins with that a purse gives after a checkpoint."""
     return checkpoint_number.to_bytes(8, "big")
@@ -161,7 +110,9 @@ def challenge_prefix(checkpoint_number: int) -> bytes:
 
 def sign_request(request: Request, signer: Signer, chain: Chain, network: NetworkId) -> bytes:
     """Make a request as it travels."""
-    return _sign_with_chain(request, _REQUEST, signer, chain, Domain.OFFLINE_REQUEST, network)
+    return with_chain(
+        sign_fields(request, _REQUEST, signer, Domain.OFFLINE_REQUEST, network), chain
+    )
 
 
 def read_request(data: bytes, anchor: Anchor) -> tuple[Request, Device]:
@@ -189,12 +140,19 @@ def request_of(message: Message) -> Request:
 
 def sign_payment(payment: Payment, signer: Signer, network: NetworkId) -> bytes:
     """Make the COSE message of a payment."""
-    return _sign(payment, _PAYMENT, signer, Domain.OFFLINE_PAYMENT, network)
+    return sign_fields(payment, _PAYMENT, signer, Domain.OFFLINE_PAYMENT, network)
 
 
 def with_chain(encoded_cose: bytes, chain: Chain) -> bytes:
     """Put a signed message and the certificates of its signer together."""
     return cbor.encode([encoded_cose, *chain.parts])
+
+
+def cose_of(travelled: bytes) -> bytes:
+    """Return the COSE message of a payment that was read before, without its certificates."""
+    parts: Any = cbor.decode(travelled, size_max=MESSAGE_BYTES_MAX)
+    signed: bytes = parts[0]
+    return signed
 
 
 def read_payment(data: bytes, anchor: Anchor) -> tuple[Payment, Device, Message]:
@@ -241,7 +199,7 @@ def sign_acknowledgement(
 ) -> bytes:
     """Make an acknowledgement; the payer has the payee's certificates from the request."""
     domain = Domain.OFFLINE_ACKNOWLEDGEMENT
-    return _sign(acknowledgement, _ACKNOWLEDGEMENT, signer, domain, network)
+    return sign_fields(acknowledgement, _ACKNOWLEDGEMENT, signer, domain, network)
 
 
 def read_acknowledgement(data: bytes, *, key: bytes, network: NetworkId) -> Acknowledgement:
@@ -254,42 +212,6 @@ def read_acknowledgement(data: bytes, *, key: bytes, network: NetworkId) -> Ackn
     message = cose.read1(data, key=key, aad=aad, size_max=COSE_BYTES_MAX)
     values = read_map(message.payload, "acknowledgement", _ACKNOWLEDGEMENT)
     return Acknowledgement(**values)
-
-
-def sign_load(load: Load, certify: Signer, certificate: bytes, network: NetworkId) -> bytes:
-    """Make a load as it travels, with the operator's certificate."""
-    return cbor.encode([_sign(load, _LOAD, certify, Domain.OFFLINE_LOAD, network), certificate])
-
-
-def read_load(data: bytes, anchor: Anchor) -> tuple[Load, int]:
-    """Read a load and return it with the operator that signed it.
-
-    Raises:
-        Refusal: A shape code, ``device_uncertified`` or ``signature_invalid``.
-    """
-    message, operator = _read_operators(data, "load", Domain.OFFLINE_LOAD, anchor)
-    load = Load(**read_map(message.payload, "load", _LOAD))
-    if not load.amount_fen:
-        raise refuse(Code.AMOUNT_OUT_OF_RANGE)
-    return load, operator
-
-
-def sign_checkpoint(
-    checkpoint: Checkpoint, certify: Signer, certificate: bytes, network: NetworkId
-) -> bytes:
-    """Make a checkpoint as it travels, with the operator's certificate."""
-    signed = _sign(checkpoint, _CHECKPOINT, certify, Domain.OFFLINE_CHECKPOINT, network)
-    return cbor.encode([signed, certificate])
-
-
-def read_checkpoint(data: bytes, anchor: Anchor) -> tuple[Checkpoint, int]:
-    """Read a checkpoint and return it with the operator that signed it.
-
-    Raises:
-        Refusal: A shape code, ``device_uncertified`` or ``signature_invalid``.
-    """
-    message, operator = _read_operators(data, "checkpoint", Domain.OFFLINE_CHECKPOINT, anchor)
-    return Checkpoint(**read_map(message.payload, "checkpoint", _CHECKPOINT)), operator
 
 
 def split_message(data: bytes, name: str) -> tuple[Message, Chain]:
@@ -313,28 +235,7 @@ def _check_signed(message: Message, chain: Chain, domain: Domain, anchor: Anchor
     return device
 
 
-def _read_operators(data: bytes, name: str, domain: Domain, anchor: Anchor) -> tuple[Message, int]:
-    signed, certificate = read_parts(data, name, size_max=MESSAGE_BYTES_MAX, count=2)
-    key, operator = read_operator(certificate, anchor)
-    aad = external_aad(domain, anchor.network)
-    return cose.read1(signed, key=key, aad=aad, size_max=COSE_BYTES_MAX), operator
-
-
 def _one_signer(message: Message, name: str) -> Message:
     if not message.protected:
         raise refuse(Code.MALFORMED, f"{name}.signatures")
     return message
-
-
-def _sign(
-    value: object, fields: Sequence[BodyField], signer: Signer, domain: Domain, network: NetworkId
-) -> bytes:
-    payload = write_map(fields, {each.name: getattr(value, each.name) for each in fields})
-    return cose.sign1(payload, signer, external_aad(domain, network))
-
-
-def _sign_with_chain(
-    value: object, fields: Sequence[BodyField], signer: Signer, chain: Chain, domain: Domain,
-    network: NetworkId,
-) -> bytes:  # fmt: skip
-    return with_chain(_sign(value, fields, signer, domain, network), chain)

@@ -18,9 +18,11 @@ from typing import Any
 
 from jiaozi.protocol import cbor
 from jiaozi.protocol.offline.certificate import Anchor
-from jiaozi.protocol.offline.log import LOG_BYTES_MAX, Fault, read_log
-from jiaozi.protocol.offline.messages import Load, Payment, read_load, read_payment
+from jiaozi.protocol.offline.log import LOG_BYTES_MAX
+from jiaozi.protocol.offline.messages import Payment, read_payment
+from jiaozi.protocol.offline.operator_messages import Load, read_load
 from jiaozi.protocol.offline.reading import is_of_kind
+from jiaozi.protocol.offline.replay import Fault, read_log
 from jiaozi.protocol.refusals import Code, refuse
 
 PROOF_BYTES_MAX = LOG_BYTES_MAX + 64

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
+from jiaozi.protocol.offline.balances import added, balance_hash, spend
 from jiaozi.protocol.offline.certificate import Device
 from jiaozi.protocol.offline.limits import (
     check_incoming,
@@ -16,19 +17,11 @@ from jiaozi.protocol.offline.limits import (
     check_peer,
     check_works,
 )
-from jiaozi.protocol.offline.log import (
-    added,
-    collected_entry,
-    paid_entry,
-    payment_in,
-    received_in,
-    spend,
-)
+from jiaozi.protocol.offline.log import collected_entry, paid_entry, payment_in, received_in
 from jiaozi.protocol.offline.messages import (
     Acknowledgement,
     Payment,
     Request,
-    balance_hash,
     challenge_prefix,
     decode_payment,
     read_acknowledgement,

@@ -11,8 +11,8 @@ from types import MappingProxyType
 
 from jiaozi.protocol.offline.certificate import Chain, read_chain
 from jiaozi.protocol.offline.log import Statement, certificates_hash, sign_log
-from jiaozi.protocol.offline.messages import read_checkpoint
 from jiaozi.protocol.offline.news import raise_floor
+from jiaozi.protocol.offline.operator_messages import read_checkpoint
 from jiaozi.protocol.offline.purse import Purse, Usage
 from jiaozi.protocol.refusals import Code, refuse
 from jiaozi.protocol.suites import Signer

@@ -19,8 +19,9 @@ from typing import Self, TypeVar
 
 from jiaozi.protocol.cbor import NotCanonical
 from jiaozi.protocol.offline import loading, news, steps, synchronisation
+from jiaozi.protocol.offline.balances import SALT_LENGTH
 from jiaozi.protocol.offline.certificate import Anchor, Chain
-from jiaozi.protocol.offline.messages import CHALLENGE_LENGTH, SALT_LENGTH
+from jiaozi.protocol.offline.messages import CHALLENGE_LENGTH
 from jiaozi.protocol.offline.purse import Purse, new_purse, read_purse
 from jiaozi.protocol.suites import Signer
 from jiaozi.wallet.edge import SYSTEM_EDGE, Edge
