@@ -389,6 +389,7 @@ RULES: dict[str, dict[str, tuple[str, ...]]] = {
             "test_g1_load_settle_and_unload_move_shadow_balances",
             "test_g1_a_settled_payment_is_settled_once_whoever_brings_it",
             "test_g1_a_payment_spoken_before_its_money_surfaced_settles",
+            "test_g1_what_no_wallet_can_ever_get_stays_on_its_device",
             "test_g1_the_database_refuses_money_that_is_on_no_device",
             "test_g1_a_shadow_without_money_behind_it_stops_the_writer",
         ),
@@ -404,6 +405,7 @@ RULES: dict[str, dict[str, tuple[str, ...]]] = {
         "audit/test_offline.py": (
             "test_g1_one_payment_settles_once",
             "test_g1_more_than_was_seen_is_not_unloaded",
+            "test_g1_only_what_no_wallet_can_ever_get_stays_on_its_device",
             "test_g1_loads_have_numbers_without_a_gap",
         ),
         "protocol/test_offline_machine.py": ("test_g_purses_keep_the_laws",),

@@ -154,6 +154,15 @@ async def test_an_unload_goes_to_the_devices_own_wallet(
     assert "another wallet" in await teller.finds(Rule.EFFECT, at)
 
 
+async def test_g1_only_what_no_wallet_can_ever_get_stays_on_its_device(
+    played: Played, teller: Teller, desk: OfflineDesk
+) -> None:
+    teller.block(desk.settle(desk.pay(played.payer, played.other, 1)))
+    await teller.is_ok()
+    at = teller.block(desk.settle(desk.pay(played.payer, played.wallet, 1)))
+    assert "settled as one to a device" in await teller.finds(Rule.EFFECT, at)
+
+
 @pytest.mark.parametrize("number", [1, 3])
 async def test_g1_loads_have_numbers_without_a_gap(
     played: Played, teller: Teller, desk: OfflineDesk, number: int

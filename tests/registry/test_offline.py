@@ -12,7 +12,13 @@ from jiaozi.central_bank.registry.writer import InvariantBroken
 from jiaozi.protocol import numbers
 from jiaozi.protocol.order_types import HaltScope, OrderType
 from jiaozi.protocol.refusals import Code
-from tests.registry.builders import OPERATORS, RegistryWorld, key, registry_world
+from tests.registry.builders import (
+    OPERATORS,
+    RegistryWorld,
+    key,
+    new_wallet,
+    registry_world,
+)
 from tests.registry.effects import refused
 from tests.registry.limited import LIMITED
 from tests.registry.limited import LIMITS as CLASS_II
@@ -222,6 +228,48 @@ async def test_unload_goes_into_the_devices_wallet_or_any_of_the_caller(desk: Of
     await refused(world, desk.unload(payment, foreign, 50, by=HERE), Code.OTHER_OPERATOR)
     await world.settle(desk.unload(payment, foreign, 50), operator=THERE)
     await world.settle(desk.unload(desk.pay(anonymous, other, 50), other, 50))
+
+
+async def test_g1_what_no_wallet_can_ever_get_stays_on_its_device(desk: OfflineDesk) -> None:
+    world = desk.world
+    wallet, other, closed = [await world.open_wallet(balance_fen=fen) for fen in (200, 0, 0)]
+    nowhere = replace(other, number=new_wallet(THERE, 999_999).number)
+    named = await desk.enrolled("named", wallet=wallet, load_fen=100)
+    anonymous = await desk.enrolled("anonymous")
+    await world.settle(desk.load(anonymous, 100, 1, wallet=wallet))
+    payments = [(anonymous, desk.pay(anonymous, each, 10), each) for each in (closed, nowhere)]
+    payments.append((named, desk.pay(named, other, 10), other))
+    early, before_fen = desk.settle(payments[0][1]), await offline_fen(world)
+    await refused(world, early, Code.LEGS_NOT_ALLOWED)
+    await world.settle(world.orders.by_holder(OrderType.CLOSE, closed))
+    for device, payment, payee in payments:
+        counted = (await desk.row(device)).payments
+        await world.settle(desk.settle(payment, by=THERE), operator=THERE)
+        row = await desk.row(device)
+        assert (row.shadow_fen, row.payments, row.revoked) == (100, counted + 1, None)
+        await refused(world, desk.settle(payment), Code.PAYMENT_SETTLED)
+        if payee is not nowhere and device is anonymous:
+            await refused(world, desk.unload(payment, payee, 10), Code.PAYMENT_SETTLED)
+    assert await offline_fen(world) == before_fen
+    deliverable = desk.pay(anonymous, other, 10)
+    await refused(world, desk.settle(deliverable), Code.LEGS_NOT_ALLOWED)
+    await world.settle(desk.unload(deliverable, other, 10))
+    assert (await desk.row(anonymous)).shadow_fen == 90
+
+
+async def test_g3_a_payment_under_the_number_of_one_that_came_back_convicts(
+    desk: OfflineDesk,
+) -> None:
+    world = desk.world
+    wallet, closed = await world.open_wallet(balance_fen=100), await world.open_wallet()
+    payee, device = await desk.enrolled("payee"), await desk.enrolled("cheat", wallet=wallet)
+    await world.settle(desk.load(device, 100, 1))
+    await world.settle(world.orders.by_holder(OrderType.CLOSE, closed))
+    await world.settle(desk.settle(desk.pay(device, closed, 100, counter=1)))
+    await world.settle(desk.settle(desk.pay(device, payee, 100, counter=1)))
+    row = await desk.row(device)
+    assert (row.convicted, row.shadow_fen, row.covered_fen) == (True, 0, 0)
+    assert await desk.shadow_fen(payee) == 100
 
 
 async def test_e2_a_cap_binds_an_unload_by_one_fen(desk: OfflineDesk) -> None:

@@ -118,8 +118,9 @@ def _settle(order: _Order, state: State, network: Network, time_ms: int) -> None
         _give_back(payee, state)
     if was_recorded:
         raise _effect(payer.key, "had one payment settled twice")
-    is_over = conflicts or not _may_be_unloaded(payment, payer, state)
-    if payee is None and (had_been_convicted or not is_over):
+    if payee is None and (
+        had_been_convicted or not (conflicts or _is_undeliverable(payment, payer, state))
+    ):
         raise _effect(payer.key, "had a payment to a wallet settled as one to a device")
     if payer.convicted and payer.shadow_fen < 0:
         raise _effect(payer.key, "had a loss settled that no guarantee covers")
@@ -239,11 +240,11 @@ def _check_certificate(shown: ShownCertificate, state: State, time_ms: int) -> N
         raise _effect(shown.key, "was enrolled out of its time or generation")
 
 
-def _may_be_unloaded(payment: SpokenPayment, device: Device, state: State) -> bool:
-    """Say whether the wallet that a payment names may get it, now or later."""
+def _is_undeliverable(payment: SpokenPayment, device: Device, state: State) -> bool:
+    """Say whether the wallet that a payment names can never get it."""
     account = None if payment.wallet is None else state.accounts.get(payment.wallet)
     is_there = account is not None and not account.terms.closed
-    return is_there and device.wallet in (None, payment.wallet)
+    return not is_there or device.wallet not in (None, payment.wallet)
 
 
 def _check_suite(payment: SpokenPayment, device: Device) -> None:

@@ -66,8 +66,9 @@ def settle(order: Order, caller: Certified, ledger: Ledger) -> None:
     if devices.is_recorded(payer.key, identity, payment):
         raise refuse(Code.PAYMENT_SETTLED)
     is_conflict = devices.conflicts(payer.key, identity, payment)
-    is_over = is_conflict or not _may_be_unloaded(payer, payment, ledger)
-    if payee is None and (payer.convicted or not is_over):
+    if payee is None and (
+        payer.convicted or not (is_conflict or _is_undeliverable(payer, payment, ledger))
+    ):
         raise refuse(Code.LEGS_NOT_ALLOWED, 0)
     charged_fen = 0 if payee is None else payment.amount_fen
     lacking_fen = charged_fen - payer.shadow_fen
@@ -190,13 +191,12 @@ def _spoken(order: Order, ledger: Ledger) -> tuple[Enrolled, bytes, Payment]:
     return device, message.identity, payment
 
 
-def _may_be_unloaded(device: Enrolled, payment: Payment, ledger: Ledger) -> bool:
-    """Say whether the wallet that a payment names may get it, now or later."""
-    if payment.wallet is None:
-        return False
+def _is_undeliverable(device: Enrolled, payment: Payment, ledger: Ledger) -> bool:
+    """Say whether the wallet that a payment names can never get it: no such, closed, another's."""
+    assert payment.wallet is not None, "it is to a wallet"
     account = ledger.accounts.get(payment.wallet)
     is_there = account is not None and not account.closed
-    return is_there and device.wallet in (None, payment.wallet)
+    return not is_there or device.wallet not in (None, payment.wallet)
 
 
 def _check_shadow(device: Enrolled, amount_fen: int, ledger: Ledger) -> None:
