@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import httpx
 import pytest
@@ -10,6 +11,7 @@ from jiaozi.operator.gateway.admit import ORDERS_MAX
 from jiaozi.operator.gateway.batch import BatchLimits
 from jiaozi.protocol import cbor
 from jiaozi.protocol.order_types import OrderType
+from jiaozi.protocol.orders import parse
 from jiaozi.protocol.refusals import Code
 from tests.operator.builders import OperatorWorld, operator_world, until
 from tests.operator.fake_registry import Fault, fake_registry
@@ -60,6 +62,31 @@ async def test_a_final_refusal_is_an_answer_too(
     first = await send_order(world.http, order)
     assert first[:2] == [1, [int(Code.INSUFFICIENT_FUNDS), 100_00]]
     assert await send_order(world.http, order) == first
+
+
+@pytest.mark.parametrize(
+    "answer", [None, [], [0], [0, []], [0, [], []], [1, [0, 0], 1, 0], [1, [199], 1, 0]]
+)
+async def test_an_answer_of_another_shape_proves_nothing(
+    world: OperatorWorld, payer: Holder, payee: Holder, answer: object
+) -> None:
+    world.ledger.submit = lambda _: [answer]  # type: ignore[list-item]
+    order = payer.payment(payee.number, 1)
+    told = await world.http.post("/v1/orders", content=order, headers=JSON)
+    assert (told.status_code, told.json()["code"]) == (504, Code.UNKNOWN)
+
+
+async def test_an_outcome_of_another_shape_is_unknown_too(
+    world: OperatorWorld, payer: Holder, payee: Holder
+) -> None:
+    order = payer.payment(payee.number, 1)
+    await send_order(world.http, order)
+    path = f"/v1/wallets/{payer.key_id}/outcomes/{parse(order).id.hex()}"
+    used = world.ledger.used
+    place = payer.number, parse(order).id
+    used[place] = replace(used[place], outcome=(0, 0))
+    told = await payer.ask("GET", path)
+    assert (told.status_code, told.json()["code"]) == (504, Code.UNKNOWN)
 
 
 async def test_a_single_order_is_answered_in_json_if_asked(

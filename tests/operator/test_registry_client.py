@@ -38,7 +38,7 @@ def test_an_answer_is_an_outcome_or_a_refusal_without_effect() -> None:
             pytest.fail("busy is no outcome")
 
 
-@pytest.mark.parametrize("body", [b"", b"\xff", cbor.encode([]), cbor.encode([1, 2, 3]), b"\xa0"])
+@pytest.mark.parametrize("body", [b"", b"\xff", cbor.encode([]), cbor.encode([1, 2]), b"\xa0"])
 def test_another_number_of_answers_says_nothing(body: bytes) -> None:
     with pytest.raises(Refusal) as refusal:
         read_answers(body, 2)

@@ -6,6 +6,7 @@ import pytest
 
 from jiaozi.protocol.ids import OrderId
 from jiaozi.protocol.refusals import Code, refuse
+from jiaozi.wallet.errors import AnswerMalformed
 from jiaozi.wallet.exchange import exchange
 from jiaozi.wallet.model import State
 from jiaozi.wallet.pay import LIFETIME_MS
@@ -73,6 +74,18 @@ async def test_a_refused_exchange_is_told_and_done_with(
     assert done.standing.refusal is not None
     assert done.standing.refusal.code is code
     assert wallet.journal.open_count() == 0
+
+
+@pytest.mark.parametrize("outcome", [[], 0, "", [0], [202, 1], [199], [[]]])
+async def test_a_refusal_of_another_shape_ends_no_exchange(
+    wallet: Wallet, operator: FakeOperator, outcome: object
+) -> None:
+    operator._exchange = lambda _: {"state": "refused", "outcome": outcome}  # type: ignore[method-assign]
+
+    with pytest.raises(AnswerMalformed):
+        await exchange(wallet, deposit_id=DEPOSIT, amount_fen=400)
+
+    assert wallet.journal.open_count() == 1
 
 
 async def test_an_exchange_that_the_operator_gave_up_is_dead(

@@ -149,6 +149,29 @@ async def test_an_unreadable_answer_leaves_the_order_open(
     assert await resumed(wallet) == [State.SETTLED]
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        [1, [False], 1, 0], [1, [0, 0], 1, 0], [1, [int(Code.LIMIT_SINGLE)], 1, 0],
+        [1, [int(Code.BUSY), 30], 1, 0], [1, [[]], 1, 0], [0, int(Code.LIMIT_SINGLE), []],
+        [0, int(Code.LIMIT_SINGLE), [None]], [0, [], []],
+    ],
+)  # fmt: skip
+async def test_an_answer_of_another_shape_proves_nothing(
+    wallet: Wallet, operator: FakeOperator, answer: object
+) -> None:
+    real, first = operator.take_orders, [[answer]]
+    operator.take_orders = lambda body: (  # type: ignore[method-assign]
+        first.pop() if first else real(body)
+    )
+
+    with pytest.raises(AnswerMalformed):
+        await pay(wallet, [Payee(ANNA, 100)])
+
+    assert wallet.journal.open_count() == 1
+    assert await resumed(wallet) == [State.SETTLED]
+
+
 async def test_a_settled_order_that_is_refused_when_sent_again_is_asked_for(
     wallet: Wallet, operator: FakeOperator
 ) -> None:

@@ -14,7 +14,7 @@ In blocks a refusal is the list ``[code, field, ...]`` of unsigned integers in t
 catalogue's fields; a settled order is ``[0]``. No text ever enters a block.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -341,6 +341,18 @@ SETTLED: Outcome = (0,)
 def refuse(code: Code, *values: int | str) -> Refusal:
     """Make a refusal with the values of its catalogue fields, in order."""
     return Refusal(code=code, fields=dict(zip(CATALOGUE[code].fields, values, strict=True)))
+
+
+def read_refusal(code: object, values: Sequence[object]) -> Refusal:
+    """Read a refusal that another party tells, from values that may be anything.
+
+    Raises:
+        ValueError: Not a refusal of this catalogue; the other party's may be newer.
+    """
+    told = [each for each in values if isinstance(each, int | str) and type(each) is not bool]
+    if type(code) is not int or len(told) != len(values):
+        raise ValueError("no refusal")
+    return refuse(Code(code), *told)
 
 
 def refusal_of(outcome: Outcome) -> Refusal | None:

@@ -10,12 +10,12 @@ An answer of another shape is `AnswerMalformed`, never a guess: what it was abou
 
 import base64
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from jiaozi.protocol import cbor
-from jiaozi.protocol.refusals import CATALOGUE, Code, Refusal, refusal_of, refuse
+from jiaozi.protocol import blocks, cbor
+from jiaozi.protocol.refusals import CATALOGUE, Code, Refusal, read_refusal, refusal_of, refuse
 from jiaozi.wallet.errors import AnswerMalformed
 from jiaozi.wallet.model import DEAD, OPEN, Standing, State
 from jiaozi.wallet.transport import ANSWER_BYTES_MAX, Answer
@@ -91,19 +91,19 @@ def read_saga(body: bytes) -> Standing:
         AnswerMalformed: Another shape.
     """
     document = read_json(body)
-    outcome = document.get("outcome")
-    match document.get("state"):
-        case "open":
+    match document.get("state"), document.get("outcome"):
+        case "open", _:
             return OPEN
-        case "settled":
+        case "settled", _:
             return Standing(state=State.SETTLED)
-        case "refused" if not outcome:
+        case "refused", None:
             return DEAD
-        case "refused" if type(outcome) is list:
+        case "refused", [code, *values]:
             try:
-                return Standing(state=State.REFUSED, refusal=refusal_of(tuple(outcome)))
-            except (TypeError, ValueError) as error:
+                refusal = read_refusal(code, values)
+            except ValueError as error:
                 raise AnswerMalformed(detail="The answer has an unknown outcome") from error
+            return Standing(state=State.REFUSED, refusal=refusal)
         case _:
             raise AnswerMalformed(detail="The answer has no state that is known here")
 
@@ -145,7 +145,7 @@ def read_problem(answer: Answer) -> Refusal:
     try:
         code = Code(take(document, "code", int))
         fields = take(document, "fields", dict)
-        return refuse(code, *(fields[name] for name in CATALOGUE[code].fields))
+        return read_refusal(int(code), [fields[name] for name in CATALOGUE[code].fields])
     except (KeyError, ValueError) as error:
         detail = f"HTTP status {answer.status} without a reason that is known here"
         raise AnswerMalformed(detail=detail) from error
@@ -158,18 +158,21 @@ def _order_answer(value: object) -> OrderAnswer:
             return NotTaken(refusal=refuse(Code.UNKNOWN))
         case [1, list(outcome), int(height), int(position)]:
             return standing_of(outcome, height, position)
-        case [0, int(code), list(fields)]:
-            return NotTaken(refusal=refuse(Code(code), *fields))
+        case [0, code, list(fields)]:
+            return NotTaken(refusal=read_refusal(code, fields))
         case _:
             raise ValueError("neither an outcome nor a refusal")
 
 
-def standing_of(outcome: Sequence[int], height: int, position: int) -> Standing:
+def standing_of(outcome: object, height: int, position: int) -> Standing:
     """Return what an outcome in a block makes of an order.
 
     Raises:
-        ValueError: Not an outcome of this catalogue.
+        AnswerMalformed: Not an outcome of this catalogue.
     """
-    refusal = refusal_of(tuple(outcome))
+    try:
+        refusal = refusal_of(blocks.read_outcome(outcome))
+    except (Refusal, ValueError) as error:
+        raise AnswerMalformed(detail="The answer has no outcome that is known here") from error
     state = State.SETTLED if refusal is None else State.REFUSED
     return Standing(state=state, refusal=refusal, height=height, position=position)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from jiaozi.protocol.numbers import AccountNumber, format_number, parse_number
-from jiaozi.protocol.refusals import CATALOGUE, Code, Refusal, refuse
+from jiaozi.protocol.refusals import CATALOGUE, Code, Refusal, read_refusal
 from jiaozi.protocol.suites import Ed25519Signer, Suite
 from jiaozi.wallet.answers import take
 from jiaozi.wallet.errors import AnswerMalformed, KeystoreExists
@@ -206,4 +206,4 @@ def _number(answer: Mapping[str, Any]) -> AccountNumber:
 
 def _refusal(told: Mapping[str, Any]) -> Refusal:
     code = Code(told["code"])
-    return refuse(code, *(told["fields"][name] for name in CATALOGUE[code].fields))
+    return read_refusal(code, [told["fields"][name] for name in CATALOGUE[code].fields])

@@ -45,7 +45,11 @@ def final(*outcome: int) -> Answer:
 
 
 def not_taken(code: Code, *fields: int) -> Answer:
-    return lambda _: httpx.Response(200, content=cbor.encode([[0, int(code), list(fields)]]))
+    return told([0, int(code), list(fields)])
+
+
+def told(answer: object) -> Answer:
+    return lambda _: httpx.Response(200, content=cbor.encode([answer]))
 
 
 def lost(request: httpx.Request) -> httpx.Response:
@@ -73,6 +77,24 @@ async def test_a_busy_or_garbled_registry_is_asked_again(submission: bytes) -> N
         429, json={"code": 50, "fields": {"retry_after_ms": 1}}
     )
     assert await settle(submission, garbled, busy, final(113, 5)) == (113, 5)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        [1, [int(Code.INSUFFICIENT_FUNDS)], 7, 0],
+        [1, [int(Code.INSUFFICIENT_FUNDS), 5, 5], 7, 0],
+        [1, [0, 0], 7, 0],
+        [1, [int(Code.BUSY), 5], 7, 0],
+        [1, 0, 7, 0],
+        [0, int(Code.SIGNER_MISSING), [2]],
+        [0, int(Code.EXPIRED), [None]],
+        [0, int(Code.EXPIRED), [[]]],
+        [0, 9999, []],
+    ],
+)
+async def test_an_answer_of_another_shape_proves_nothing(submission: bytes, answer: object) -> None:
+    assert await settle(submission, told(answer), final(0)) == SETTLED
 
 
 async def test_a_refusal_without_effect_is_raised(submission: bytes) -> None:

@@ -17,7 +17,15 @@ from jiaozi.central_bank.issuance.issue import Dead
 from jiaozi.protocol import blocks, cbor, ids, orders
 from jiaozi.protocol.domains import NetworkId
 from jiaozi.protocol.http_signatures import NETWORK_HEADER, sign_request
-from jiaozi.protocol.refusals import CATALOGUE, Code, Outcome, Refusal, Retry, refuse
+from jiaozi.protocol.refusals import (
+    CATALOGUE,
+    Code,
+    Outcome,
+    Refusal,
+    Retry,
+    read_refusal,
+    refuse,
+)
 from jiaozi.protocol.suites import Signer
 from jiaozi.service.named_requests import send_named
 
@@ -86,26 +94,27 @@ class Sender:
 
 
 def _read(answer: httpx.Response) -> Outcome:
+    """Read an answer; one that is not understood is never proof of anything."""
     if answer.status_code != HTTPStatus.OK:
         raise _problem(answer)
     try:
         match cbor.decode(answer.content, size_max=_ANSWER_BYTES_MAX):
             case [[1, outcome, int(), int()]]:
                 return blocks.read_outcome(outcome)
-            case [[0, int(code), list(values)]]:
-                raise refuse(Code(code), *values)
+            case [[0, code, list(values)]]:
+                refusal = read_refusal(code, values)
             case _:
-                pass
-    except (cbor.NotCanonical, ValueError):
-        pass
-    raise refuse(Code.UNKNOWN)
+                refusal = refuse(Code.UNKNOWN)
+    except (cbor.NotCanonical, ValueError, Refusal):
+        raise refuse(Code.UNKNOWN) from None
+    raise refusal
 
 
 def _problem(answer: httpx.Response) -> Refusal:
     try:
         document = answer.json()
-        code = Code(document["code"])
-        return refuse(code, *(document["fields"][name] for name in CATALOGUE[code].fields))
+        code, fields = document["code"], document["fields"]
+        return read_refusal(code, [fields[name] for name in CATALOGUE[Code(code)].fields])
     except (KeyError, TypeError, ValueError):
         return refuse(Code.UNKNOWN)
 

@@ -30,7 +30,15 @@ from jiaozi.operator.registry.answers import (
 from jiaozi.protocol import cbor
 from jiaozi.protocol.order_types import OrderType
 from jiaozi.protocol.orders import Order
-from jiaozi.protocol.refusals import CATALOGUE, FINAL_CODES, Code, Refusal, Retry, refusal_of
+from jiaozi.protocol.refusals import (
+    CATALOGUE,
+    FINAL_CODES,
+    Code,
+    Refusal,
+    Retry,
+    refusal_of,
+    refuse,
+)
 from jiaozi.service.dispatch import HotRequest, HotResponse
 from jiaozi.service.network_examples import ANSWER, PAYMENT
 from jiaozi.service.openapi import may_refuse, raw_content
@@ -154,16 +162,27 @@ class TakeOrders:
 
     def _charge_for(self, answers: list[RawAnswer], source: str) -> None:
         """Count what came to nothing for the address it came from."""
-        in_vain = sum(each[0] == 0 and each[1] not in _NO_FAULT for each in answers)
+        in_vain = sum(map(_is_in_vain, answers))
         if in_vain:
             self._limits.addresses.charge(source, in_vain)
+
+
+def _is_in_vain(answer: object) -> bool:
+    match answer:
+        case [0, int(code), *_]:
+            return code not in _NO_FAULT
+        case _:
+            return False
 
 
 def _told(answer: RawAnswer, *, wants_json: bool) -> HotResponse:
     """Tell an answer in JSON, or one that is not final."""
     match read_answer(answer):
         case Final(outcome, height, position):
-            refusal = refusal_of(outcome)
+            try:
+                refusal = refusal_of(outcome)
+            except ValueError:  # of a later catalogue
+                refusal = refuse(Code.UNKNOWN)
             if refusal is not None:
                 raise refusal
             document = {"state": "settled", "height": height, "position": position}

@@ -9,12 +9,11 @@ The gateway hands answers through as they came, so the raw list is the form they
 acts on one reads it here.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from jiaozi.protocol import blocks, cbor
-from jiaozi.protocol.refusals import CATALOGUE, Code, Outcome, Refusal, refuse
+from jiaozi.protocol.refusals import Code, Outcome, Refusal, read_refusal, refuse
 
 RawAnswer: TypeAlias = list[Any]
 
@@ -38,7 +37,7 @@ class NotTaken:
 
 
 def read_answers(body: bytes, count: int) -> list[RawAnswer]:
-    """Read the answers to a batch; each is checked by whoever acts on it.
+    """Read the answers to a batch; what each of them tells is checked by whoever acts on it.
 
     Raises:
         Refusal: ``unknown``: not that many answers, so nothing is known.
@@ -48,6 +47,8 @@ def read_answers(body: bytes, count: int) -> list[RawAnswer]:
     except cbor.NotCanonical:
         raise refuse(Code.UNKNOWN) from None
     if type(answers) is not list or len(answers) != count:
+        raise refuse(Code.UNKNOWN)
+    if not all(type(each) is list and each for each in answers):
         raise refuse(Code.UNKNOWN)
     return answers
 
@@ -61,7 +62,10 @@ def read_answer(answer: object) -> Final | NotTaken:
             except Refusal:
                 return NotTaken(refuse(Code.UNKNOWN))
         case [0, int(code), list(fields)]:
-            return NotTaken(refusal_with(code, fields))
+            try:
+                return NotTaken(read_refusal(code, fields))
+            except ValueError:
+                return NotTaken(refuse(Code.UNKNOWN))
         case _:
             return NotTaken(refuse(Code.UNKNOWN))
 
@@ -69,16 +73,3 @@ def read_answer(answer: object) -> Final | NotTaken:
 def not_taken(refusal: Refusal) -> RawAnswer:
     """Put a refusal in the form of an answer."""
     return [0, int(refusal.code), list(refusal.fields.values())]
-
-
-def refusal_with(code: int, values: Sequence[Any]) -> Refusal:
-    """Read a refusal of a catalogue that may be newer than this one: then nothing is known."""
-    try:
-        known = Code(code)
-    except ValueError:
-        return refuse(Code.UNKNOWN)
-    if len(values) != len(CATALOGUE[known].fields):
-        return refuse(Code.UNKNOWN)
-    if any(type(value) is not int and type(value) is not str for value in values):
-        return refuse(Code.UNKNOWN)
-    return refuse(known, *values)

@@ -15,7 +15,7 @@ from typing import Any, Self
 
 import httpx
 
-from jiaozi.operator.registry.answers import RawAnswer, read_answers, refusal_with
+from jiaozi.operator.registry.answers import RawAnswer, read_answers
 from jiaozi.operator.registry.block_keys import RegistryKeys
 from jiaozi.operator.registry.model import Decided
 from jiaozi.protocol import blocks, cbor
@@ -26,7 +26,7 @@ from jiaozi.protocol.genesis import Network
 from jiaozi.protocol.http_signatures import NETWORK_HEADER, sign_request
 from jiaozi.protocol.numbers import format_number
 from jiaozi.protocol.offline.revocations import FRAME_BYTES_MAX
-from jiaozi.protocol.refusals import CATALOGUE, Code, Refusal, refuse
+from jiaozi.protocol.refusals import CATALOGUE, Code, Refusal, read_refusal, refuse
 from jiaozi.protocol.suites import Signer
 from jiaozi.service.named_requests import send_named
 from jiaozi.service.traces import call_span, trace_headers
@@ -122,7 +122,7 @@ class RegistryClient:
         """Ask what became of an order.
 
         Raises:
-            Refusal: As `submit`; also when the header is not the registry's.
+            Refusal: As `submit`; ``unknown`` too when the header is not the registry's.
         """
         self._check_doubt()
         path = f"/v1/outcomes/{format_number(account)}/{order_id.hex()}"
@@ -279,7 +279,7 @@ class RegistryClient:
                 int(document["position"]),
             )
             identity = bytes.fromhex(document["identity"])
-        except (KeyError, TypeError, ValueError, binascii.Error):
+        except (KeyError, TypeError, ValueError, binascii.Error, Refusal):
             raise refuse(Code.UNKNOWN) from None
         return Found(standing=standing, identity=identity, header=header, document=document)
 
@@ -324,7 +324,7 @@ def _read_problem(answer: httpx.Response) -> Refusal:
     try:
         document = json.loads(answer.content)
         code, fields = document["code"], document["fields"]
-        return refusal_with(code, [fields[name] for name in CATALOGUE[Code(code)].fields])
+        return read_refusal(code, [fields[name] for name in CATALOGUE[Code(code)].fields])
     except (KeyError, TypeError, ValueError):
         return refuse(Code.UNKNOWN)
 
