@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from jiaozi.cli import central_bank
+from jiaozi.protocol.certificates import read_unverified
 from jiaozi.protocol.genesis import read_genesis
 from jiaozi.protocol.numbers import account_number, format_number
 from jiaozi.protocol.offline.certificate import (
@@ -208,11 +209,12 @@ def double_spend(desk: Desk) -> bytes:
         desk.data / "operators/1001", (desk.data / "passphrase").read_text().strip()
     ).signer("certify")
     [certificate] = (desk.data / "network/certificates").glob("1001-operator-certify-*")
+    begins_ms = read_unverified(certificate.read_bytes()).not_before_ms
     signer = Ed25519Signer(bytes(32))
     limits = PurseLimits(**dict.fromkeys(LIMIT_NAMES, 1))
     device = Device(
         operator=1001, suite=-8, key=signer.public_key, profile=Profile.CARD, generation=1,
-        not_before_ms=1, not_after_ms=2, limits=limits,
+        not_before_ms=begins_ms, not_after_ms=begins_ms + 1, limits=limits,
     )  # fmt: skip
     chain = Chain(
         operator=certificate.read_bytes(), device=certify_device(device, certify, network.id)

@@ -61,11 +61,12 @@ def fresh() -> bytes:
 def certificate(
     use: Use = Use.OPERATOR_CERTIFY, seed: int = CERTIFY_SEED, operator: int = OPERATOR,
     *, root_seed: int | None = None, network: NetworkId = NETWORK,
+    not_before_ms: int = NOW_MS, not_after_ms: int = END_MS,
 ) -> bytes:  # fmt: skip
     """The root's word for a key."""
     certified = Certified(
         use=use, operator=operator, suite=-8, key=signer_of(seed).public_key,
-        not_before_ms=NOW_MS, not_after_ms=END_MS,
+        not_before_ms=not_before_ms, not_after_ms=not_after_ms,
     )  # fmt: skip
     return certify(certified, ROOT if root_seed is None else signer_of(root_seed), network)
 
@@ -223,6 +224,11 @@ class Party:
 
     def log(self) -> HandedLog:
         return read_log(self.hand_in(), ANCHOR)
+
+    def renew(self, certify_seed: int) -> None:
+        """Take a certificate by another key."""
+        chain = chain_of(self.purse.device, certify_seed=certify_seed)
+        self.purse = synchronisation.renew(self.purse, chain)
 
     def learn(self, *frames: bytes) -> None:
         for each in frames:

@@ -7,7 +7,13 @@ import pytest
 
 from jiaozi.protocol.ids import DAY_MS
 from jiaozi.protocol.offline import news
-from jiaozi.protocol.offline.certificate import HOPS_MAX, PAYMENTS_MAX, Anchor, read_chain
+from jiaozi.protocol.offline.certificate import (
+    HOPS_MAX,
+    PAYMENTS_MAX,
+    TIME_MAX_MS,
+    Anchor,
+    read_chain,
+)
 from jiaozi.protocol.offline.revocations import generation_entry, revocation_entry
 from jiaozi.protocol.refusals import Code
 from tests.protocol.builders import NETWORK, NOW_MS, ROOT, refusal_of
@@ -18,6 +24,7 @@ from tests.protocol.offline_builders import (
     PAYER,
     THIRD,
     Party,
+    certificate,
     chain_of,
     device_of,
     frame_of,
@@ -264,7 +271,8 @@ def test_g4_a_revoked_device_is_not_paid_and_not_believed() -> None:
     ],
 )
 def test_a_certificate_has_bounds_of_its_own(changes: dict[str, int], *, is_one: bool) -> None:
-    chain = chain_of(device_of(PAYER, **changes))
+    operators = certificate(not_after_ms=TIME_MAX_MS)
+    chain = chain_of(device_of(PAYER, **changes), operators=operators)
     anchor = Anchor(network=NETWORK, root_key=ROOT.public_key)
     if is_one:
         read_chain(chain, anchor)

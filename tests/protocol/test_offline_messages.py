@@ -229,7 +229,8 @@ def largest() -> tuple[bytes, bytes]:
         PAYER, operator=OPERATOR_CODE_MAX, profile=Profile.TERMINAL, generation=FEN_MAX,
         not_before_ms=TIME_MAX_MS - 1, not_after_ms=TIME_MAX_MS,
     )  # fmt: skip
-    chain = chain_of(replace(device, limits=limits))
+    operators = certificate(operator=OPERATOR_CODE_MAX, not_after_ms=TIME_MAX_MS)
+    chain = chain_of(replace(device, limits=limits), operators=operators)
     request = Request(
         amount_fen=FEN_MAX, challenge=fresh(), list_number=FEN_MAX, expires_ms=FEN_MAX
     )

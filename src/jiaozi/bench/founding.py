@@ -91,7 +91,7 @@ class _Orders:
             key=signer(f"device/{number}").public_key,
             profile=Profile.CARD,
             generation=1,
-            not_before_ms=self.now_ms - DAY_MS,
+            not_before_ms=self.now_ms,
             not_after_ms=self.now_ms + 300 * DAY_MS,
             limits=self._limits,
         )

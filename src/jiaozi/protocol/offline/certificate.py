@@ -10,14 +10,17 @@
 
 Times are Unix milliseconds, amounts fen. The limits bind in the device itself, whatever else
 becomes known: they need no clock and no network. A device has no name and no wallet in it.
+
+A device certificate begins while its operator's certificate is valid, and lasts a year at most. So
+a certify key makes no device that lives more than a year after the key's own end, whoever has it.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import IntEnum
 from functools import lru_cache
 
 from jiaozi.protocol import cose, suites
-from jiaozi.protocol.certificates import Use, read_certificate
+from jiaozi.protocol.certificates import Certified, Use, read_certificate
 from jiaozi.protocol.cose import Message
 from jiaozi.protocol.domains import Domain, NetworkId, external_aad
 from jiaozi.protocol.ids import DAY_MS
@@ -105,7 +108,11 @@ class Anchor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Device:
-    """What a device certificate says; times in Unix milliseconds, ``not_after_ms`` exclusive."""
+    """What a device certificate says; times in Unix milliseconds, ``not_after_ms`` exclusive.
+
+    Attributes:
+        certified_by: The certify key that signed it, as read; no part of what it says.
+    """
 
     operator: int
     suite: int
@@ -115,6 +122,7 @@ class Device:
     not_before_ms: int
     not_after_ms: int
     limits: PurseLimits
+    certified_by: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,11 +158,13 @@ def read_device(data: bytes, *, key: bytes, operator: int, network: NetworkId) -
     device = _read_payload(message.payload)
     if device.operator != operator:
         raise refuse(Code.DEVICE_UNCERTIFIED)
-    return device
+    return replace(device, certified_by=key)
 
 
 def read_unverified_device(data: bytes) -> tuple[Device, Message]:
     """Read what a device certificate says, and its message, whose signature is to be checked.
+
+    Its ``certified_by`` is the key that it names, not yet one that signed it.
 
     Raises:
         Refusal: A shape code.
@@ -162,7 +172,13 @@ def read_unverified_device(data: bytes) -> tuple[Device, Message]:
     message = cose.decode(data, size_max=DEVICE_BYTES_MAX)
     if not message.protected:
         raise refuse(Code.MALFORMED, "device.signatures")
-    return _read_payload(message.payload), message
+    device = _read_payload(message.payload)
+    return replace(device, certified_by=message.signatures[0].key), message
+
+
+def begins_under(device: Device, certifier: Certified) -> bool:
+    """Say whether a device certificate begins while its certify key's own is valid."""
+    return certifier.not_before_ms <= device.not_before_ms < certifier.not_after_ms
 
 
 def _read_payload(payload: bytes) -> Device:
@@ -191,17 +207,22 @@ def read_chain(chain: Chain, anchor: Anchor) -> Device:
         Refusal: A shape code, or ``device_uncertified``.
     """
     try:
-        certify_key, operator = read_operator(chain.operator, anchor)
-        return read_device(chain.device, key=certify_key, operator=operator, network=anchor.network)
+        certifier = read_operator(chain.operator, anchor)
+        device = read_device(
+            chain.device, key=certifier.key, operator=certifier.operator, network=anchor.network
+        )
     except Refusal as refusal:
         if refusal.code is Code.SIGNATURE_INVALID:
             raise refuse(Code.DEVICE_UNCERTIFIED) from None
         raise
+    if not begins_under(device, certifier):
+        raise refuse(Code.DEVICE_UNCERTIFIED)
+    return device
 
 
 @lru_cache(maxsize=_OPERATORS_REMEMBERED)
-def read_operator(certificate: bytes, anchor: Anchor) -> tuple[bytes, int]:
-    """Return the certify key that an operator's certificate names, and the operator.
+def read_operator(certificate: bytes, anchor: Anchor) -> Certified:
+    """Return what the root says of an operator's certify key.
 
     Raises:
         Refusal: A shape code, ``signature_invalid``, or ``device_uncertified``: another use.
@@ -209,4 +230,4 @@ def read_operator(certificate: bytes, anchor: Anchor) -> tuple[bytes, int]:
     certified = read_certificate(certificate, root_key=anchor.root_key, network=anchor.network)
     if certified.use is not Use.OPERATOR_CERTIFY:
         raise refuse(Code.DEVICE_UNCERTIFIED)
-    return certified.key, certified.operator
+    return certified

@@ -1,4 +1,4 @@
-"""The revocation list: devices that no purse pays or believes any more (rules.md §G.4).
+"""The revocation list: what no purse pays or believes any more (rules.md §G.4).
 
 ::
 
@@ -10,8 +10,9 @@
 
 The list only grows; its number is how many entries it ever had. A frame of at most 4 kB brings a
 purse that is anywhere inside it up to its head, whoever hands it over: so the list spreads from
-device to device. An entry is forgotten once the certificate that it names has ended. The key is a
-device's, or one that signs headers: what such a key signs is no time any more.
+device to device. An entry is forgotten once what it names has ended. Its key is a device's; or one
+that signs headers, and what it signs is no time any more; or an operator's certify key, and no
+device is paid or believed that it certified, until another key has.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,7 +24,12 @@ from typing import Any
 from jiaozi.protocol import cbor, cose
 from jiaozi.protocol.certificates import Use, read_certificate
 from jiaozi.protocol.domains import Domain, NetworkId, external_aad
-from jiaozi.protocol.offline.certificate import TIME_MAX_MS, Anchor, Device
+from jiaozi.protocol.offline.certificate import (
+    TIME_MAX_MS,
+    VALIDITY_MAX_MS,
+    Anchor,
+    Device,
+)
 from jiaozi.protocol.offline.reading import read_map, write_map
 from jiaozi.protocol.order_types import BodyField, FieldKind
 from jiaozi.protocol.refusals import Code, refuse
@@ -56,6 +62,11 @@ class ListHead:
 def revocation_entry(key: bytes, not_after_ms: int) -> bytes:
     """Encode the revocation of a device until its certificate ends."""
     return cbor.encode([key, not_after_ms])
+
+
+def certifier_entry(key: bytes, not_after_ms: int) -> bytes:
+    """Encode the revocation of a certify key, until the last device that it may have made ends."""
+    return revocation_entry(key, min(not_after_ms + VALIDITY_MAX_MS, TIME_MAX_MS))
 
 
 def generation_entry(oldest: int) -> bytes:
@@ -93,7 +104,9 @@ class Revocations:
 
     def accept(self, device: Device) -> bool:
         """Say whether a device may be paid and believed, as far as this list goes."""
-        return device.key not in self.revoked and device.generation >= self.oldest_generation
+        if device.key in self.revoked or device.certified_by in self.revoked:
+            return False
+        return device.generation >= self.oldest_generation
 
     def frames_after(self, number: int) -> list[bytes]:
         """Return the frames that bring a reader at a number further; it may be too far behind."""
