@@ -10,8 +10,8 @@ async def read(budget: Budget, source: str, data: bytes) -> Body:
     async def receive() -> dict[str, object]:
         return {"type": "http.request", "body": data, "more_body": False}
 
-    body = Body(budget, source)
-    assert await body.read(receive, [], bytes_max=100, timeout_s=1) == data
+    body = Body(budget, source, [])
+    assert await body.read(receive, bytes_max=100, timeout_s=1) == data
     return body
 
 

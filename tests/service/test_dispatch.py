@@ -74,6 +74,58 @@ async def test_body_that_does_not_come_is_refused(client: httpx.AsyncClient) -> 
     writer.close()
 
 
+FAR_TOO_MANY = HOT_BYTES_MAX + 17 * 1024 * 1024
+CHUNKED = b"Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n"
+
+
+@pytest.mark.parametrize(
+    ("request_line", "rest", "status"),
+    [
+        (b"POST /v1/orders", b"Content-Length: %d\r\n\r\nabc" % FAR_TOO_MANY, 413),
+        (b"POST /v1/orders", b"Content-Length: 10\r\n\r\nabc", 400),
+        (b"POST /v1/echo", CHUNKED, 400),
+        (b"PUT /v1/orders", b"Content-Length: 10\r\n\r\nabc", 405),
+        (b"PUT /v1/orders", CHUNKED, 405),
+    ],
+)
+async def test_an_answer_before_the_body_was_read_says_that_it_ends_the_connection(
+    client: httpx.AsyncClient, request_line: bytes, rest: bytes, status: int
+) -> None:
+    address = urlsplit(str(client.base_url))
+    reader, writer = await asyncio.open_connection(address.hostname, address.port)
+    writer.write(request_line + b" HTTP/1.1\r\nHost: x\r\n" + rest)
+    answer = await asyncio.wait_for(reader.read(), 20)
+    head = answer.partition(b"\r\n\r\n")[0].lower().split(b"\r\n")
+    assert head[0].startswith(b"http/1.1 %d" % status)
+    assert head.count(b"connection: close") == 1
+    writer.close()
+
+
+@pytest.mark.parametrize(
+    ("request_line", "rest", "status"),
+    [
+        (b"POST /v1/orders", b"Content-Length: 3\r\n\r\nabc", 200),
+        (b"POST /v1/orders?broken", b"Content-Length: 3\r\n\r\nabc", 500),
+        (b"POST /v1/echo", CHUNKED + b"0\r\n\r\n", 200),
+        (b"POST /v1/echo", b"Content-Length: 10001\r\n\r\n" + b"x" * 10_001, 413),
+        (b"GET /v1/orders", b"\r\n", 405),
+    ],
+)
+async def test_a_connection_goes_on_after_an_answer_to_a_whole_request(
+    client: httpx.AsyncClient, request_line: bytes, rest: bytes, status: int
+) -> None:
+    address = urlsplit(str(client.base_url))
+    reader, writer = await asyncio.open_connection(address.hostname, address.port)
+    for _ in range(2):
+        writer.write(request_line + b" HTTP/1.1\r\nHost: x\r\n" + rest)
+        head = (await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 20)).lower()
+        assert head.startswith(b"http/1.1 %d" % status)
+        assert b"connection:" not in head
+        [length] = [each[15:] for each in head.split(b"\r\n") if each.startswith(b"content-length")]
+        await reader.readexactly(int(length))
+    writer.close()
+
+
 async def test_truncated_body_has_no_effect(client: httpx.AsyncClient, served: Served) -> None:
     address = urlsplit(str(client.base_url))
     _, writer = await asyncio.open_connection(address.hostname, address.port)

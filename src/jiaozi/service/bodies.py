@@ -67,18 +67,22 @@ class Budget:
 
 
 class Body:
-    """The body of one request: counted from `read` to `release`."""
+    """The body of one request: counted from `read` to `release`.
 
-    __slots__ = ("_budget", "_held", "source")
+    Attributes:
+        is_unread: Some of it may come yet, so that no other request can be heard where it does.
+    """
 
-    def __init__(self, budget: Budget, source: str) -> None:
+    __slots__ = ("_announced", "_budget", "_held", "is_unread", "source")
+
+    def __init__(self, budget: Budget, source: str, headers: HeaderLines) -> None:
         self._budget = budget
         self.source = source
         self._held = 0
+        self._announced = _content_length(headers)
+        self.is_unread = bool(self._announced) or _is_chunked(headers)
 
-    async def read(
-        self, receive: Receive, headers: HeaderLines, *, bytes_max: int, timeout_s: float
-    ) -> bytes:
+    async def read(self, receive: Receive, *, bytes_max: int, timeout_s: float) -> bytes:
         """Read a whole body, or refuse it before it is all in memory.
 
         Raises:
@@ -86,7 +90,7 @@ class Body:
                 not come in time.
             Disconnected: The sender went away.
         """
-        announced = _content_length(headers)
+        announced = self._announced
         if announced == 0:
             return b""
         if announced is not None and announced > bytes_max + _DISCARDED_BYTES_MAX:
@@ -113,6 +117,7 @@ class Body:
             chunk: bytes = message.get("body", b"")
             size += len(chunk)
             is_whole = size == announced or not message.get("more_body", False)
+            self.is_unread = not is_whole
             if size <= bytes_max:
                 self._budget.hold(self.source, len(chunk))
                 self._held += len(chunk)
@@ -128,3 +133,7 @@ def _content_length(headers: HeaderLines) -> int | None:
         if name == b"content-length":
             return int(value) if value.isdigit() else None
     return None
+
+
+def _is_chunked(headers: HeaderLines) -> bool:
+    return any(name == b"transfer-encoding" for name, _ in headers)

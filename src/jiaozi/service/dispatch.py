@@ -45,6 +45,8 @@ _HEALTH = "/healthz"
 _SOURCE = "jiaozi.source"
 _UNAUTHORIZED = 401
 _REQUEST = REQUEST_HEADER.lower().encode()
+_CLOSING = ("1", "1.0", "1.1")
+"""Later versions end no connection with a field: a request is a stream of its own there."""
 _log = structlog.get_logger("jiaozi.http")
 
 
@@ -137,9 +139,9 @@ class Dispatcher:
         self, scope: Scope, receive: Receive, send: Send
     ) -> int | None:
         """Answer, with a problem document if need be; return the status, None without a reader."""
-        watched = _WatchedSend(send, scope["headers"])
         scope[_SOURCE] = source = self._source(scope)
-        body = Body(self._budget, source)
+        body = Body(self._budget, source, scope["headers"])
+        watched = _WatchedSend(send, scope, body)
         try:
             await self._answer(scope, receive, watched, body)
         except Disconnected:
@@ -162,15 +164,15 @@ class Dispatcher:
     async def _answer(
         self, scope: Scope, receive: Receive, send: "_WatchedSend", body: Body
     ) -> None:
-        method, path, headers = scope["method"], scope["path"], scope["headers"]
+        method, path = scope["method"], scope["path"]
         route = self._hot.get((method, path))
         if route is not None:
             if self._addresses is not None:
                 self._addresses.check(body.source)
             data = await body.read(
-                receive, headers, bytes_max=route.body_bytes_max, timeout_s=self._body_timeout_s
+                receive, bytes_max=route.body_bytes_max, timeout_s=self._body_timeout_s
             )
-            request = HotRequest(method, target_of(scope), headers, data, body.source)
+            request = HotRequest(method, target_of(scope), scope["headers"], data, body.source)
             await _send(await route.answer(request), send)
         elif path in self._hot_paths:
             allowed = ", ".join(sorted(each for each, hot in self._hot if hot == path))
@@ -192,10 +194,7 @@ class Dispatcher:
             else:
                 addresses.take(source)
         data = await body.read(
-            receive,
-            scope["headers"],
-            bytes_max=self._body_bytes_max,
-            timeout_s=self._body_timeout_s,
+            receive, bytes_max=self._body_bytes_max, timeout_s=self._body_timeout_s
         )
         await self._app(scope, _replay(data, receive), send)
 
@@ -239,17 +238,27 @@ def problem_response(error: Exception) -> HotResponse:
 
 
 class _WatchedSend:
-    """Sends, repeats the name of the request, and knows the status that went out; 0 before."""
+    """Sends, repeats the name of the request, and knows the status that went out; 0 before.
 
-    def __init__(self, send: Send, headers: HeaderLines) -> None:
+    What is answered before its body was read ends the connection. It says so, lest the sender's
+    next request goes the same way and is lost.
+    """
+
+    def __init__(self, send: Send, scope: Scope, body: Body) -> None:
         self._send = send
-        self._named = [each for each in headers if each[0] == _REQUEST]
+        self._named = [each for each in scope["headers"] if each[0] == _REQUEST]
+        self._body = body
+        self._can_close = scope["http_version"] in _CLOSING
         self.status = 0
 
     def __call__(self, message: dict[str, Any]) -> Awaitable[None]:
-        if self._named and "status" in message:
-            message["headers"] = [*message["headers"], *self._named[:1]]
-        self.status = message.get("status", self.status)
+        if "status" in message:
+            self.status = message["status"]
+            added = self._named[:1]
+            if self._can_close and self._body.is_unread:
+                added.append((b"connection", b"close"))
+            if added:
+                message["headers"] = [*message["headers"], *added]
         return self._send(message)
 
 
