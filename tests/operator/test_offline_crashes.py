@@ -12,9 +12,17 @@ from jiaozi.protocol.suites import Ed25519Signer
 from jiaozi.storage.database import Database
 from jiaozi.storage.embedded import EmbeddedPostgres
 from tests.operator import run_operator
+from tests.operator.builders import until
 from tests.operator.holders import Holder
-from tests.operator.offline import Card, Desks, open_institutions, pay
+from tests.operator.offline import Card, Desks, balance_fen, open_institutions, pay
 from tests.operator.test_crashes import Mortal
+from tests.operator.test_offline_returned import (
+    RETURNED,
+    SETTLED,
+    closed_wallet,
+    handed_in,
+    loaded,
+)
 
 ANSWERS_BYTES_MAX = 1 << 20
 
@@ -124,3 +132,29 @@ async def test_killed_at_every_step_of_loading_and_synchronising(desk: MortalDes
         assert cbor.decode(again.content, size_max=ANSWERS_BYTES_MAX)[:2] == first[:2]
         await desk.desks.synchronise(payer)
     assert payer.purse.balance_fen == 100_00 + 10_00 * len(run_operator.LOAD_STEPS)
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        run_operator.RETURN_STEPS[-1:],
+        pytest.param(run_operator.RETURN_STEPS, marks=pytest.mark.chaos),
+    ],
+)
+async def test_killed_while_an_unload_comes_back(desk: MortalDesk, steps: tuple[str, ...]) -> None:
+    holder, card = await loaded(desk.desks)
+    wallet = await closed_wallet(desk.desks)
+    for step in steps:
+        payment = card.unload(wallet, 20_00)
+        body = cbor.encode_bytes(payment)
+        await desk.dies_after(step, desk.post("/v1/offline/payments", body))
+
+        async def is_over(payment: bytes = payment) -> bool:
+            return await handed_in(desk.desks, payment) == (RETURNED, None)
+
+        await until(is_over)
+        await desk.desks.synchronise(card)
+        assert card.purse.balance_fen == await desk.desks.shadow_fen(card.key) == 50_00
+    holder.http = desk.desks.here.http
+    assert (await handed_in(desk.desks, card.unload(holder.number, 50_00)))[0] == SETTLED
+    assert await balance_fen(holder) == 1_000_00

@@ -149,6 +149,7 @@ def cases_command(
         {
             "devices to look at": ", ".join(each.key.hex() for each in report.suspected) or "none",
             "payments that wait": str(len(report.waiting)),
+            "payments given up": _given_up(report) or "none",
         }
     )
 
@@ -262,6 +263,10 @@ def _file_name(case: Case) -> str:
     return f"{case.proof.device.hex()[:16]}-{case.proof.hash.hex()[:16]}.proof"
 
 
+def _given_up(report: Report) -> str:
+    return ", ".join(f"{count} ({code.name.lower()})" for code, count in report.given_up.items())
+
+
 def _document(report: Report) -> dict[str, object]:
     return {
         "cases": [
@@ -289,4 +294,5 @@ def _document(report: Report) -> dict[str, object]:
             }
             for each in report.waiting
         ],
+        "given_up": {code.name.lower(): count for code, count in report.given_up.items()},
     }

@@ -15,6 +15,7 @@ from jiaozi.operator.gateway.batch import Batcher
 from jiaozi.operator.headers.doubt import Doubt
 from jiaozi.operator.history.store import read_position
 from jiaozi.operator.registry.client import RegistryClient
+from jiaozi.protocol.refusals import Code
 from jiaozi.storage.database import Database
 from jiaozi.storage.errors import StorageUnavailable
 from jiaozi.storage.queries import load_statements
@@ -29,6 +30,7 @@ _log = structlog.get_logger("jiaozi.operator")
 @dataclass(frozen=True, slots=True)
 class _Statements:
     open_sagas: str
+    given_up: str
 
 
 _SQL = load_statements(_Statements, files("jiaozi.operator") / "figures.sql")
@@ -74,6 +76,9 @@ class OperatorFigures:
         self._oldest = gauge(
             "saga_oldest_seconds", "Unix time at which the oldest of them began; 0: none.", "kind"
         )
+        self._given_up = gauge(
+            "offline_payments_given_up", "Offline payments that nobody here can settle.", "code"
+        )
 
     async def run(self) -> None:
         """Look into the database until cancelled."""
@@ -93,8 +98,11 @@ class OperatorFigures:
         async with self._database.connection() as connection:
             position = await read_position(connection)
             sagas = await connection.fetch(_SQL.open_sagas)
+            given_up = await connection.fetch(_SQL.given_up)
         self._feed_height.set(position.height)
         self._feed_time.set(position.time_ms / 1000)
         for each in sagas:
             self._open.labels(each["kind"]).set(each["open"])
             self._oldest.labels(each["kind"]).set((each["oldest_ms"] or 0) / 1000)
+        for each in given_up:
+            self._given_up.labels(Code(each["code"]).name.lower()).set(each["payments"])

@@ -17,3 +17,7 @@ FROM sweep WHERE state = 'settled' AND deposit_id IS NOT NULL
 UNION ALL
 SELECT 'offline_payment', count(*), min(created_ms)
 FROM offline_payment WHERE state = 'sent';
+
+-- name: given_up
+-- How many offline payments were given up, by what they were refused with.
+SELECT code, sum(payments)::bigint AS payments FROM offline_given_up GROUP BY code;

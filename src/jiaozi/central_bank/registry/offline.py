@@ -95,6 +95,8 @@ def unload(order: Order, caller: Certified, ledger: Ledger) -> None:
         raise refuse(Code.ACCOUNT_UNKNOWN)
     if account.operator != caller.operator:
         raise refuse(Code.OTHER_OPERATOR)
+    if account.closed:
+        raise refuse(Code.ACCOUNT_CLOSED)
     device, identity, payment = _spoken(order, ledger)
     if device.wallet not in (None, leg.credit):
         raise refuse(Code.DEVICE_UNKNOWN)

@@ -6,7 +6,8 @@
     POST /v1/offline/payments           1 to 500 payments      -> the same
     POST /v1/offline/synchronisations   a log of our device    -> [checkpoint, time, [frame, ...]]
     answer = [[payer's key, counter, identity, state, outcome or null], ...]
-    state  = 0 open, 1 settled, 2 refused for now and tried again, 3 for another operator
+    state  = 0 open, 1 settled, 2 refused for now and tried again, 3 for another operator,
+             4 returned to its device
 
 The requests are not signed: what they bring is. Each counts for its address, a long log for more.
 Hot routes, because a log may be longer than other bodies.
@@ -52,7 +53,8 @@ def _operation(
 _BECAME = (
     "Of each payment in order: its payer's key, counter, identity, a state, and the registry's "
     "outcome where it waits. States: 0 open, ask again; 1 settled; 2 refused for now, the operator "
-    "tries again by itself; 3 it pays into a wallet of another operator."
+    "tries again by itself; 3 it pays into a wallet of another operator; 4 it pays into a wallet "
+    "that can never get it, and is back on its device with the next checkpoint."
 )
 OPERATIONS: Mapping[tuple[str, str], dict[str, Any]] = {
     ("POST", LOGS): _operation(

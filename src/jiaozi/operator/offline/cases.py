@@ -10,6 +10,7 @@ from jiaozi.operator.offline.payment_store import DoubleSpend, Waiting
 from jiaozi.protocol.offline.certificate import Chain
 from jiaozi.protocol.offline.messages import with_chain
 from jiaozi.protocol.offline.proofs import Proof, double_spend_proof, verify_proof
+from jiaozi.protocol.refusals import Code
 from jiaozi.storage.database import Connection, Database
 
 WAITING_MAX = 1_000
@@ -30,12 +31,14 @@ class Report:
     Attributes:
         covered_fen: What the guarantee paid to payees, by the device that spent too much.
         waiting: Payments that the registry refused for now.
+        given_up: How many payments were nobody's to settle here, by what they were refused with.
     """
 
     cases: list[Case]
     covered_fen: dict[bytes, int]
     suspected: list[DeviceRecord]
     waiting: list[Waiting]
+    given_up: dict[Code, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +60,7 @@ class ReportCases:
             logs = await store.cases(connection)
             suspected = await store.suspected(connection)
             waiting = await payment_store.waiting(connection, limit=WAITING_MAX)
+            given_up = await payment_store.given_up(connection)
         encoded = [*_proofs(spent, chains), *(each.proof for each in logs)]
         cases = [
             Case(proof=verify_proof(each, self.authority.anchor), encoded=each) for each in encoded
@@ -67,6 +71,7 @@ class ReportCases:
             covered_fen={each: await self._covered_fen(each) for each in devices},
             suspected=suspected,
             waiting=waiting,
+            given_up=given_up,
         )
 
     async def _covered_fen(self, device: bytes) -> int:

@@ -4,10 +4,12 @@
 
     payment    sent --settled, or was before--> settled
                 |--refused--> waiting --new order--> sent
-                `--its order died--> sent, with a new order
+                |--its order died--> sent, with a new order
+                `--refused `TRIES_MAX` times--> forgotten, until it is handed in again
 
-A payment once spoken belongs to its payee, so that none is ever given up: the registry knows it by
-its own identity, whatever order brings it, and takes it once.
+A payment once spoken belongs to its payee. So none is given up that can ever settle here: the
+registry knows it by its own identity, whatever order brings it, and takes it once. What names a
+device that nobody enrolled, or a wallet that another operator has, is tried a few times only.
 """
 
 from dataclasses import dataclass
@@ -30,6 +32,8 @@ RESUME_AFTER_MS = 5_000
 """When the resolver looks after an order that somebody is sending now."""
 FIRST_RETRY_MS = 30_000
 RETRY_MS_MAX = 3_600_000
+TRIES_MAX = 6
+"""Of a payment that is nobody's to settle here; a quarter of an hour."""
 CERTIFICATE_LIFETIME_MS = 365 * DAY_MS
 RENEW_BEFORE_MS = 60 * DAY_MS
 """A device may be given a later certificate so long before its own ends."""
@@ -53,6 +57,9 @@ class Told(IntEnum):
     WAITS = 2
     ELSEWHERE = 3
     """It pays into a wallet of another operator, which alone can take it."""
+    RETURNED = 4
+    """It pays into a wallet that can never get it: the registry has it so, and the money is on its
+    device, whose next checkpoint says it."""
 
 
 class Suspicion(StrEnum):
@@ -132,6 +139,7 @@ class PaymentRecord:
     outcome: Outcome | None
     tries: int
     next_try_ms: int
+    is_returned: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,7 +166,10 @@ class ToldLoad(NamedTuple):
 
 
 class ToldPayment(NamedTuple):
-    """A settled payment as the feed tells it. The columns of the statement."""
+    """A settled payment as the feed tells it. The columns of the statement.
+
+    It is returned when the registry has it, and has paid nothing into the wallet that it names.
+    """
 
     identity: bytes
     device: bytes
@@ -170,6 +181,7 @@ class ToldPayment(NamedTuple):
     payment: bytes
     height: int
     time_ms: int
+    is_returned: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,6 +228,7 @@ def told_payment(order: Order, height: int, time_ms: int) -> ToldPayment:
     return ToldPayment(
         order.inner.message.identity, order.inner.key, payment.counter, payment.position,
         payment.payee, payment.wallet, payment.amount_fen, order.body["payment"], height, time_ms,
+        payment.wallet is not None and order.type is OrderType.SETTLE_OFFLINE,
     )  # fmt: skip
 
 
@@ -233,8 +246,20 @@ def after_answer(answer: Final | NotTaken) -> tuple[PaymentState, Outcome | None
 
 
 def retry_at(now_ms: int, tries: int) -> int:
-    """Return when a refused payment is tried again: later each time, and never given up."""
+    """Return when a refused payment is tried again: later each time."""
     return now_ms + min(FIRST_RETRY_MS << min(tries, 16), RETRY_MS_MAX)
+
+
+def is_given_up(tries: int, outcome: Outcome | None, *, is_elsewhere: bool) -> bool:
+    """Say whether a payment that was refused so often is forgotten.
+
+    Never one that waits for a guarantee, for its wallet, or for money that has not surfaced.
+    """
+    if outcome is None or tries < TRIES_MAX:
+        return False
+    return outcome[0] == Code.DEVICE_UNKNOWN or (
+        is_elsewhere and outcome[0] == Code.LEGS_NOT_ALLOWED
+    )
 
 
 def told(record: PaymentRecord) -> Told:
@@ -245,7 +270,7 @@ def told(record: PaymentRecord) -> Told:
         case PaymentState.WAITING:
             return Told.WAITS
         case PaymentState.SETTLED:
-            return Told.SETTLED
+            return Told.RETURNED if record.is_returned else Told.SETTLED
 
 
 def state_of(

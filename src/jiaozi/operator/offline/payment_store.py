@@ -8,7 +8,8 @@ from typing import NamedTuple
 import asyncpg
 
 from jiaozi.operator.offline.model import Handed, PaymentRecord, PaymentState, ToldPayment
-from jiaozi.protocol.refusals import Outcome
+from jiaozi.protocol.ids import DAY_MS
+from jiaozi.protocol.refusals import Code, Outcome
 from jiaozi.storage.database import Connection
 from jiaozi.storage.queries import load_statements
 
@@ -19,6 +20,8 @@ class _Statements:
     add_payments: str
     renew_orders: str
     record_answers: str
+    give_up: str
+    given_up: str
     take_told: str
     due_payments: str
     double_spends: str
@@ -37,6 +40,7 @@ class Answered(NamedTuple):
     height: int | None
     outcome: Outcome | None
     next_try_ms: int
+    is_returned: bool
 
 
 class DoubleSpend(NamedTuple):
@@ -123,7 +127,25 @@ async def record(connection: Connection, answered: Sequence[Answered]) -> None:
         [each.height for each in answered],
         [_array(each.outcome) for each in answered],
         [each.next_try_ms for each in answered],
+        [each.is_returned for each in answered],
     )
+
+
+async def give_up(connection: Connection, answered: Sequence[Answered], now_ms: int) -> None:
+    """Forget payments; whoever has one may hand it in again."""
+    await connection.execute(
+        _SQL.give_up,
+        [each.identity for each in answered],
+        [each.expires_ms for each in answered],
+        [_array(each.outcome) for each in answered],
+        now_ms - now_ms % DAY_MS,
+    )
+
+
+async def given_up(connection: Connection) -> dict[Code, int]:
+    """Return how many payments were given up, by what they were refused with."""
+    rows = await connection.fetch(_SQL.given_up)
+    return {Code(row["code"]): row["payments"] for row in rows}
 
 
 async def take_told(connection: Connection, told: Iterable[ToldPayment]) -> None:
@@ -168,4 +190,5 @@ def _record(row: asyncpg.Record) -> PaymentRecord:
         outcome=None if outcome is None else tuple(outcome),
         tries=row["tries"],
         next_try_ms=row["next_try_ms"],
+        is_returned=row["returned"],
     )

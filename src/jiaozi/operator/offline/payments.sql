@@ -3,7 +3,7 @@
 -- name: find_payments
 -- What is recorded of payments.
 SELECT identity, wallet, amount_fen, payment, state, submission, expires_ms, outcome, tries,
-    next_try_ms
+    next_try_ms, returned
 FROM offline_payment WHERE identity = ANY($1::bytea[]);
 
 -- name: add_payments
@@ -31,25 +31,43 @@ WHERE offline_payment.identity = it.identity AND offline_payment.expires_ms = it
 -- What the registry answered to the orders of payments.
 UPDATE offline_payment SET state = it.state, submission = NULL, height = it.height,
     outcome = it.outcome::bigint[], tries = offline_payment.tries + 1,
-    next_try_ms = it.next_try_ms
-FROM unnest($1::bytea[], $2::bigint[], $3::text[], $4::bigint[], $5::text[], $6::bigint[])
-    AS it (identity, expires_ms, state, height, outcome, next_try_ms)
+    next_try_ms = it.next_try_ms, returned = it.returned
+FROM unnest($1::bytea[], $2::bigint[], $3::text[], $4::bigint[], $5::text[], $6::bigint[],
+    $7::boolean[]) AS it (identity, expires_ms, state, height, outcome, next_try_ms, returned)
 WHERE offline_payment.identity = it.identity AND offline_payment.expires_ms = it.expires_ms
     AND offline_payment.state = 'sent';
+
+-- name: give_up
+-- Forget payments that are nobody's to settle here, and count them by day and by what they were
+-- refused with.
+WITH given_up AS (
+    DELETE FROM offline_payment
+    USING unnest($1::bytea[], $2::bigint[], $3::text[]) AS it (identity, expires_ms, outcome)
+    WHERE offline_payment.identity = it.identity AND offline_payment.expires_ms = it.expires_ms
+        AND offline_payment.state = 'sent'
+    RETURNING (it.outcome::bigint[])[1] AS code)
+INSERT INTO offline_given_up (day_ms, code, payments)
+SELECT $4, code, count(*) FROM given_up GROUP BY code
+ON CONFLICT (day_ms, code) DO UPDATE SET payments = offline_given_up.payments + excluded.payments;
+
+-- name: given_up
+-- How many payments were given up, by what they were refused with.
+SELECT code, sum(payments)::bigint AS payments FROM offline_given_up GROUP BY code ORDER BY code;
 
 -- name: take_told
 -- Payments that the feed tells, whoever handed them in.
 INSERT INTO offline_payment (
     identity, device, counter, position, payee, wallet, amount_fen, payment, state, height,
-    expires_ms, created_ms, next_try_ms)
+    expires_ms, created_ms, next_try_ms, returned)
 SELECT identity, device, counter, position, payee, wallet, amount_fen, payment, 'settled', height,
-    0, time_ms, 0
+    0, time_ms, 0, returned
 FROM unnest($1::bytea[], $2::bytea[], $3::bigint[], $4::bigint[], $5::bytea[], $6::bigint[],
-    $7::bigint[], $8::bytea[], $9::bigint[], $10::bigint[])
-    AS it (identity, device, counter, position, payee, wallet, amount_fen, payment, height, time_ms)
+    $7::bigint[], $8::bytea[], $9::bigint[], $10::bigint[], $11::boolean[])
+    AS it (identity, device, counter, position, payee, wallet, amount_fen, payment, height, time_ms,
+        returned)
 ORDER BY identity
 ON CONFLICT (identity) DO UPDATE SET state = 'settled', submission = NULL, outcome = NULL,
-    height = excluded.height
+    height = excluded.height, returned = excluded.returned
 WHERE offline_payment.height IS NULL;
 
 -- name: due_payments

@@ -6,6 +6,10 @@
       -> registry, in batches                     (payment: settled or waiting)
       -> later, a new order for what waits        (payment: sent)
 
+A payment to a wallet is an unload. Once its wallet was refused for good, as far as the desk can
+tell, or is another operator's, it is brought as a payment between devices is: the registry looks
+itself, and records it as returned to its device if no unload can ever settle.
+
 The registry takes a payment once, whoever brings it and by whatever order; so an order that died
 may be followed by another without asking what became of it, and logs may come in any order, any
 number of times and at any operator.
@@ -14,7 +18,7 @@ number of times and at any operator.
 import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple, TypeVar
 
 from jiaozi.operator.life.carriage import Carriage
@@ -27,6 +31,7 @@ from jiaozi.operator.offline.model import (
     PaymentState,
     Told,
     after_answer,
+    is_given_up,
     retry_at,
     told,
 )
@@ -38,13 +43,17 @@ from jiaozi.protocol.ids import new_order_id
 from jiaozi.protocol.legs import SALT_LENGTH, Leg
 from jiaozi.protocol.numbers import AccountNumber
 from jiaozi.protocol.order_types import OrderType
-from jiaozi.protocol.orders import OrderHead, sign_order
+from jiaozi.protocol.orders import OrderHead, parse, sign_order
 from jiaozi.protocol.refusals import SETTLED, Code, Outcome, Refusal
 from jiaozi.protocol.suites import Signer
 from jiaozi.storage.database import Database
 
 BATCH_MAX = 500
 """Orders that are sent and recorded together."""
+_UNDELIVERABLE = frozenset(
+    (Code.DEVICE_ENDED, Code.ACCOUNT_UNKNOWN, Code.ACCOUNT_CLOSED, Code.DEVICE_UNKNOWN)
+)
+"""What an unload is refused with that may never settle: evidence, or no wallet that can get it."""
 
 _Item = TypeVar("_Item")
 
@@ -82,11 +91,11 @@ class SettlePayments:
 
         Any number of times, at any moment.
         """
-        ours = {each.identity: each for each in payments if not self._is_elsewhere(each)}
+        distinct = {each.identity: each for each in payments}
         records: dict[bytes, PaymentRecord] = {}
-        for batch in _batches(list(ours.values())):
+        for batch in _batches(list(distinct.values())):
             records |= await self._settle(batch)
-        return [_settled(each, records.get(each.identity)) for each in payments]
+        return [self._settled(each, records.get(each.identity)) for each in payments]
 
     async def resume(self, identities: Sequence[bytes]) -> None:
         """Go on with payments that are recorded and due."""
@@ -95,9 +104,19 @@ class SettlePayments:
                 records = await store.find(connection, batch)
             await self._advance(records)
 
-    def _is_elsewhere(self, handed: Handed) -> bool:
-        wallet = handed.payment.wallet
+    def _is_elsewhere(self, wallet: int | None) -> bool:
         return wallet is not None and not self.carriage.carries_wallet(wallet)
+
+    def _settled(self, handed: Handed, record: PaymentRecord | None) -> Settled:
+        is_elsewhere = self._is_elsewhere(handed.payment.wallet)
+        if record is None:  # given up
+            unknown = (int(Code.DEVICE_UNKNOWN),)
+            settled = Settled(handed=handed, told=Told.WAITS, outcome=unknown)
+        else:
+            settled = Settled(handed=handed, told=told(record), outcome=record.outcome)
+        if is_elsewhere and settled.told is Told.WAITS:
+            return replace(settled, told=Told.ELSEWHERE, outcome=None)
+        return settled
 
     async def _settle(self, batch: Sequence[Handed]) -> dict[bytes, PaymentRecord]:
         identities = [each.identity for each in batch]
@@ -111,14 +130,24 @@ class SettlePayments:
         if all(each.state is PaymentState.SETTLED for each in records.values()):
             return records
         # In the order of the log: what came in is there before it goes on.
-        await self._advance({each: records[each] for each in identities})
+        await self._advance({each: records[each] for each in identities if each in records})
         async with self.database.connection() as connection:
-            return await store.find(connection, identities)
+            records = await store.find(connection, identities)
+        now_ms = self.now_ms()
+        at_once = {key: each for key, each in records.items() if _is_due(each, now_ms)}
+        if at_once:
+            await self._advance(at_once)
+            async with self.database.connection() as connection:
+                records = await store.find(connection, identities)
+        return records
 
     async def _keep(self, new: Sequence[Handed]) -> None:
         now_ms = self.now_ms()
         expires_ms = now_ms + ORDER_LIFETIME_MS
-        said = [_Said(each.encoded, each.payment.wallet, each.payment.amount_fen) for each in new]
+        said = [
+            _Said(each.encoded, self._paid_into(each.payment.wallet, None), each.payment.amount_fen)
+            for each in new
+        ]
         signed = await asyncio.to_thread(self._sign, said, now_ms, expires_ms)
         async with self.database.transaction() as connection:
             await store.add(
@@ -142,19 +171,28 @@ class SettlePayments:
             answers = await self.submit([each.submission or b"" for each in sent])
         except Refusal:
             return
-        answered = [
-            _answered(each, answer, self.now_ms())
-            for each, answer in zip(sent, answers, strict=True)
-        ]
-        final = [each for each in answered if each.state is not PaymentState.SENT]
-        if final:
+        now_ms = self.now_ms()
+        kept: list[Answered] = []
+        given_up: list[Answered] = []
+        for each, answer in zip(sent, answers, strict=True):
+            answered = _answered(each, answer, now_ms)
+            if answered.state is not PaymentState.SENT:
+                is_elsewhere = self._is_elsewhere(each.wallet)
+                is_over = is_given_up(each.tries + 1, answered.outcome, is_elsewhere=is_elsewhere)
+                (given_up if is_over else kept).append(answered)
+        if kept or given_up:
             async with self.database.transaction() as connection:
-                await store.record(connection, final)
+                await store.record(connection, kept)
+                if given_up:
+                    await store.give_up(connection, given_up, now_ms)
 
     async def _renew(self, due: Sequence[PaymentRecord]) -> dict[bytes, PaymentRecord]:
         now_ms = self.now_ms()
         expires_ms = now_ms + ORDER_LIFETIME_MS
-        said = [_Said(each.payment, _paid_into(each), each.amount_fen) for each in due]
+        said = [
+            _Said(each.payment, self._paid_into(each.wallet, each.outcome), each.amount_fen)
+            for each in due
+        ]
         signed = await asyncio.to_thread(self._sign, said, now_ms, expires_ms)
         async with self.database.transaction() as connection:
             await store.renew(
@@ -165,6 +203,12 @@ class SettlePayments:
             )
         async with self.database.connection() as connection:
             return await store.find(connection, [each.identity for each in due])
+
+    def _paid_into(self, wallet: int | None, refused: Outcome | None) -> int | None:
+        """Return the wallet that the next order pays into; None when it moves no account."""
+        if _is_undeliverable(wallet, refused) or self._is_elsewhere(wallet):
+            return None
+        return wallet
 
     def _sign(self, said: Iterable[_Said], now_ms: int, expires_ms: int) -> list[bytes]:
         """Sign an order for each payment."""
@@ -184,17 +228,14 @@ class SettlePayments:
         ]
 
 
-def _paid_into(record: PaymentRecord) -> int | None:
-    """Return the wallet that an order pays into.
-
-    A device that has ended unloads nothing; but what contradicts another payment of its is taken
-    as evidence when it comes as a payment between devices does.
-    """
-    return None if _is_evidence(record.wallet, record.outcome) else record.wallet
+def _is_undeliverable(wallet: int | None, refused: Outcome | None) -> bool:
+    return wallet is not None and refused is not None and refused[0] in _UNDELIVERABLE
 
 
-def _is_evidence(wallet: int | None, outcome: Outcome | None) -> bool:
-    return wallet is not None and outcome is not None and outcome[0] == Code.DEVICE_ENDED
+def _is_unload(record: PaymentRecord) -> bool:
+    """Say whether the order that is under way pays into a wallet."""
+    assert record.submission is not None, "it was sent"
+    return record.wallet is not None and parse(record.submission).type is OrderType.UNLOAD
 
 
 def _leg(wallet: int, amount_fen: int) -> Leg:
@@ -212,24 +253,25 @@ def _needs_order(record: PaymentRecord, now_ms: int) -> bool:
             return False
 
 
+def _is_due(record: PaymentRecord, now_ms: int) -> bool:
+    return record.state is PaymentState.WAITING and record.next_try_ms <= now_ms
+
+
 def _answered(record: PaymentRecord, raw: RawAnswer, now_ms: int) -> Answered:
     answer = read_answer(raw)
     state, outcome = after_answer(answer)
-    at_once = _is_evidence(record.wallet, outcome) and not record.tries
+    is_unload = _is_unload(record)
+    at_once = is_unload and _is_undeliverable(record.wallet, outcome)
+    is_settled = isinstance(answer, Final) and answer.outcome == SETTLED
     return Answered(
         identity=record.identity,
         expires_ms=record.expires_ms,
         state=state,
-        height=answer.height if isinstance(answer, Final) and answer.outcome == SETTLED else None,
+        height=answer.height if is_settled and isinstance(answer, Final) else None,
         outcome=outcome,
         next_try_ms=now_ms if at_once else retry_at(now_ms, record.tries),
+        is_returned=is_settled and record.wallet is not None and not is_unload,
     )
-
-
-def _settled(handed: Handed, record: PaymentRecord | None) -> Settled:
-    if record is None:
-        return Settled(handed=handed, told=Told.ELSEWHERE, outcome=None)
-    return Settled(handed=handed, told=told(record), outcome=record.outcome)
 
 
 def _batches(items: Sequence[_Item]) -> Iterable[Sequence[_Item]]:

@@ -127,6 +127,7 @@ ABOUT_NOBODY: Mapping[str, str] = {
     "request_nonce": "hashes of requests, for minutes",
     "schema_migration": "what was applied to the database",
     "wrapping_key": "numbers of keys",
+    "offline_given_up": "how many there were on a day",
 }
 """Tables without a word about a holder."""
 
