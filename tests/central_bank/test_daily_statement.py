@@ -21,6 +21,7 @@ from jiaozi.protocol.daily_statement import (
 )
 from jiaozi.protocol.ids import DAY_MS
 from tests.registry.builders import OPERATORS, RegistryWorld, registry_world
+from tests.registry.offline_builders import GUARANTEE_FEN, OFFLINE, OfflineDesk
 
 ONE, OTHER = OPERATORS
 ISSUED_FEN = 1_000_00
@@ -90,6 +91,33 @@ async def test_d3_a_statement_tells_what_a_day_did_to_vault_and_reserve(
         780_00, 11_00, 769_00,
     )  # fmt: skip
     assert (await check(world)) == Checked(statements=4)
+
+
+async def test_d3_the_guarantee_is_stated_apart_and_a_covered_loss_leaves_no_difference(
+    database_dsn: str,
+) -> None:
+    async with registry_world(database_dsn, rulebooks=[OFFLINE]) as world:
+        desk = OfflineDesk(world)
+        await desk.prepare()
+        wallet = await world.open_wallet(ONE, balance_fen=700)
+        device = await desk.enrolled("device", wallet=wallet, load_fen=700)
+        payee = await desk.enrolled("payee", OTHER)
+        first, second = (
+            desk.pay(device, payee, 700),
+            desk.pay(device, payee, 600, counter=1, salt=1),
+        )
+        await world.settle(desk.settle(first), desk.settle(second))
+        await world.settle(desk.release_guarantee(ONE, 50), operator=ONE)
+        assert await desk.guarantee_fen(ONE) == GUARANTEE_FEN - 600 - 50
+        await next_day(world)
+        one, other = await maker(world)()
+        assert (one.set_aside_fen, one.released_fen) == (GUARANTEE_FEN, 50)
+        assert (other.set_aside_fen, other.released_fen) == (GUARANTEE_FEN, 0)
+        assert (one.exchanged_fen, one.redeemed_fen, other.exchanged_fen) == (700, 0, 0)
+        vault = await world.account(numbers.vault_of(ONE))
+        assert one.vault_fen == vault.balance_fen == one.issued_fen - 700 - GUARANTEE_FEN + 50
+        assert (one.difference_fen, other.difference_fen) == (0, 0)
+        assert await check(world) == Checked(statements=2)
 
 
 async def test_d3_a_day_is_stated_when_a_block_of_the_next_one_is_there(

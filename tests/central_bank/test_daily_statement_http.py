@@ -36,8 +36,8 @@ async def stated(database_dsn: str) -> AsyncIterator[Served]:
                     statement = DailyStatement(
                         operator=operator, day=day, height=0, identity=bytes(32), made_ms=1,
                         opening_fen=0, issued_fen=0, destroyed_fen=0, exchanged_fen=0,
-                        redeemed_fen=0, vault_fen=0, opening_reserve_fen=0, funded_fen=operator,
-                        reserve_fen=operator,
+                        redeemed_fen=0, set_aside_fen=0, released_fen=0, vault_fen=0,
+                        opening_reserve_fen=0, funded_fen=operator, reserve_fen=operator,
                     )  # fmt: skip
                     encoded = sign_statement(statement, served.keys.block, served.network.id)
                     await store.add(connection, statement, encoded)

@@ -18,6 +18,8 @@ def day(operator: str, *, destroyed_fen: int = 0, difference_fen: int = 0) -> Da
         destroyed_fen=destroyed_fen,
         exchanged_fen=321_00,
         redeemed_fen=destroyed_fen,
+        set_aside_fen=0,
+        released_fen=0,
         vault_fen=579_00,
         reserve_fen=900_00 + destroyed_fen,
         difference_fen=difference_fen,

@@ -59,7 +59,8 @@ def statement(world: OperatorWorld, **changes: int) -> DailyStatement:
     fields = {
         "day": day_of(world.clock()), "height": 1, "made_ms": world.clock(), "opening_fen": 0,
         "issued_fen": 0, "destroyed_fen": 0, "exchanged_fen": 300_00, "redeemed_fen": 100_00,
-        "vault_fen": -200_00, "opening_reserve_fen": 0, "funded_fen": 0, "reserve_fen": 0,
+        "set_aside_fen": 0, "released_fen": 0, "vault_fen": -200_00, "opening_reserve_fen": 0,
+        "funded_fen": 0, "reserve_fen": 0,
     } | changes  # fmt: skip
     return DailyStatement(operator=OPERATOR, identity=bytes(32), **fields)
 
@@ -185,6 +186,7 @@ STATED: list[tuple[dict[str, int], list[tuple[Cause, int]]]] = [
     ({"issued_fen": 5, "opening_reserve_fen": 5, "vault_fen": -199_95},
      [(Cause.STATEMENT_DIFFERS, 5)] * 2),
     ({"opening_fen": 9, "vault_fen": -199_91}, [(Cause.STATEMENT_DIFFERS, 9)] * 2),
+    ({"exchanged_fen": 0, "set_aside_fen": 300_00}, [(Cause.STATEMENT_DIFFERS, 300_00)] * 2),
     ({"reserve_fen": 8}, [(Cause.STATEMENT_UNEXPLAINED, 8)]),
 ]  # fmt: skip
 
@@ -199,6 +201,26 @@ async def test_a_statement_that_is_not_what_the_feed_tells_is_found(world: Opera
             await connection.execute("ALTER TABLE daily_statement DISABLE TRIGGER USER")
             await connection.execute("DELETE FROM daily_statement")
         world.registry.statements.clear()
+
+
+async def test_what_the_guarantee_got_and_gave_back_is_stated_apart(world: OperatorWorld) -> None:
+    await busy_day(world)
+    stated = statement(world, set_aside_fen=42, released_fen=30, vault_fen=-212_00 + 11_88)
+    assert stated.difference_fen == 0
+    moves = [
+        f"INSERT INTO vault_movement VALUES (99, {position}, 0, {incoming}, 1001000000000037, "
+        f"{amount_fen}, {order_type}, '\\x07', {world.clock()})"
+        for position, (incoming, amount_fen, order_type) in enumerate(
+            [("false", 42, 46), ("true", 30, 47)]
+        )
+    ]
+    await state_day(world, stated)
+    assert await causes(world) == [
+        (Cause.STATEMENT_DIFFERS, 42), (Cause.STATEMENT_DIFFERS, 30),
+        (Cause.STATEMENT_DIFFERS, 12),
+    ]  # fmt: skip
+    async with tampered(world, *moves):
+        assert await causes(world) == []
 
 
 async def test_a_day_between_two_that_is_not_stated_is_found(world: OperatorWorld) -> None:

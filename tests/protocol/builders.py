@@ -282,7 +282,8 @@ def block_of(
 STATEMENT = DailyStatement(
     operator=OPERATOR, day=day_of(NOW_MS), height=77, identity=b"\x07" * 32, made_ms=NOW_MS,
     opening_fen=500, issued_fen=1_000, destroyed_fen=30, exchanged_fen=400, redeemed_fen=150,
-    vault_fen=1_220, opening_reserve_fen=2_000, funded_fen=10, reserve_fen=1_040,
+    set_aside_fen=90, released_fen=20, vault_fen=1_150, opening_reserve_fen=2_000, funded_fen=10,
+    reserve_fen=1_040,
 )  # fmt: skip
 
 

@@ -56,7 +56,14 @@ def test_d3_a_statement_is_read_as_it_was_signed() -> None:
 
 @pytest.mark.parametrize(
     ("name", "by_fen"),
-    [("vault_fen", 3), ("issued_fen", -6), ("reserve_fen", 3), ("exchanged_fen", -3)],
+    [
+        ("vault_fen", 3),
+        ("issued_fen", -6),
+        ("reserve_fen", 3),
+        ("exchanged_fen", -3),
+        ("set_aside_fen", 3),
+        ("released_fen", -3),
+    ],
 )
 def test_d3_the_difference_is_what_is_not_explained(name: str, by_fen: int) -> None:
     changed = replace(STATEMENT, **{name: getattr(STATEMENT, name) + by_fen})
@@ -64,7 +71,7 @@ def test_d3_the_difference_is_what_is_not_explained(name: str, by_fen: int) -> N
     assert read(sign_statement(changed, BLOCK_SIGNER, NETWORK)).difference_fen > 0
 
 
-@pytest.mark.parametrize("key", range(1, 16))
+@pytest.mark.parametrize("key", range(1, 18))
 def test_d3_a_field_that_does_not_fit_is_refused(key: int) -> None:
     fields = fields_of(STATEMENT)
     missing = {each: value for each, value in fields.items() if each != key}
@@ -76,7 +83,7 @@ def test_d3_a_field_that_does_not_fit_is_refused(key: int) -> None:
 
 
 def test_d3_a_difference_that_the_figures_do_not_make_is_refused() -> None:
-    wrong = {**fields_of(STATEMENT), 15: 1}
+    wrong = {**fields_of(STATEMENT), 17: 1}
     refusal = refusal_of(lambda: read(signed(wrong)))
     assert (refusal.code, refusal.fields["field"]) == (Code.MALFORMED, "statement.difference")
 

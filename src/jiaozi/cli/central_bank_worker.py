@@ -140,7 +140,8 @@ def day_command(dsn: Dsn, as_json: AsJson = False) -> None:
             (
                 f"{each.operator:04d}", each.date, yuan(each.opening_fen), yuan(each.issued_fen),
                 yuan(each.destroyed_fen), yuan(each.exchanged_fen), yuan(each.redeemed_fen),
-                yuan(each.vault_fen), yuan(each.reserve_fen), yuan(each.difference_fen),
+                yuan(each.set_aside_fen), yuan(each.released_fen), yuan(each.vault_fen),
+                yuan(each.reserve_fen), yuan(each.difference_fen),
             )
             for each in stated
         ]  # fmt: skip
@@ -150,8 +151,8 @@ def day_command(dsn: Dsn, as_json: AsJson = False) -> None:
 
 
 _DAY_COLUMNS = (
-    "Operator", "Day", "Opening", "Issued", "Destroyed", "Exchanged", "Redeemed", "Vault",
-    "Reserve", "Difference",
+    "Operator", "Day", "Opening", "Issued", "Destroyed", "Exchanged", "Redeemed", "Set aside",
+    "Released", "Vault", "Reserve", "Difference",
 )  # fmt: skip
 
 

@@ -39,6 +39,8 @@ class Day:
     destroyed_fen: int
     exchanged_fen: int
     redeemed_fen: int
+    set_aside_fen: int
+    released_fen: int
     vault_fen: int
     reserve_fen: int
     difference_fen: int
@@ -99,6 +101,8 @@ def _day(stated: Mapping[str, Any]) -> Day:
         destroyed_fen=stated["destroyed_fen"],
         exchanged_fen=stated["exchanged_fen"],
         redeemed_fen=stated["redeemed_fen"],
+        set_aside_fen=stated["set_aside_fen"],
+        released_fen=stated["released_fen"],
         vault_fen=stated["vault_fen"],
         reserve_fen=stated["reserve_fen"],
         difference_fen=stated["difference_fen"],

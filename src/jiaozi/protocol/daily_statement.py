@@ -4,13 +4,18 @@
 
     statement = COSE_Sign1 by a registry-block key, domain "jiaozi/daily-statement/1"
     payload   = {1: operator, 2: day, 3: height, 4: identity of that block's header, 5: made,
-                 6: opening, 7: issued, 8: destroyed, 9: exchanged, 10: redeemed, 11: vault,
-                 12: opening reserve, 13: funded, 14: reserve, 15: difference}
+                 6: opening, 7: issued, 8: destroyed, 9: exchanged, 10: redeemed,
+                 11: set aside, 12: released, 13: vault,
+                 14: opening reserve, 15: funded, 16: reserve, 17: difference}
 
 A day is one of UTC+8 and counts from 1970. The statement covers the blocks whose time lies in it;
 ``height`` is the last block up to its end, ``made`` the time of the block after which it was made.
 Amounts are in fen. What happened comes from the blocks and what was held from the accounts, so
 that the difference between the two is a finding: it is zero, or the books are wrong.
+
+``set aside`` and ``released`` are what the vault gave to the operator's guarantee for its offline
+devices, and got back. What the guarantee covers, and what returns to it, comes from the offline
+account and moves neither vault nor reserve: the blocks' audit answers for it.
 """
 
 from dataclasses import astuple, dataclass
@@ -46,6 +51,8 @@ class DailyStatement:
     destroyed_fen: int
     exchanged_fen: int
     redeemed_fen: int
+    set_aside_fen: int
+    released_fen: int
     vault_fen: int
     opening_reserve_fen: int
     funded_fen: int
@@ -54,8 +61,8 @@ class DailyStatement:
     @property
     def difference_fen(self) -> int:
         """What the movements do not explain of vault and reserve, from 0 to 2^63 - 1."""
-        vault_fen = self.opening_fen + self.issued_fen + self.redeemed_fen
-        vault_fen -= self.destroyed_fen + self.exchanged_fen
+        vault_fen = self.opening_fen + self.issued_fen + self.redeemed_fen + self.released_fen
+        vault_fen -= self.destroyed_fen + self.exchanged_fen + self.set_aside_fen
         reserve_fen = self.opening_reserve_fen + self.funded_fen
         reserve_fen += self.destroyed_fen - self.issued_fen
         not_explained_fen = abs(vault_fen - self.vault_fen) + abs(reserve_fen - self.reserve_fen)
@@ -111,7 +118,7 @@ def _read_payload(payload: bytes) -> DailyStatement:
         fields = cbor.decode(payload, size_max=STATEMENT_BYTES_MAX)
     except cbor.NotCanonical:
         raise refuse(Code.NOT_CANONICAL, "statement") from None
-    if type(fields) is not dict or list(fields) != list(range(1, 16)):
+    if type(fields) is not dict or list(fields) != list(range(1, 18)):
         raise refuse(Code.MALFORMED, "statement")
     *values, difference_fen = fields.values()
     named = dict(zip(DailyStatement.__slots__, values, strict=True))

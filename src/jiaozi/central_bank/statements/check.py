@@ -96,6 +96,8 @@ def _stated(
         destroyed_fen=flows.destroyed_fen,
         exchanged_fen=flows.exchanged_fen,
         redeemed_fen=flows.redeemed_fen,
+        set_aside_fen=flows.set_aside_fen,
+        released_fen=flows.released_fen,
         vault_fen=after.vault_fen,
         opening_reserve_fen=before.reserve_fen,
         funded_fen=flows.funded_fen,

@@ -1,7 +1,8 @@
 """What the blocks say of operators' vaults and reserves, day by day.
 
-Only the ends of a settled order's legs count, not its type: what leaves a vault for anywhere but
-issuance is exchanged, what enters it from anywhere but issuance is redeemed: the guarantee too.
+Only the ends of a settled order's legs count, not its type. Between vault and issuance money is
+issued and destroyed, between vault and guarantee set aside and released, and else exchanged and
+redeemed.
 """
 
 import asyncio
@@ -26,12 +27,15 @@ class Flows:
     destroyed_fen: int = 0
     exchanged_fen: int = 0
     redeemed_fen: int = 0
+    set_aside_fen: int = 0
+    released_fen: int = 0
     funded_fen: int = 0
 
     @property
     def vault_fen(self) -> int:
         """By how much the vault grew."""
-        return self.issued_fen + self.redeemed_fen - self.destroyed_fen - self.exchanged_fen
+        grown_fen = self.issued_fen + self.redeemed_fen + self.released_fen
+        return grown_fen - self.destroyed_fen - self.exchanged_fen - self.set_aside_fen
 
     @property
     def reserve_fen(self) -> int:
@@ -82,21 +86,20 @@ def _take(gathered: Gathered, operators: set[int], day: int, leg: Leg) -> None:
             continue
         flows = gathered.flows[operator, day]
         if number == numbers.vault_of(operator):
-            _count(flows, leg.amount, from_vault=not grows, with_issuance=other == numbers.ISSUANCE)
+            _count(flows, leg.amount, operator, other, grows=grows)
         elif number == numbers.reserve_of(operator) and grows:
             flows.funded_fen += leg.amount
 
 
-def _count(flows: Flows, amount_fen: int, *, from_vault: bool, with_issuance: bool) -> None:
-    match from_vault, with_issuance:
-        case False, True:
-            flows.issued_fen += amount_fen
-        case True, True:
-            flows.destroyed_fen += amount_fen
-        case True, False:
-            flows.exchanged_fen += amount_fen
-        case _:
-            flows.redeemed_fen += amount_fen
+def _count(flows: Flows, amount_fen: int, operator: int, other: int, *, grows: bool) -> None:
+    """Count a leg of an operator's vault by the account at its other end."""
+    if other == numbers.ISSUANCE:
+        name = "issued_fen" if grows else "destroyed_fen"
+    elif other == numbers.guarantee_of(operator):
+        name = "released_fen" if grows else "set_aside_fen"
+    else:
+        name = "redeemed_fen" if grows else "exchanged_fen"
+    setattr(flows, name, getattr(flows, name) + amount_fen)
 
 
 def _pattern(operators: Iterable[int]) -> re.Pattern[bytes]:

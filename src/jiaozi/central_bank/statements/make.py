@@ -124,7 +124,8 @@ def _of_operator(
                 operator=operator, day=day, height=end.height, identity=end.identity,
                 made_ms=made_ms, opening_fen=opening.vault_fen, issued_fen=flows.issued_fen,
                 destroyed_fen=flows.destroyed_fen, exchanged_fen=flows.exchanged_fen,
-                redeemed_fen=flows.redeemed_fen, vault_fen=closing.vault_fen,
+                redeemed_fen=flows.redeemed_fen, set_aside_fen=flows.set_aside_fen,
+                released_fen=flows.released_fen, vault_fen=closing.vault_fen,
                 opening_reserve_fen=opening.reserve_fen, funded_fen=flows.funded_fen,
                 reserve_fen=closing.reserve_fen,
             )

@@ -100,11 +100,14 @@ class Flows(NamedTuple):
     destroyed_fen: int = 0
     exchanged_fen: int = 0
     redeemed_fen: int = 0
+    set_aside_fen: int = 0
+    released_fen: int = 0
 
     @property
     def net_fen(self) -> int:
         """By how much the vault grew."""
-        return self.issued_fen + self.redeemed_fen - self.destroyed_fen - self.exchanged_fen
+        grown_fen = self.issued_fen + self.redeemed_fen + self.released_fen
+        return grown_fen - self.destroyed_fen - self.exchanged_fen - self.set_aside_fen
 
 
 class Stated(NamedTuple):

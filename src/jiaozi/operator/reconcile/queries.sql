@@ -15,28 +15,31 @@ SELECT max(day) FROM daily_statement;
 -- name: add_statement
 -- A statement, once for a day.
 INSERT INTO daily_statement (
-    day, opening_fen, issued_fen, destroyed_fen, exchanged_fen, redeemed_fen, vault_fen,
-    opening_reserve_fen, reserve_fen, difference_fen, height, encoded)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+    day, opening_fen, issued_fen, destroyed_fen, exchanged_fen, redeemed_fen, set_aside_fen,
+    released_fen, vault_fen, opening_reserve_fen, reserve_fen, difference_fen, height, encoded)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
 ON CONFLICT (day) DO NOTHING;
 
 -- name: statements
 -- Everything that was stated.
-SELECT day, opening_fen, issued_fen, destroyed_fen, exchanged_fen, redeemed_fen, vault_fen,
-    difference_fen
+SELECT day, opening_fen, issued_fen, destroyed_fen, exchanged_fen, redeemed_fen, set_aside_fen,
+    released_fen, vault_fen, difference_fen
 FROM daily_statement ORDER BY day;
 
 -- name: days
--- What the feed tells of the vault, by day of UTC+8.
+-- What the feed tells of the vault, by day of UTC+8; with the guarantee (order types 46 and 47)
+-- the vault alone deals.
 SELECT ((time_ms + 28800000) / 86400000)::integer AS day,
     coalesce(sum(amount_fen) FILTER (WHERE incoming AND counterparty = $1), 0)::bigint
         AS issued_fen,
     coalesce(sum(amount_fen) FILTER (WHERE NOT incoming AND counterparty = $1), 0)::bigint
         AS destroyed_fen,
-    coalesce(sum(amount_fen) FILTER (WHERE NOT incoming AND counterparty <> $1), 0)::bigint
-        AS exchanged_fen,
-    coalesce(sum(amount_fen) FILTER (WHERE incoming AND counterparty <> $1), 0)::bigint
-        AS redeemed_fen
+    coalesce(sum(amount_fen) FILTER (WHERE NOT incoming AND counterparty <> $1
+        AND order_type NOT IN (46, 47)), 0)::bigint AS exchanged_fen,
+    coalesce(sum(amount_fen) FILTER (WHERE incoming AND counterparty <> $1
+        AND order_type NOT IN (46, 47)), 0)::bigint AS redeemed_fen,
+    coalesce(sum(amount_fen) FILTER (WHERE order_type = 46), 0)::bigint AS set_aside_fen,
+    coalesce(sum(amount_fen) FILTER (WHERE order_type = 47), 0)::bigint AS released_fen
 FROM vault_movement GROUP BY 1 ORDER BY 1;
 
 -- name: feed_height

@@ -66,8 +66,9 @@ async def add_statement(connection: Connection, statement: DailyStatement, encod
     await connection.execute(
         _SQL.add_statement, statement.day, statement.opening_fen, statement.issued_fen,
         statement.destroyed_fen, statement.exchanged_fen, statement.redeemed_fen,
-        statement.vault_fen, statement.opening_reserve_fen, statement.reserve_fen,
-        statement.difference_fen, statement.height, encoded,
+        statement.set_aside_fen, statement.released_fen, statement.vault_fen,
+        statement.opening_reserve_fen, statement.reserve_fen, statement.difference_fen,
+        statement.height, encoded,
     )  # fmt: skip
 
 
