@@ -57,8 +57,8 @@ def _lines() -> Iterator[str]:
     yield "| 63CX | the PIN or PUK is wrong, X tries are left |\n"
     yield (
         "\nWith 6200 come `[[code, field, ...], proof]`: a refusal of the "
-        "[catalogue](../errors.md), and for `double_spent` the proof. All other words come "
-        "without data.\n"
+        "[catalogue](../errors.md), and for `double_spent` and `double_loaded` the proof. All "
+        "other words come without data.\n"
     )
 
 

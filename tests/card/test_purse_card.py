@@ -13,10 +13,9 @@ from jiaozi.protocol.apdu import Command, Response, Status
 from jiaozi.protocol.card_commands import APPLICATION, PART_BYTES, Instruction, Phase, PinRule
 from jiaozi.protocol.offline.certificate import Profile
 from jiaozi.protocol.offline.enrolment import Enrolment, read_enrolment
-from jiaozi.protocol.offline.proofs import verify_proof
+from jiaozi.protocol.offline.proofs import DoubleSpendFound, ProofKind, verify_proof
 from jiaozi.protocol.offline.replay import read_log
 from jiaozi.protocol.offline.revocations import revocation_entry
-from jiaozi.protocol.offline.steps import DoubleSpendFound
 from jiaozi.protocol.refusals import Code, Refusal
 from jiaozi.wallet.errors import (
     CardFailed,
@@ -26,11 +25,22 @@ from jiaozi.wallet.errors import (
     CardPinNeeded,
     CardPinUnfit,
     CardPinWrong,
+    CardUnreadable,
 )
+from jiaozi.wallet.offline.card import CardPurse
 from jiaozi.wallet.offline.device import share_revocations
 from jiaozi.wallet.offline.issue import Issue
 from jiaozi.wallet.offline.issue import issue as issue_at_a_desk
-from tests.card.purse_cards import PIN, PUK, WRONG, DirectCard, chain_for, issue, load_for
+from tests.card.purse_cards import (
+    PIN,
+    PUK,
+    WRONG,
+    DirectCard,
+    chain_for,
+    issue,
+    load_for,
+    transmitter,
+)
 from tests.protocol.builders import ALICE, NETWORK, OPERATOR, signer_of
 from tests.protocol.offline_builders import (
     ANCHOR,
@@ -252,6 +262,19 @@ def test_a_double_spend_comes_with_its_proof(card: DirectCard) -> None:
     assert card.purse().view().balance_fen == 910
 
 
+def test_another_load_under_one_number_comes_with_its_proof_and_moves_nothing(
+    card: DirectCard,
+) -> None:
+    key = card.purse().view().device.key
+    kept: list[bytes] = []
+    purse = CardPurse.select(transmitter(card.dialogue), keep_proof=kept.append)
+    purse.take_load(load_for(key, 1, 900))
+    with refused(Code.DOUBLE_LOADED):
+        purse.take_load(load_for(key, 1, 901))
+    assert [verify_proof(each, ANCHOR).kind for each in kept] == [ProofKind.DOUBLE_LOAD]
+    assert purse.view().balance_fen == 900
+
+
 def test_a_purse_on_a_card_does_all_that_a_purse_does(card: DirectCard, merchant: Party) -> None:
     purse = card.purse(PIN)
     payment = purse.pay(merchant.ask(300))
@@ -296,6 +319,19 @@ def test_an_unload_to_no_wallet_is_refused(card: DirectCard) -> None:
     with pytest.raises(CardFailed):
         card.purse(PIN).unload(1, ALICE + 1)
     assert card.purse().view().balance_fen == 900
+
+
+@pytest.mark.parametrize("status", [0x6F00, 0x1234, 0x6200])
+def test_nobody_is_told_that_nothing_moved_by_an_answer_that_nobody_understands(
+    status: int,
+) -> None:
+    class Garbling:
+        def transmit(self, _: Command) -> Response:
+            return Response(b"half an ans", status)
+
+    with pytest.raises(CardUnreadable) as told:
+        CardPurse(Garbling(), Phase.IN_USE).pay(Party(PAYEE).ask(1))
+    assert "pays nothing twice" in str(told.value)
 
 
 # The life of a card

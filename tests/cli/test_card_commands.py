@@ -13,14 +13,16 @@ from typer.testing import CliRunner
 
 from jiaozi.cli import app, card_setup
 from jiaozi.protocol.offline.certificate import Profile
+from jiaozi.protocol.offline.proofs import ProofKind, verify_proof
 from jiaozi.protocol.refusals import Code, refuse
 from jiaozi.wallet import readers
 from jiaozi.wallet.errors import CardPulled
 from jiaozi.wallet.keystore import KdfCost, Keystore, WalletPublic, write_keystore
+from jiaozi.wallet.offline.frames import MessageKind, from_text, to_frames
 from jiaozi.wallet.offline.software import SoftwarePurse
 from tests.card.purse_cards import PIN, PUK, WRONG, DirectCard, issue, transmitter
 from tests.protocol.builders import ALICE, NETWORK, ROOT, seed_of, signer_of
-from tests.protocol.offline_builders import ANCHOR, PAYEE, chain_of, device_of
+from tests.protocol.offline_builders import ANCHOR, END_MS, PAYEE, PAYER, Party, chain_of, device_of
 
 PASSPHRASE = "correct horse battery"
 
@@ -118,6 +120,37 @@ def test_a_copied_card_is_refused_and_its_proof_shown(counter: Counter) -> None:
     proofs = counter("wallet", "offline", "proofs", counter.directory / "proofs")["proofs"]
     assert len(proofs) == 1
     assert counter("pos", "day")["taken_fen"] == 300
+
+
+def test_what_a_card_finds_against_a_copy_is_written_down_and_told(counter: Counter) -> None:
+    proofs = counter.directory / "proofs"
+    copy = counter.cards["copy"] = DirectCard(counter.directory / "other")
+    issue(copy.purse())
+    clone = Party(PAYER, fen=100)
+    first = Party(PAYER, fen=100).pay(copy.purse().ask(1, END_MS))
+    copy.purse().collect(first)
+    second = counter.directory / "payment"
+    second.write_text(
+        "\n".join(to_frames(MessageKind.PAYMENT, clone.pay(copy.purse().ask(2, END_MS))))
+    )
+    counter.cards["here"] = copy
+    assert counter("card", "collect", second, code=1)["error"]["name"] == "double_spent"
+    [kept] = proofs.iterdir()
+    assert str(kept) in counter.told.replace("\n", "")
+    assert verify_proof(kept.read_bytes(), ANCHOR).kind is ProofKind.DOUBLE_SPEND
+
+
+def test_what_a_purse_in_a_file_finds_against_a_copy_is_told(counter: Counter) -> None:
+    payments = []
+    for party in (Party(PAYER, fen=100), Party(PAYER, fen=100)):
+        counter("wallet", "offline", "request", "1", "--text", counter.directory / "request")
+        text = (counter.directory / "request").read_text()
+        paid = party.pay(from_text(text, MessageKind.REQUEST))
+        payments.append("\n".join(to_frames(MessageKind.PAYMENT, paid)))
+    counter("wallet", "offline", "collect", payments[0])
+    refused = counter("wallet", "offline", "collect", payments[1], code=1)
+    assert refused["error"]["name"] == "double_spent"
+    assert "`jiaozi wallet offline proofs` writes it down" in counter.told
 
 
 def test_a_card_pays_a_purse_in_a_file_and_the_card_in_another_reader(counter: Counter) -> None:

@@ -7,9 +7,8 @@ from typing import Any
 
 from jiaozi.protocol.offline import loading, synchronisation
 from jiaozi.protocol.offline.messages import Payment, decode_payment, read_payment
-from jiaozi.protocol.offline.proofs import verify_proof
+from jiaozi.protocol.offline.proofs import DoubleSpendFound, verify_proof
 from jiaozi.protocol.offline.purse import Purse, read_purse
-from jiaozi.protocol.offline.steps import DoubleSpendFound
 from jiaozi.protocol.refusals import Refusal
 from tests.protocol.builders import ALICE
 from tests.protocol.offline_builders import ANCHOR, PAYER, Party, load_message, parts_of_message

@@ -12,6 +12,7 @@ from jiaozi.protocol.offline.log import collected_entry, next_head
 from jiaozi.protocol.offline.messages import Payment, decode_payment, sign_payment, with_chain
 from jiaozi.protocol.offline.operator_messages import Load, sign_load
 from jiaozi.protocol.offline.proofs import (
+    DoubleSpendFound,
     ProofKind,
     double_load_proof,
     double_spend_proof,
@@ -19,7 +20,6 @@ from jiaozi.protocol.offline.proofs import (
     verify_proof,
 )
 from jiaozi.protocol.offline.replay import Fault
-from jiaozi.protocol.offline.steps import DoubleSpendFound
 from jiaozi.protocol.refusals import Code
 from tests.protocol.builders import ALICE, CERTIFY_SEED, NETWORK, OPERATOR, refusal_of, signer_of
 from tests.protocol.offline_builders import (

@@ -8,11 +8,18 @@ import pytest
 
 from jiaozi.protocol.offline import loading, synchronisation
 from jiaozi.protocol.offline.messages import read_payment
+from jiaozi.protocol.offline.operator_messages import read_load
+from jiaozi.protocol.offline.proofs import (
+    DoubleLoadFound,
+    DoubleSpendFound,
+    ProofKind,
+    verify_proof,
+)
 from jiaozi.protocol.offline.purse import Purse, new_purse, read_purse
-from jiaozi.protocol.offline.steps import REQUESTS_MAX, DoubleSpendFound
+from jiaozi.protocol.offline.steps import REQUESTS_MAX
 from jiaozi.protocol.offline.synchronisation import CHALLENGES_KEPT
 from jiaozi.protocol.refusals import Code
-from tests.protocol.builders import NETWORK, ROOT, refusal_of
+from tests.protocol.builders import NETWORK, OPERATOR, ROOT, refusal_of
 from tests.protocol.offline_builders import (
     ANCHOR,
     FOREIGN,
@@ -44,6 +51,43 @@ def test_a_load_is_taken_once_and_in_order() -> None:
     assert loading.take_load(party.purse, first) is party.purse
     assert (party.balances_fen[0], party.purse.loads) == (30, 2)
     assert code_of(lambda: party.load(1, number=4)) is Code.LOAD_OUT_OF_ORDER
+
+
+def test_g3_another_load_under_a_number_that_was_taken_is_a_proof_against_the_operator() -> None:
+    party = Party()
+    loads = [party.load(10), party.load(20), party.load(30)]
+    before = party.purse
+    for number, first in enumerate(loads, 1):
+        for other in (load_message(PAYER, number, 11), load_message(PAYER, number, 10, order=1)):
+            found = refusal_of(lambda other=other: loading.take_load(party.purse, other))
+            assert isinstance(found, DoubleLoadFound)
+            assert found.code is Code.DOUBLE_LOADED
+            proof = verify_proof(found.proof, ANCHOR)
+            assert (proof.kind, proof.operator) == (ProofKind.DOUBLE_LOAD, OPERATOR)
+            assert {each.amount_fen for each in proof.loads} >= {
+                read_load(first, ANCHOR)[0].amount_fen
+            }
+    assert party.purse is before
+
+
+def test_g3_the_same_load_under_a_later_key_of_its_operator_is_no_other_one() -> None:
+    party = Party()
+    party.load(10)
+    again = load_message(PAYER, 1, 10, certify_seed=OTHER_CERTIFY_SEED)
+    assert loading.take_load(party.purse, again) is party.purse
+
+
+def test_g3_loads_are_compared_as_far_back_as_the_log_goes() -> None:
+    party = Party(fen=100)
+    other = load_message(PAYER, 1, 11)
+    party.pay(Party(PAYEE).ask(10))
+    assert code_of(lambda: loading.take_load(party.purse, other)) is Code.DOUBLE_LOADED
+    party.synchronise(LATER_MS)
+    assert loading.take_load(party.purse, other) is party.purse
+    party.load(20)
+    assert loading.take_load(party.purse, other) is party.purse
+    second = load_message(PAYER, 2, 21)
+    assert code_of(lambda: loading.take_load(party.purse, second)) is Code.DOUBLE_LOADED
 
 
 def test_a_load_is_for_its_device_and_by_its_operator() -> None:

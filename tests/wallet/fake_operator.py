@@ -122,6 +122,8 @@ class FakeOperator:
     pin: str | None = None
     countersigned: Counter[bytes] = field(default_factory=Counter)
     block_keys: list[dict[str, Any]] = field(default_factory=list)
+    loads: dict[int, bytes] = field(default_factory=dict)
+    """What its desk hands out as the load of a number, whatever the device."""
     errors: list[BaseException | None] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -243,6 +245,8 @@ class FakeOperator:
                 return 200, self._receipt(bytes.fromhex(order_id))
             case "GET", ["v1", "wallets", _, "history"]:
                 return 200, self._history(query)
+            case "GET", ["v1", "wallets", _, "devices", _, "loads", number]:
+                return 200, self._load(int(number))
             case "POST", ["v1", "wallets", _, name]:
                 return 200, self._asked_of(name)(json.loads(body))
             case _:
@@ -296,6 +300,11 @@ class FakeOperator:
         item = items[taken.position]
         header = self.headers[taken.height].encoded
         return encode_receipt(item, list(item.legs), taken.position, path, header)
+
+    def _load(self, number: int) -> bytes:
+        if number not in self.loads:
+            raise refuse(Code.NOT_FOUND)
+        return self.loads[number]
 
     def _history(self, query: dict[str, str]) -> dict[str, Any]:
         start, limit = int(query.get("after", 0)), int(query["limit"])

@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from jiaozi.protocol.offline.messages import read_payment
-from jiaozi.protocol.offline.proofs import ProofKind, verify_proof
-from jiaozi.protocol.offline.steps import DoubleSpendFound
+from jiaozi.protocol.offline.proofs import DoubleSpendFound, ProofKind, verify_proof
 from jiaozi.protocol.refusals import Code, Refusal
 from jiaozi.wallet.errors import PurseDamaged, PurseExists, PurseMissing, PurseUnavailable
 from jiaozi.wallet.offline.device import acknowledge_waiting

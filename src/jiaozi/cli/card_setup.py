@@ -8,7 +8,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
+from jiaozi.cli.offline_messages import write_proof
+from jiaozi.cli.output import stderr
 from jiaozi.cli.wallet_pin import given_pin
 from jiaozi.cli.wallet_setup import Setup
 from jiaozi.protocol.card_commands import Phase
@@ -75,7 +78,7 @@ class AtReader(Setup):
         """
         ask_once = functools.cache(self.card_pin)
         with card_in(reader or self.reader or _only_reader(), wait_s=self.wait_s) as card:
-            yield CardPurse.select(card, pin=lambda: ask_once())
+            yield CardPurse.select(card, pin=lambda: ask_once(), keep_proof=self._keep_proof)
 
     @contextmanager
     def purse(self, passphrase: str | None = None) -> Iterator[PurseDevice]:
@@ -84,6 +87,10 @@ class AtReader(Setup):
             if card.phase is not Phase.IN_USE:
                 raise CardNotPurse(detail="The card was not issued yet")
             yield card
+
+    def _keep_proof(self, proof: bytes) -> None:
+        path = write_proof(self.directory / "proofs", proof)
+        stderr.print(f"The proof is kept: {escape(str(path))}", soft_wrap=True)
 
 
 def at_reader(context: typer.Context) -> AtReader:

@@ -1,6 +1,10 @@
-"""How commands take and give the messages of purses: as text, as pictures of QR codes, as files."""
+"""How commands take and give the messages of purses: as text, as pictures of QR codes, as files.
+
+And how they write down what convicts somebody.
+"""
 
 from collections.abc import Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import Annotated
 
@@ -71,6 +75,21 @@ def give_message(
                 typer.echo(in_terminal(frame))
             typer.echo(frame)
     return frames
+
+
+def write_proof(directory: Path, proof: bytes) -> Path:
+    """Write what convicts somebody down, as `jiaozi offline verify-proof` reads it.
+
+    Raises:
+        MessageNotGiven: It cannot be written there.
+    """
+    path = directory / f"proof-{sha256(proof).hexdigest()[:16]}.cbor"
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(proof)
+    except OSError as error:
+        raise MessageNotGiven(detail=f"A proof cannot be written: {error}") from error
+    return path
 
 
 def _lines(given: str) -> list[str]:

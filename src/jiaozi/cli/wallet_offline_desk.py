@@ -2,13 +2,13 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import typer
 
 from jiaozi.cli.arguments import amount_of, hexadecimal
+from jiaozi.cli.offline_messages import write_proof
 from jiaozi.cli.output import (
     AsJson,
     ExitCode,
@@ -22,7 +22,6 @@ from jiaozi.cli.output import (
 from jiaozi.cli.wallet_pin import PinFile, with_pin_if_asked
 from jiaozi.cli.wallet_setup import failures_told, remind_of_open, setup_of, tell_standing
 from jiaozi.protocol.offline.certificate import Profile
-from jiaozi.wallet.errors import MessageNotGiven
 from jiaozi.wallet.model import JournaledOrder
 from jiaozi.wallet.offline import desk, devices
 from jiaozi.wallet.offline.device import PurseDevice, PurseView
@@ -38,6 +37,7 @@ _STATES = {
     desk.HandedState.SETTLED: "settled",
     desk.HandedState.WAITS: "waiting at the operator, which tries again by itself",
     desk.HandedState.ELSEWHERE: "for another operator's desk",
+    desk.HandedState.RETURNED: "back on its device: the wallet that it names can never get it",
 }
 
 
@@ -116,6 +116,8 @@ def unload_command(context: typer.Context, amount: _Amount, as_json: AsJson = Fa
         print_json(told)
     else:
         stdout.print(f"{yuan(amount_fen)} yuan: {_STATES[state]}.")
+    if state is desk.HandedState.RETURNED:
+        raise typer.Exit(ExitCode.REFUSED)
     if state is not desk.HandedState.SETTLED:
         raise typer.Exit(ExitCode.UNKNOWN)
 
@@ -208,13 +210,7 @@ def proofs_command(
     with failures_told(as_json=as_json):
         with open_purse(setup.directory, setup.passphrase()) as purse:
             proofs = purse.proofs()
-        paths = [directory / f"proof-{sha256(proof).hexdigest()[:16]}.cbor" for proof in proofs]
-        try:
-            directory.mkdir(parents=True, exist_ok=True)
-            for path, proof in zip(paths, proofs, strict=True):
-                path.write_bytes(proof)
-        except OSError as error:
-            raise MessageNotGiven(detail=f"A proof cannot be written: {error}") from error
+        paths = [write_proof(directory, proof) for proof in proofs]
     if as_json:
         print_json({"proofs": list(map(str, paths))})
     else:

@@ -22,6 +22,7 @@ from jiaozi.cli.output import (
     stdout,
 )
 from jiaozi.protocol.ids import OrderId, is_order_id
+from jiaozi.protocol.offline.proofs import ProofFound
 from jiaozi.protocol.refusals import Refusal
 from jiaozi.wallet.errors import (
     AnswerMalformed,
@@ -89,7 +90,11 @@ class Setup:
     def purse(self, passphrase: str | None = None) -> Iterator[PurseDevice]:
         """Open the purse until the end of the block: here the one in the wallet's directory."""
         with open_purse(self.directory, passphrase or self.passphrase()) as purse:
-            yield purse
+            try:
+                yield purse
+            except ProofFound:
+                stderr.print("The proof is kept: `jiaozi wallet offline proofs` writes it down.")
+                raise
 
     @asynccontextmanager
     async def unlocked(self) -> AsyncIterator[Wallet]:

@@ -20,7 +20,7 @@ from typing import Any, Self, TypeVar
 from jiaozi.protocol import cbor
 from jiaozi.protocol.apdu import SELECT
 from jiaozi.protocol.money import FEN_MAX
-from jiaozi.protocol.offline.steps import DoubleSpendFound
+from jiaozi.protocol.offline.proofs import DoubleLoadFound, DoubleSpendFound, ProofFound
 from jiaozi.protocol.refusals import Code, Refusal, refuse
 
 APPLICATION = b"\xf0JIAOZI\x01"
@@ -191,8 +191,8 @@ def read_numbers(kind: type[_Numbers], data: bytes) -> _Numbers:
 
 
 def encode_refusal(refusal: Refusal) -> bytes:
-    """Encode why the purse refuses; a double spend comes with its proof."""
-    proof = refusal.proof if isinstance(refusal, DoubleSpendFound) else b""
+    """Encode why the purse refuses, with the proof that it has found if it has."""
+    proof = refusal.proof if isinstance(refusal, ProofFound) else b""
     return cbor.encode([[int(refusal.code), *refusal.fields.values()], proof])
 
 
@@ -207,7 +207,13 @@ def read_refusal(data: bytes) -> Refusal:
         raise ValueError("no refusal")
     code, *values = outcome
     refusal = refuse(Code(code), *values)
-    return DoubleSpendFound(proof=proof) if refusal.code is Code.DOUBLE_SPENT else refusal
+    match refusal.code:
+        case Code.DOUBLE_SPENT:
+            return DoubleSpendFound(proof=proof)
+        case Code.DOUBLE_LOADED:
+            return DoubleLoadFound(proof=proof)
+        case _:
+            return refusal
 
 
 def read_list(data: bytes, *types: Any) -> list[Any]:  # noqa: ANN401 - types and unions of them

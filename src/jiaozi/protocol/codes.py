@@ -144,6 +144,7 @@ class Code(IntEnum):
     DOUBLE_SPENT = 319
     LOG_DIFFERS = 320
     PROOF_INVALID = 321
+    DOUBLE_LOADED = 322
 
 
 class PayeeCause(IntEnum):

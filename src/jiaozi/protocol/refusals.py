@@ -307,6 +307,11 @@ CATALOGUE: Mapping[Code, Entry] = {
     ),
     Code.LOG_DIFFERS: Entry(_N, "The entries are not those that the device signed."),
     Code.PROOF_INVALID: Entry(_N, "The file proves nothing against the device that it names."),
+    Code.DOUBLE_LOADED: Entry(
+        _N,
+        "The operator signed two different loads under one number: the second is refused, the "
+        "proof is kept.",
+    ),
 }
 
 

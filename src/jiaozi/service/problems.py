@@ -144,6 +144,7 @@ STATUS: Mapping[Code, int] = {
     Code.DOUBLE_SPENT: 422,
     Code.LOG_DIFFERS: 422,
     Code.PROOF_INVALID: 422,
+    Code.DOUBLE_LOADED: 422,
     Code.PIN_WRONG: 403,
     Code.PIN_LOCKED: 403,
     Code.PIN_MISSING: 409,

@@ -100,6 +100,12 @@ def payment_in(entry: bytes) -> bytes | None:
     return value[1] if value[0] == EntryKind.PAID else None
 
 
+def load_in(entry: bytes) -> bytes | None:
+    """Return the load that an own entry is about, as it travelled; None for another kind."""
+    value: Any = cbor.decode(entry, size_max=ENTRY_BYTES_MAX)
+    return value[1] if value[0] == EntryKind.LOADED else None
+
+
 def received_in(entry: bytes) -> bytes:
     """Return the payment that came in by an own entry, as it travelled."""
     value: Any = cbor.decode(entry, size_max=ENTRY_BYTES_MAX)

@@ -11,7 +11,7 @@ first two convict the device, the third its operator. What convicts is always a 
 accused over each of two things that cannot both be; a shadow balance below zero is no proof.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from hashlib import sha256
 from typing import Any
@@ -23,7 +23,7 @@ from jiaozi.protocol.offline.messages import Payment, read_payment
 from jiaozi.protocol.offline.operator_messages import Load, read_load
 from jiaozi.protocol.offline.reading import is_of_kind
 from jiaozi.protocol.offline.replay import Fault, read_log
-from jiaozi.protocol.refusals import Code, refuse
+from jiaozi.protocol.refusals import Code, Refusal, refuse
 
 PROOF_BYTES_MAX = LOG_BYTES_MAX + 64
 
@@ -37,6 +37,31 @@ class ProofKind(IntEnum):
     DOUBLE_SPEND = 1
     LOG = 2
     DOUBLE_LOAD = 3
+
+
+@dataclass(kw_only=True, eq=False)
+class ProofFound(Refusal):
+    """A purse refuses a message, and what it has of its signer now convicts that signer anywhere.
+
+    Attributes:
+        proof: As `verify_proof` takes it, to be kept by whoever holds the purse.
+    """
+
+    proof: bytes
+
+
+@dataclass(kw_only=True, eq=False)
+class DoubleSpendFound(ProofFound):
+    """A payer paid this purse twice under one counter."""
+
+    code: Code = field(default=Code.DOUBLE_SPENT, init=False)
+
+
+@dataclass(kw_only=True, eq=False)
+class DoubleLoadFound(ProofFound):
+    """The purse's operator signed two different loads under one number."""
+
+    code: Code = field(default=Code.DOUBLE_LOADED, init=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

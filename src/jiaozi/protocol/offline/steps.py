@@ -6,7 +6,7 @@ bind by themselves, and time is what `news` brings.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from types import MappingProxyType
 
 from jiaozi.protocol.offline.balances import added, balance_hash, spend
@@ -32,21 +32,13 @@ from jiaozi.protocol.offline.messages import (
     sign_request,
     with_chain,
 )
-from jiaozi.protocol.offline.proofs import double_spend_proof
+from jiaozi.protocol.offline.proofs import DoubleSpendFound, double_spend_proof
 from jiaozi.protocol.offline.purse import Purse
-from jiaozi.protocol.refusals import Code, Refusal, refuse
+from jiaozi.protocol.refusals import Code, refuse
 from jiaozi.protocol.suites import Signer
 
 REQUESTS_MAX = 16
 """Open at a time; an older one is closed, and a payment for it is handed in at an operator."""
-
-
-@dataclass(kw_only=True, eq=False)
-class DoubleSpendFound(Refusal):
-    """A payer paid this purse twice under one counter; ``proof`` convicts it anywhere."""
-
-    proof: bytes
-    code: Code = field(default=Code.DOUBLE_SPENT, init=False)
 
 
 def ask(

@@ -12,7 +12,7 @@ is asked for, shown, and the command said again; a wrong one is not tried twice.
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
-from typing import NoReturn, Protocol, Self, TypeVar
+from typing import Protocol, Self, TypeVar
 
 from jiaozi.protocol import cbor
 from jiaozi.protocol.apdu import EXTENDED_EXPECTED_MAX, Command, Response, Status
@@ -31,6 +31,7 @@ from jiaozi.protocol.domains import NetworkId
 from jiaozi.protocol.offline.certificate import LIMIT_NAMES, Anchor, Chain, read_chain
 from jiaozi.protocol.offline.enrolment import Enrolment
 from jiaozi.protocol.offline.log import LOG_BYTES_MAX
+from jiaozi.protocol.offline.proofs import ProofFound
 from jiaozi.protocol.offline.purse import Usage
 from jiaozi.wallet.errors import (
     CardFailed,
@@ -59,30 +60,39 @@ class CardPurse:
     """The purse application of the card in a reader."""
 
     def __init__(
-        self, card: Transmitter, phase: Phase, pin: Callable[[], str] | None = None
+        self,
+        card: Transmitter,
+        phase: Phase,
+        pin: Callable[[], str] | None = None,
+        keep_proof: Callable[[bytes], None] | None = None,
     ) -> None:
-        self._card, self.phase, self._pin = card, phase, pin
+        self._card, self.phase, self._pin, self._keep_proof = card, phase, pin, keep_proof
 
     @classmethod
-    def select(cls, card: Transmitter, *, pin: Callable[[], str] | None = None) -> Self:
+    def select(
+        cls,
+        card: Transmitter,
+        *,
+        pin: Callable[[], str] | None = None,
+        keep_proof: Callable[[bytes], None] | None = None,
+    ) -> Self:
         """Choose the purse on a card.
 
         Args:
             card: In a reader.
             pin: Asks the holder, once the card wants the PIN; without it such commands fail.
+            keep_proof: Takes what the card finds against somebody: a card has no room for it.
 
         Raises:
             CardNotPurse: The card has no such application.
             CardPulled: The card is gone.
             CardUnreadable: Its answer is none.
         """
-        blank = cls(card, Phase.BLANK, pin)
-        [phase] = _read(
-            lambda data: read_list(data, int), blank._ask(Instruction.SELECT, APPLICATION)
-        )
+        answer = cls(card, Phase.BLANK)._ask(Instruction.SELECT, APPLICATION)
+        [phase] = _read(lambda data: read_list(data, int), answer)
         if phase not in tuple(Phase):
             raise CardUnreadable(detail="The card is in no phase that is known here")
-        return cls(card, Phase(phase), pin)
+        return cls(card, Phase(phase), pin, keep_proof)
 
     def personalise(self, anchor: Anchor, pin: str, puk: str) -> bytes:
         """Let a blank card make its key; one that has no certificate yet keeps it.
@@ -226,10 +236,22 @@ class CardPurse:
             response = self._transmit(instruction, data, index)
             if response.status == Status.REFERENCE_NOT_FOUND:
                 return
-            yield _data(instruction, response)
+            yield self._data(instruction, response)
 
     def _ask(self, instruction: Instruction, data: bytes = b"") -> bytes:
-        return _data(instruction, self._transmit(instruction, data, instruction.parameters or 0))
+        response = self._transmit(instruction, data, instruction.parameters or 0)
+        return self._data(instruction, response)
+
+    def _data(self, instruction: Instruction, response: Response) -> bytes:
+        """Return what an answer says, or raise why there is none."""
+        if response.status == Status.DONE:
+            return response.data
+        if response.status == Status.REFUSED:
+            refusal = _read(read_refusal, response.data)
+            if isinstance(refusal, ProofFound) and self._keep_proof is not None:
+                self._keep_proof(refusal.proof)
+            raise refusal
+        raise _failure(instruction, response)
 
     def _transmit(self, instruction: Instruction, data: bytes, parameters: int) -> Response:
         command = Command(
@@ -247,26 +269,18 @@ class CardPurse:
         return response
 
 
-def _data(instruction: Instruction, response: Response) -> bytes:
-    if response.status != Status.DONE:
-        _fail(instruction, response)
-    return response.data
-
-
-def _fail(instruction: Instruction, response: Response) -> NoReturn:
-    """Raise what a status word means."""
-    if response.status == Status.REFUSED:
-        raise _read(read_refusal, response.data)
+def _failure(instruction: Instruction, response: Response) -> WalletError:
+    """Return what a status word means."""
     if response.tries is not None:
         told = f"The PIN or PUK is wrong, {response.tries} tries are left"
-        raise CardPinWrong(detail=told, tries_left=response.tries)
+        return CardPinWrong(detail=told, tries_left=response.tries)
     is_about_pin = instruction.data.startswith(("[PIN", "[PUK", "[network"))
     if response.status == Status.DATA_REFUSED and is_about_pin:
-        raise CardPinUnfit(detail="The card does not take that for a PIN")
-    error, detail = _MEANINGS.get(
-        response.status, (CardFailed, f"The card answers {instruction.name} unexpectedly")
-    )
-    raise error(detail=f"{detail} ({response.status:04X})")
+        return CardPinUnfit(detail="The card does not take that for a PIN")
+    told = f"The card answers {instruction.name} unexpectedly"
+    unexpected = CardFailed if response.status in tuple(Status) else CardUnreadable
+    error, detail = _MEANINGS.get(response.status, (unexpected, told))
+    return error(detail=f"{detail} ({response.status:04X})")
 
 
 def _read(read: Callable[[bytes], _Read], data: bytes) -> _Read:

@@ -49,6 +49,8 @@ class HandedState(IntEnum):
     """Refused by the registry for now; the operator tries again by itself."""
     ELSEWHERE = 3
     """Another operator's to settle."""
+    RETURNED = 4
+    """To a wallet that can never get it: the next synchronisation puts it back on its device."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,13 +117,18 @@ async def fetch_loads(wallet: Wallet, device: PurseDevice) -> int:
     """Let a device take the loads that the registry has moved to it; returns how many.
 
     Raises:
+        DoubleLoadFound: The operator says something else of a load that the device has.
         Refusal: ``purse_balance_cap``: the rest stays for later.
+        AnswerMalformed: The operator gives a load that the device has, in place of the next.
     """
-    taken = 0
-    while (message := await _next_load(wallet, device)) is not None:
+    view = device.view()
+    first = loads = view.loads
+    while (message := await _load(wallet, view.device.key, loads + 1)) is not None:
         device.take_load(message)
-        taken += 1
-    return taken
+        before, loads = loads, device.view().loads
+        if loads == before:
+            raise AnswerMalformed(detail="The operator gives a load that the purse has already")
+    return loads - first
 
 
 async def synchronise(client: OperatorClient, device: PurseDevice, edge: Edge) -> None:
@@ -216,7 +223,7 @@ async def unload(wallet: Wallet, device: PurseDevice, amount_fen: int) -> Handed
             state = handed.state
             if state is HandedState.OPEN:
                 await wallet.edge.sleep(_POLL_S)
-        if state is HandedState.SETTLED and not is_left_behind:
+        if state in (HandedState.SETTLED, HandedState.RETURNED) and not is_left_behind:
             await synchronise(wallet.client, device, wallet.edge)
     return state
 
@@ -236,9 +243,8 @@ async def _settle(wallet: Wallet, device: PurseDevice) -> None:
         await wallet.edge.sleep(_POLL_S)
 
 
-async def _next_load(wallet: Wallet, device: PurseDevice) -> bytes | None:
-    view = device.view()
-    path = f"/devices/{view.device.key.hex()}/loads/{view.loads + 1}"
+async def _load(wallet: Wallet, device: bytes, number: int) -> bytes | None:
+    path = f"/devices/{device.hex()}/loads/{number}"
     try:
         return await wallet.client.ask_own_bytes("GET", path)
     except Refusal as refusal:

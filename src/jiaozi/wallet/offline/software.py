@@ -22,6 +22,7 @@ from jiaozi.protocol.offline import loading, news, steps, synchronisation
 from jiaozi.protocol.offline.balances import SALT_LENGTH
 from jiaozi.protocol.offline.certificate import Anchor, Chain
 from jiaozi.protocol.offline.messages import CHALLENGE_LENGTH
+from jiaozi.protocol.offline.proofs import ProofFound
 from jiaozi.protocol.offline.purse import Purse, new_purse, read_purse
 from jiaozi.protocol.suites import Signer
 from jiaozi.wallet.edge import SYSTEM_EDGE, Edge
@@ -39,7 +40,7 @@ CREATE TABLE IF NOT EXISTS purse (
     only_one INTEGER PRIMARY KEY CHECK (only_one = 1),
     state    BLOB NOT NULL
 ) STRICT;
--- Found here: payments that convict who made them. They are handed in at an operator.
+-- Found here: payments and loads that convict who signed them. They are handed in at an operator.
 CREATE TABLE IF NOT EXISTS proofs (
     hash  BLOB PRIMARY KEY CHECK (length(hash) = 32),
     proof BLOB NOT NULL
@@ -137,12 +138,8 @@ class SoftwarePurse:
         return self._step(lambda purse: steps.pay(purse, request, salt=salt, signer=self._signer))
 
     def collect(self, payment: bytes) -> bytes:
-        """Take a payment and return its acknowledgement; a proof that comes of it is kept."""
-        try:
-            return self._step(lambda purse: steps.collect(purse, payment, signer=self._signer))
-        except steps.DoubleSpendFound as found:
-            self.keep_proof(found.proof)
-            raise
+        """Take a payment and return its acknowledgement."""
+        return self._step(lambda purse: steps.collect(purse, payment, signer=self._signer))
 
     def acknowledge(self, acknowledgement: bytes, payment: bytes) -> None:
         """Note that a payment has arrived."""
@@ -190,7 +187,7 @@ class SoftwarePurse:
         self._change(lambda purse: synchronisation.renew(purse, chain))
 
     def keep_proof(self, proof: bytes) -> None:
-        """Keep what convicts a device until it is handed in."""
+        """Keep what convicts somebody until it is handed in."""
         with _explained(self._path):
             self._connection.execute(
                 "INSERT INTO proofs (hash, proof) VALUES (?, ?) ON CONFLICT DO NOTHING",
@@ -198,7 +195,7 @@ class SoftwarePurse:
             )
 
     def proofs(self) -> list[bytes]:
-        """Return what convicts devices, as far as it was found here."""
+        """Return what convicts devices or their operator, as far as it was found here."""
         with _explained(self._path):
             rows = self._connection.execute("SELECT proof FROM proofs ORDER BY hash").fetchall()
         return [proof for (proof,) in rows]
@@ -207,7 +204,15 @@ class SoftwarePurse:
         self._step(lambda purse: (step(purse), None))
 
     def _step(self, step: Callable[[Purse], tuple[Purse, _Said]]) -> _Said:
-        """Carry out one step: what it says is returned once the new purse is on disk."""
+        """Carry out one step; a proof that comes of it is kept."""
+        try:
+            return self._written(step)
+        except ProofFound as found:
+            self.keep_proof(found.proof)
+            raise
+
+    def _written(self, step: Callable[[Purse], tuple[Purse, _Said]]) -> _Said:
+        """Return what a step says once the new purse is on disk."""
         with _explained(self._path):
             self._connection.execute("BEGIN IMMEDIATE")
             try:

@@ -14,8 +14,8 @@ before it has answered may have paid: held to the reader again it says the same 
 from contextlib import suppress
 from dataclasses import replace
 
-from jiaozi.protocol.offline import steps
 from jiaozi.protocol.offline.limits import check_peer
+from jiaozi.protocol.offline.proofs import DoubleSpendFound
 from jiaozi.protocol.refusals import Refusal
 from jiaozi.wallet.errors import (
     CardDiffers,
@@ -89,7 +89,7 @@ class Till:
         assert sale.payment is not None, "a card has paid"
         try:
             acknowledgement = self._purse.collect(sale.payment)
-        except steps.DoubleSpendFound:
+        except DoubleSpendFound:
             self._sales.end(sale, SaleState.REFUSED)
             raise
         except Refusal:
