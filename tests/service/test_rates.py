@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 
 from jiaozi.protocol.refusals import Code, Refusal
-from jiaozi.service.rates import Rate, RateLimit, UnderWay, source_of
+from jiaozi.service.rates import Allowance, Rate, RateLimit, UnderWay, source_of
 
 RATE = Rate(per_s=10, burst=5)
 
@@ -154,3 +154,26 @@ def _seconds(limit: RateLimit, keys: list[tuple[int, str]]) -> float:
     for key in keys:
         limit.take(key)
     return time.perf_counter() - started
+
+
+def test_work_that_costs_more_than_the_burst_is_done_once_and_then_paid_off(
+    limit: RateLimit, clock: Clock
+) -> None:
+    work, other = Allowance(limit, "a"), Allowance(limit, "b")
+    work.check()
+    work.charge(99.5)
+    with pytest.raises(Refusal) as refused:
+        work.check()
+    assert refused.value.code is Code.BUSY
+    other.check()
+    clock.now_s += 9.4
+    with pytest.raises(Refusal):
+        work.check()
+    clock.now_s += 0.2
+    work.check()
+
+
+def test_without_a_limit_something_is_always_left() -> None:
+    free = Allowance(None, "a")
+    free.charge(10**9)
+    free.check()

@@ -133,6 +133,18 @@ class OperatorConfiguration(ServiceConfiguration):
         at_least=0.001,
     )
     devices_burst: int = setting("The same, at once.", default=_RATES.device.burst, at_least=1)
+    hand_in_cpu_ms_per_s: float = setting(
+        "Milliseconds of CPU a second for offline logs and payments of one address, in the long "
+        "run; 50 is a twentieth of a core. Not in demo mode.",
+        default=_RATES.hand_in.per_s,
+        at_least=1,
+        at_most=10_000,
+    )
+    hand_in_cpu_ms_burst: int = setting(
+        "The same, at once; a log that takes more is read all the same, and then paid off.",
+        default=_RATES.hand_in.burst,
+        at_least=1,
+    )
     proxies: frozenset[str] = setting(
         "Addresses of reverse proxies whose X-Forwarded-For is believed.",
         default=_RATES.proxies,
@@ -157,6 +169,7 @@ class OperatorConfiguration(ServiceConfiguration):
             address=Rate(per_s=self.address_requests_per_s, burst=self.address_requests_burst),
             code=Rate(per_s=self.codes_per_s, burst=self.codes_burst),
             device=Rate(per_s=self.devices_per_s, burst=self.devices_burst),
+            hand_in=Rate(per_s=self.hand_in_cpu_ms_per_s, burst=self.hand_in_cpu_ms_burst),
             wallet=Rate(per_s=self.wallet_requests_per_s, burst=self.wallet_requests_burst),
             order=Rate(per_s=self.wallet_orders_per_s, burst=self.wallet_orders_burst),
             proxies=self.proxies,

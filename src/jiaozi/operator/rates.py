@@ -7,7 +7,7 @@ their name. What a wallet asks signed is counted for the wallet, wherever it com
 
 from dataclasses import dataclass
 
-from jiaozi.service.rates import Rate, RateLimit
+from jiaozi.service.rates import Allowance, Rate, RateLimit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +19,8 @@ class OperatorRates:
         code: Codes to phones asked for from one address; not counted in demo mode.
         device: Anonymous devices enrolled from one address, each of which takes a share of the
             guarantee; not counted in demo mode.
+        hand_in: Milliseconds of CPU for the logs and payments that one address hands in; not
+            counted in demo mode.
         wallet: Signed requests of one wallet.
         order: Orders of one wallet from one address.
         proxies: Addresses of reverse proxies whose `X-Forwarded-For` is believed.
@@ -27,6 +29,7 @@ class OperatorRates:
     address: Rate = Rate(per_s=200, burst=4_000)
     code: Rate = Rate(per_s=0.2, burst=20)
     device: Rate = Rate(per_s=0.2, burst=100)
+    hand_in: Rate = Rate(per_s=50, burst=10_000)
     wallet: Rate = Rate(per_s=50, burst=500)
     order: Rate = Rate(per_s=1_000, burst=4_000)
     proxies: frozenset[str] = frozenset()
@@ -42,6 +45,7 @@ class OperatorLimits:
         self.orders = RateLimit(rates.order)
         self._codes = None if demo else RateLimit(rates.code)
         self._devices = None if demo else RateLimit(rates.device)
+        self._hand_ins = None if demo else RateLimit(rates.hand_in)
 
     def take_code(self, source: str) -> None:
         """Count a code that an address asks for.
@@ -60,3 +64,7 @@ class OperatorLimits:
         """
         if self._devices is not None:
             self._devices.take(source)
+
+    def hand_in_cpu_ms(self, source: str) -> Allowance:
+        """Return what is left to an address of the CPU for what it hands in, in milliseconds."""
+        return Allowance(self._hand_ins, source)

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
+from math import ceil
 
 from jiaozi.protocol.refusals import Code, refuse
 
@@ -110,6 +111,32 @@ class RateLimit:
     def __len__(self) -> int:
         """How many buckets are known."""
         return len(self._full_at) + len(self._older)
+
+
+class Allowance:
+    """One key's limit, for work whose cost is known only when it is done.
+
+    It begins as long as anything is left, and is paid for afterwards: what costs more than the
+    whole burst is done as well, and nothing more until that is paid off.
+    """
+
+    def __init__(self, limit: RateLimit | None, key: Hashable) -> None:
+        self._limit = limit
+        self._key = key
+
+    def check(self) -> None:
+        """Refuse what is to begin while nothing is left; without a limit something always is.
+
+        Raises:
+            Refusal: ``busy``.
+        """
+        if self._limit is not None:
+            self._limit.check(self._key)
+
+    def charge(self, cost: float) -> None:
+        """Pay for what was done, rounded up to whole tokens."""
+        if self._limit is not None and cost > 0:
+            self._limit.charge(self._key, ceil(cost))
 
 
 class UnderWay:

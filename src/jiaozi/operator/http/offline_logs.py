@@ -9,8 +9,8 @@
     state  = 0 open, 1 settled, 2 refused for now and tried again, 3 for another operator,
              4 returned to its device
 
-The requests are not signed: what they bring is. Each counts for its address, a long log for more.
-Hot routes, because a log may be longer than other bodies.
+The requests are not signed: what they bring is. Each counts for its address, a long log for more,
+and so does the CPU that it takes. Hot routes, because a log may be longer than other bodies.
 """
 
 from collections.abc import Iterable, Mapping
@@ -25,12 +25,13 @@ from jiaozi.protocol.refusals import Code
 from jiaozi.service.dispatch import HotRequest, HotResponse, HotRoute
 from jiaozi.service.network_examples import HANDED_IN, LOG, OFFLINE_PAYMENTS, SYNCHRONISED
 from jiaozi.service.openapi import ORDER_SHAPE, may_refuse, raw_content
+from jiaozi.service.rates import Allowance
 
 LOGS, PAYMENTS = "/v1/offline/logs", "/v1/offline/payments"
 SYNCHRONISATIONS = "/v1/offline/synchronisations"
 PAYMENTS_BYTES_MAX = 1 << 20
 _BYTES_PER_REQUEST = 16_384
-"""So much of a log counts as one request."""
+"""So much of a body counts as one request."""
 
 _LOG_SHAPE = (*ORDER_SHAPE, Code.SIGNATURE_INVALID, Code.DEVICE_UNCERTIFIED, Code.LOG_DIFFERS)
 
@@ -77,19 +78,21 @@ OPERATIONS: Mapping[tuple[str, str], dict[str, Any]] = {
 def offline_hot_routes(desk: Desk, limits: OperatorLimits) -> dict[tuple[str, str], HotRoute]:
     """Return the routes."""
 
-    def count(request: HotRequest) -> bytes:
+    def count(request: HotRequest) -> tuple[bytes, Allowance]:
+        cpu_ms = limits.hand_in_cpu_ms(request.source)
+        cpu_ms.check()
         limits.addresses.take(request.source, 1 + len(request.body) // _BYTES_PER_REQUEST)
-        return request.body
+        return request.body, cpu_ms
 
     async def take_log(request: HotRequest) -> HotResponse:
-        _, settled = await desk.hand_in.log(count(request))
+        _, settled = await desk.hand_in.log(*count(request))
         return _became(settled)
 
     async def take_payments(request: HotRequest) -> HotResponse:
-        return _became(await desk.hand_in.payments(count(request)))
+        return _became(await desk.hand_in.payments(*count(request)))
 
     async def synchronise(request: HotRequest) -> HotResponse:
-        done = await desk.synchronise(count(request))
+        done = await desk.synchronise(*count(request))
         return HotResponse(cbor.encode([done.checkpoint, done.time_message, done.frames]))
 
     return {

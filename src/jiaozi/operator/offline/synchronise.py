@@ -22,6 +22,7 @@ from jiaozi.operator.offline.store import Signed
 from jiaozi.protocol.offline.operator_messages import Checkpoint, sign_checkpoint
 from jiaozi.protocol.offline.replay import HandedLog
 from jiaozi.protocol.refusals import Code, refuse
+from jiaozi.service.rates import Allowance
 from jiaozi.storage.database import Connection, Database
 
 
@@ -43,7 +44,7 @@ class SynchroniseDevice:
     hand_in: HandIn
     now_ms: Callable[[], int]
 
-    async def __call__(self, data: bytes) -> Synchronised:
+    async def __call__(self, data: bytes, cpu_ms: Allowance) -> Synchronised:
         """Settle a log and return what its device goes on with; the same log again, the same.
 
         Raises:
@@ -51,7 +52,7 @@ class SynchroniseDevice:
                 of the log have not settled; ``device_ended``; ``device_suspended``; or the
                 registry does not answer.
         """
-        log, settled = await self.hand_in.log(data)
+        log, settled = await self.hand_in.log(data, cpu_ms)
         if log.device.operator != self.authority.operator:
             raise refuse(Code.OTHER_OPERATOR)
         signed = await self._signed_before(log)
