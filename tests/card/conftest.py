@@ -20,6 +20,9 @@ from jiaozi.wallet import readers
 REQUIRED = "JIAOZI_TEST_CARDS"
 """Set to ``required`` where missing PC/SC is a failure, as in continuous integration."""
 
+SLOTS = 12
+"""As many cards are in use at once when they are killed."""
+
 INSERTED_S = 30.0
 """pcscd looks for cards every 0.4 s."""
 
@@ -35,7 +38,7 @@ def reader_service() -> Iterator[VirtualReaders]:
     with ExitStack() as stack:
         home = stack.enter_context(tempfile.TemporaryDirectory(prefix="jiaozi-readers-"))
         try:
-            service = stack.enter_context(virtual_readers(Path(home), slots=4))
+            service = stack.enter_context(virtual_readers(Path(home), slots=SLOTS))
         except ReadersFailed as failed:
             _do_without(str(failed))
         patch = stack.enter_context(pytest.MonkeyPatch.context())
@@ -68,6 +71,14 @@ def inserted(slot: Slot) -> Iterator[subprocess.Popen[bytes]]:
     finally:
         card.kill()
         card.wait()
+
+
+@pytest.fixture(scope="module")
+def unsynced() -> Iterator[None]:
+    """Disks do not fail in this process, and waiting for them would be most of the time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda _: None)
+        yield
 
 
 @pytest.fixture(scope="session")

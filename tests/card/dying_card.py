@@ -1,17 +1,9 @@
-"""A card whose power goes at one write; as a process it is killed there.
+"""A card whose power goes at one write."""
 
-``python -m tests.card.dying_card DIRECTORY --port PORT WRITE CUT``
-"""
-
-import os
-import signal
-import sys
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from jiaozi.card import virtual_reader
-from jiaozi.card.purse import PurseApplication
 from jiaozi.card.storage import Storage
 
 
@@ -63,25 +55,3 @@ class DyingStorage(Storage):
         super().commit()
         if self.fault.is_now and self.fault.cut is Cut.COMMITTED:
             raise PowerLost
-
-
-class KilledStorage(DyingStorage):
-    """The process is killed as `kill -9` does."""
-
-    def prepare(self, data: bytes) -> None:
-        try:
-            super().prepare(data)
-        except PowerLost:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    def commit(self) -> None:
-        try:
-            super().commit()
-        except PowerLost:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-
-if __name__ == "__main__":
-    directory, _, port, write, cut = sys.argv[1:]
-    storage = KilledStorage(Path(directory), Fault(int(write), Cut(cut)))
-    virtual_reader.serve(PurseApplication(storage), port=int(port), tell=print)

@@ -3,8 +3,7 @@
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -90,24 +89,10 @@ def load_for(key: bytes, number: int, amount_fen: int) -> bytes:
     return sign_load(load, signer_of(CERTIFY_SEED), OPERATORS_CERTIFICATE, NETWORK)
 
 
-def start_card(
-    directory: Path, port: int, module: str = "jiaozi.card", *more: str
-) -> subprocess.Popen[bytes]:
+def start_card(directory: Path, port: int) -> subprocess.Popen[bytes]:
     """Start the process of a card that goes into the slot at a port."""
-    command = [sys.executable, "-m", module, str(directory), "--port", str(port), *more]
+    command = [sys.executable, "-m", "jiaozi.card", str(directory), "--port", str(port)]
     return subprocess.Popen([*dying_with_us("KILL"), *command], stdout=subprocess.DEVNULL)
-
-
-@contextmanager
-def card_process(directory: Path, slot: Slot) -> Iterator[subprocess.Popen[bytes]]:
-    """Put the card of a directory into a slot, and take it out again."""
-    card = start_card(directory, slot.port)
-    try:
-        await_card(slot)
-        yield card
-    finally:
-        card.kill()
-        card.wait()
 
 
 def await_card(slot: Slot) -> None:

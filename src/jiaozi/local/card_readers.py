@@ -149,16 +149,21 @@ def _free_ports(pairs: int) -> list[int]:
 
 
 def _configure(directory: Path, ports: Sequence[int]) -> None:
-    """Write pcscd's list of readers, and a copy of the driver for each pair of slots."""
+    """Write pcscd's list of readers, and a copy of the driver for each pair of slots.
+
+    It is one file: of several, pcscd takes whichever the directory lists first.
+    """
     make_directory(directory)
+    readers = []
     for pair, port in enumerate(ports):
         driver = shutil.copy(DRIVER, directory.parent / f"driver-{pair}.so")
-        (directory / f"reader-{pair}").write_text(
+        readers.append(
             f'FRIENDLYNAME "{_name(pair)}"\n'
             f"DEVICENAME /dev/null:{port:#x}\n"
             f"LIBPATH {driver}\n"
             f"CHANNELID {port:#x}\n"
         )
+    (directory / "readers").write_text("\n".join(readers))
 
 
 def _name(pair: int) -> str:

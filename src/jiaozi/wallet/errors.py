@@ -257,7 +257,10 @@ class CardUnreadable(WalletError):
     """The card does not answer as a card does."""
 
     code = "card_unreadable"
-    advice = "Clean the card, put it in the right way round and try again, or try another reader"
+    advice = (
+        "Clean the card, put it in the right way round and do the same again, or try another "
+        "reader: what it has paid it says again, and pays nothing twice"
+    )
 
 
 class CardNotPurse(WalletError):
@@ -309,7 +312,7 @@ class CardPinUnfit(WalletError):
 
 
 class CardFailed(WalletError):
-    """The card could not store its state, or does not keep to what was agreed."""
+    """The card could not store its state, or does not take what it should."""
 
     code = "card_failed"
     advice = "Nothing moved. Try again; if it stays so, `jiaozi card lost` gives the money back"
