@@ -19,7 +19,7 @@ from jiaozi.protocol.offline.replay import read_log
 from jiaozi.protocol.offline.revocations import NO_ENTRIES, Revocations, extend_hash
 from jiaozi.protocol.suites import Ed25519Signer
 from tests.protocol.builders import ALICE, refusal_of
-from tests.protocol.offline_builders import END_MS
+from tests.protocol.offline_builders import END_MS, parts_of_message
 from tests.vectors import make
 from tests.vectors.offline_cases import DOMAINS, READERS
 
@@ -55,6 +55,8 @@ def test_a_message_follows_from_its_fields_and_seed(case: dict[str, Any]) -> Non
 def test_every_kind_of_message_is_there() -> None:
     assert list(MESSAGES) == list(DOMAINS)
     assert {each["kind"] for each in VECTORS["refused"]} == set(READERS)
+    tags = {each for each in Tag if each is Tag.DEVICE or each.value.startswith(b"jiaozi/offline")}
+    assert {Tag(each["domain"].encode()) for each in MESSAGES.values()} == tags
 
 
 @pytest.mark.parametrize(
@@ -140,6 +142,11 @@ def test_a_list_grows_as_told() -> None:
     entries = [bytes.fromhex(each) for each in told["entries"]]
     assert extend_hash(NO_ENTRIES, entries).hex() == told["hash"] == known.hash.hex()
     assert {key.hex(): ends_ms for key, ends_ms in known.revoked.items()} == told["revoked"]
+    for head, frame in zip(told["heads"], told["frames"], strict=True):
+        payload = cbor.encode(unhexed(head["fields"]))
+        signed = cose.sign1(payload, SIGNERS["list"], external_aad(Tag.REVOCATION_LIST, NETWORK))
+        assert (payload.hex(), signed.hex()) == (head["payload"], head["signed"])
+        assert parts_of_message(bytes.fromhex(frame))[0] == signed
     assert (known.number, known.oldest_generation) == (told["number"], told["oldest_generation"])
 
 

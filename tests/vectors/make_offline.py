@@ -6,9 +6,7 @@ is its COSE message alone, or an array of it and what stands ``beside`` it.
 
 from jiaozi.protocol import cbor, cose
 from jiaozi.protocol.offline.log import first_head, next_head
-from jiaozi.protocol.offline.proofs import (
-    verify_proof,
-)
+from jiaozi.protocol.offline.proofs import verify_proof
 from jiaozi.protocol.offline.replay import read_log
 from jiaozi.protocol.offline.revocations import Revocations
 from jiaozi.protocol.refusals import Refusal
@@ -128,12 +126,19 @@ def _list() -> Document:
     known = Revocations().extended(frames[0], ANCHOR, 0).extended(frames[1], ANCHOR, 0)
     return {
         "entries": [each.hex() for each in ENTRIES],
+        "heads": [_head(each) for each in frames],
         "frames": [each.hex() for each in frames],
         "number": known.number,
         "hash": known.hash.hex(),
         "oldest_generation": known.oldest_generation,
         "revoked": {key.hex(): ends_ms for key, ends_ms in known.revoked.items()},
     }
+
+
+def _head(frame: bytes) -> Document:
+    signed = parts_of_message(frame)[0]
+    payload = cose.decode(signed, size_max=len(signed)).payload
+    return {"fields": _fields(payload), "payload": payload.hex(), "signed": signed.hex()}
 
 
 def _proof(name: str, data: bytes) -> Document:

@@ -6,8 +6,15 @@ from dataclasses import replace
 from jiaozi.protocol import cbor, cose
 from jiaozi.protocol.domains import Domain
 from jiaozi.protocol.offline import messages, operator_messages
-from jiaozi.protocol.offline.certificate import Chain, read_chain
-from jiaozi.protocol.offline.log import collected_entry, loaded_entry, next_head, paid_entry
+from jiaozi.protocol.offline.certificate import Chain, Profile, read_chain
+from jiaozi.protocol.offline.enrolment import Enrolment, read_enrolment, sign_enrolment
+from jiaozi.protocol.offline.log import (
+    collected_entry,
+    loaded_entry,
+    next_head,
+    paid_entry,
+    read_statement,
+)
 from jiaozi.protocol.offline.proofs import (
     double_load_proof,
     double_spend_proof,
@@ -21,6 +28,7 @@ from tests.protocol.builders import (
     BLOCK_SEED,
     CERTIFY_SEED,
     NETWORK,
+    OPERATOR,
     ROOT_SEED,
     signer_of,
 )
@@ -34,6 +42,7 @@ from tests.protocol.offline_builders import (
     PAYEE,
     PAYER,
     Party,
+    device_of,
     flipped,
     frame_of,
     load_message,
@@ -45,9 +54,13 @@ from tests.protocol.offline_builders import (
 State = dict[str, object]
 Reader = Callable[[bytes], object]
 CHALLENGE, SALT, OTHER_SALT = bytes(range(16)), bytes(range(16, 32)), bytes(range(32, 48))
+ENROLMENT = Enrolment(
+    operator=OPERATOR, profile=Profile.CARD, wallet=ALICE, limits={"balance_fen": 50_000, "hops": 1}
+)
 ENTRIES = [revocation_entry(signer_of(PAYEE).public_key, END_MS), generation_entry(2)]
 
 READERS: dict[str, Reader] = {
+    "enrolment": lambda data: read_enrolment(data, NETWORK),
     "device": lambda data: read_chain(Chain(operator=OPERATORS_CERTIFICATE, device=data), ANCHOR),
     "load": lambda data: operator_messages.read_load(data, ANCHOR),
     "request": lambda data: messages.read_request(data, ANCHOR),
@@ -57,29 +70,36 @@ READERS: dict[str, Reader] = {
         data, key=signer_of(PAYEE).public_key, network=NETWORK
     ),
     "checkpoint": lambda data: operator_messages.read_checkpoint(data, ANCHOR),
+    "statement": lambda data: read_statement(data, device_of(PAYER), ANCHOR),
     "log": lambda data: read_log(data, ANCHOR),
     "frame": lambda data: Revocations().extended(data, ANCHOR, 0),
     "proof": lambda data: verify_proof(data, ANCHOR),
 }
 DOMAINS = {
+    "enrolment": (Domain.OFFLINE_ENROLMENT, PAYER),
     "device": (Domain.DEVICE, CERTIFY_SEED),
     "load": (Domain.OFFLINE_LOAD, CERTIFY_SEED),
     "request": (Domain.OFFLINE_REQUEST, PAYEE),
     "payment": (Domain.OFFLINE_PAYMENT, PAYER),
     "unload": (Domain.OFFLINE_PAYMENT, PAYER),
     "acknowledgement": (Domain.OFFLINE_ACKNOWLEDGEMENT, PAYEE),
+    "statement": (Domain.OFFLINE_STATEMENT, PAYER),
     "checkpoint": (Domain.OFFLINE_CHECKPOINT, CERTIFY_SEED),
 }
 """What travels as one COSE message, alone or with certificates."""
 
 
 class Story:
-    """One load, one payment, one unload, and the purses after each step."""
+    """One enrolment, load, payment and unload, and the purses after each step."""
 
     def __init__(self) -> None:
         payer, payee = Party(PAYER), Party(PAYEE)
         self.states: list[State] = []
-        self.said = {"device": payer.purse.chain.device, "load": payer.load(300)}
+        self.said = {
+            "enrolment": sign_enrolment(ENROLMENT, payer.signer, NETWORK),
+            "device": payer.purse.chain.device,
+            "load": payer.load(300),
+        }
         self._state("load", payer)
         self.said["request"] = payee.ask(120, challenge=CHALLENGE)
         self._state("ask", payee)
@@ -92,6 +112,7 @@ class Story:
         self.said["unload"] = payer.unload(50, ALICE, salt=OTHER_SALT)
         self._state("unload", payer)
         self.handed_in, self.payees_log = payer.hand_in(), payee.hand_in()
+        self.said["statement"] = parts_of(self.handed_in)[0]
         self.said["checkpoint"] = payer.checkpoint()
         payer.synchronise(LATER_MS)
         self._state("synchronise", payer)
@@ -162,7 +183,8 @@ def refused(story: Story) -> Iterator[tuple[str, str, bytes]]:
         yield kind, "a signature changed", travelled(flipped(signed))
         yield kind, "signed for another purpose", travelled(signed_as(Domain.ORDER, payload, seed))
         yield kind, "of another network", travelled(signed_as(domain, payload, seed, FOREIGN))
-        yield kind, "by another key", travelled(signed_as(domain, payload, ROOT_SEED))
+        if kind != "enrolment":  # which says itself whose it is
+            yield kind, "by another key", travelled(signed_as(domain, payload, ROOT_SEED))
         more, fewer = fields | {23: 0}, {key: fields[key] for key in [*fields][1:]}
         for name, changed in (("a field more", more), ("the first field left out", fewer)):
             yield kind, name, travelled(signed_as(domain, cbor.encode(changed), seed))
