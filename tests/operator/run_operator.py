@@ -59,12 +59,12 @@ REBIND_COMPLETION_STEPS = (
 )
 ENROLMENT_STEPS = ("offline.add_order", "RegistryClient.submit", "offline.decide_order")
 LOAD_STEPS = ("follow.add_load", "offline.sign_load")
-HAND_IN_STEPS = ("payments.add", "RegistryClient.submit", "payments.record")
+HAND_IN_STEPS = ("RegistryClient.submit", "payments.add")
 RETURN_STEPS = (
-    "payments.add",
     "RegistryClient.submit",
-    "payments.record",
+    "payments.add",
     "payments.renew",
+    "payments.record",
     "+RegistryClient.submit",
 )
 SYNCHRONISATION_STEPS = ("offline.add_checkpoint", "RegistryClient.revocations")

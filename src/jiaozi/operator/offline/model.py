@@ -127,7 +127,12 @@ class Handed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentRecord:
-    """A payment as the desk records it; ``submission`` while an order is under way."""
+    """A payment as the desk records it; ``submission`` while an order is under way.
+
+    Attributes:
+        expires_ms: Of its last order, which it tells from others.
+        height: Of the block that settled it; None where the registry told of an earlier order.
+    """
 
     identity: bytes
     wallet: int | None
@@ -139,6 +144,7 @@ class PaymentRecord:
     outcome: Outcome | None
     tries: int
     next_try_ms: int
+    height: int | None
     is_returned: bool
 
 
@@ -209,6 +215,24 @@ def handed(payment: HandedPayment) -> Handed:
         device=payment.device.key,
         identity=payment.identity,
         encoded=payment.encoded,
+    )
+
+
+def first_record(each: Handed, submission: bytes, now_ms: int, expires_ms: int) -> PaymentRecord:
+    """Return the record of a payment whose first order was signed just now."""
+    return PaymentRecord(
+        identity=each.identity,
+        wallet=each.payment.wallet,
+        amount_fen=each.payment.amount_fen,
+        payment=each.encoded,
+        state=PaymentState.SENT,
+        submission=submission,
+        expires_ms=expires_ms,
+        outcome=None,
+        tries=0,
+        next_try_ms=now_ms + RESUME_AFTER_MS,
+        height=None,
+        is_returned=False,
     )
 
 

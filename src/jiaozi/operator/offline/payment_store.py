@@ -31,18 +31,6 @@ class _Statements:
 _SQL = load_statements(_Statements, resources.files(__package__) / "payments.sql")
 
 
-class Answered(NamedTuple):
-    """What an answer made of a payment; ``expires_ms`` tells the order that was answered."""
-
-    identity: bytes
-    expires_ms: int
-    state: PaymentState
-    height: int | None
-    outcome: Outcome | None
-    next_try_ms: int
-    is_returned: bool
-
-
 class DoubleSpend(NamedTuple):
     """Two settled payments of one device that exclude each other."""
 
@@ -73,15 +61,11 @@ async def find(connection: Connection, identities: Sequence[bytes]) -> dict[byte
 
 
 async def add(
-    connection: Connection,
-    ordered: Sequence[tuple[Handed, bytes]],
-    *,
-    expires_ms: int,
-    now_ms: int,
-    next_try_ms: int,
+    connection: Connection, kept: Sequence[tuple[Handed, PaymentRecord]], *, now_ms: int
 ) -> None:
-    """Keep payments with their orders; one that is kept already stays as it is."""
-    payments = [each for each, _ in ordered]
+    """Keep payments as they were answered; of one that is kept already, only that it settled."""
+    payments = [each for each, _ in kept]
+    records = [record for _, record in kept]
     await connection.execute(
         _SQL.add_payments,
         [each.identity for each in payments],
@@ -92,10 +76,15 @@ async def add(
         [each.payment.wallet for each in payments],
         [each.payment.amount_fen for each in payments],
         [each.encoded for each in payments],
-        [submission for _, submission in ordered],
-        expires_ms,
+        [each.state.value for each in records],
+        [each.submission for each in records],
+        [each.expires_ms for each in records],
+        [_array(each.outcome) for each in records],
+        [each.height for each in records],
+        [each.tries for each in records],
+        [each.next_try_ms for each in records],
+        [each.is_returned for each in records],
         now_ms,
-        next_try_ms,
     )
 
 
@@ -117,8 +106,10 @@ async def renew(
     )
 
 
-async def record(connection: Connection, answered: Sequence[Answered]) -> None:
+async def record(connection: Connection, answered: Sequence[PaymentRecord]) -> None:
     """Record what the registry answered; a payment that has moved on meanwhile stays so."""
+    if not answered:
+        return
     await connection.execute(
         _SQL.record_answers,
         [each.identity for each in answered],
@@ -131,8 +122,10 @@ async def record(connection: Connection, answered: Sequence[Answered]) -> None:
     )
 
 
-async def give_up(connection: Connection, answered: Sequence[Answered], now_ms: int) -> None:
+async def give_up(connection: Connection, answered: Sequence[PaymentRecord], now_ms: int) -> None:
     """Forget payments; whoever has one may hand it in again."""
+    if not answered:
+        return
     await connection.execute(
         _SQL.give_up,
         [each.identity for each in answered],
@@ -190,5 +183,6 @@ def _record(row: asyncpg.Record) -> PaymentRecord:
         outcome=None if outcome is None else tuple(outcome),
         tries=row["tries"],
         next_try_ms=row["next_try_ms"],
+        height=row["height"],
         is_returned=row["returned"],
     )

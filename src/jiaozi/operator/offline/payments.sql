@@ -3,46 +3,63 @@
 -- name: find_payments
 -- What is recorded of payments.
 SELECT identity, wallet, amount_fen, payment, state, submission, expires_ms, outcome, tries,
-    next_try_ms, returned
+    next_try_ms, height, returned
 FROM offline_payment WHERE identity = ANY($1::bytea[]);
 
 -- name: add_payments
--- Keep payments with the orders that will bring them, before any is sent.
+-- Keep payments with what the registry answered, or with the orders that have no answer yet. Rows are
+-- locked in the order of their identities, here and below: so nobody waits for one another.
 INSERT INTO offline_payment (
     identity, device, counter, position, payee, wallet, amount_fen, payment, state, submission,
-    expires_ms, created_ms, next_try_ms)
-SELECT identity, device, counter, position, payee, wallet, amount_fen, payment, 'sent', submission,
-    $10, $11, $12
+    expires_ms, outcome, height, tries, next_try_ms, returned, created_ms)
+SELECT identity, device, counter, position, payee, wallet, amount_fen, payment, state, submission,
+    expires_ms, outcome::bigint[], height, tries, next_try_ms, returned, $17
 FROM unnest($1::bytea[], $2::bytea[], $3::bigint[], $4::bigint[], $5::bytea[], $6::bigint[],
-    $7::bigint[], $8::bytea[], $9::bytea[])
-    AS it (identity, device, counter, position, payee, wallet, amount_fen, payment, submission)
+    $7::bigint[], $8::bytea[], $9::text[], $10::bytea[], $11::bigint[], $12::text[], $13::bigint[],
+    $14::integer[], $15::bigint[], $16::boolean[])
+    AS it (identity, device, counter, position, payee, wallet, amount_fen, payment, state,
+        submission, expires_ms, outcome, height, tries, next_try_ms, returned)
 ORDER BY identity
-ON CONFLICT (identity) DO NOTHING;
+ON CONFLICT (identity) DO UPDATE SET state = 'settled', submission = NULL, outcome = NULL,
+    height = excluded.height, returned = excluded.returned
+WHERE excluded.state = 'settled' AND offline_payment.state <> 'settled';
 
 -- name: renew_orders
 -- New orders for payments that wait, or whose order died; only where nobody else was quicker.
+WITH locked AS (
+    SELECT identity FROM offline_payment WHERE identity = ANY($1::bytea[]) ORDER BY identity
+    FOR UPDATE)
 UPDATE offline_payment SET state = 'sent', submission = it.submission, expires_ms = $4,
     outcome = NULL, next_try_ms = $5
-FROM unnest($1::bytea[], $2::bigint[], $3::bytea[]) AS it (identity, expires_ms, submission)
+FROM locked JOIN unnest($1::bytea[], $2::bigint[], $3::bytea[])
+    AS it (identity, expires_ms, submission) USING (identity)
 WHERE offline_payment.identity = it.identity AND offline_payment.expires_ms = it.expires_ms
     AND offline_payment.state <> 'settled';
 
 -- name: record_answers
--- What the registry answered to the orders of payments.
+-- What the registry answered to the orders of payments that were kept before.
+WITH locked AS (
+    SELECT identity FROM offline_payment WHERE identity = ANY($1::bytea[]) ORDER BY identity
+    FOR UPDATE)
 UPDATE offline_payment SET state = it.state, submission = NULL, height = it.height,
     outcome = it.outcome::bigint[], tries = offline_payment.tries + 1,
     next_try_ms = it.next_try_ms, returned = it.returned
-FROM unnest($1::bytea[], $2::bigint[], $3::text[], $4::bigint[], $5::text[], $6::bigint[],
-    $7::boolean[]) AS it (identity, expires_ms, state, height, outcome, next_try_ms, returned)
+FROM locked JOIN unnest($1::bytea[], $2::bigint[], $3::text[], $4::bigint[], $5::text[],
+    $6::bigint[], $7::boolean[])
+    AS it (identity, expires_ms, state, height, outcome, next_try_ms, returned) USING (identity)
 WHERE offline_payment.identity = it.identity AND offline_payment.expires_ms = it.expires_ms
     AND offline_payment.state = 'sent';
 
 -- name: give_up
 -- Forget payments that are nobody's to settle here, and count them by day and by what they were
 -- refused with.
-WITH given_up AS (
+WITH locked AS (
+    SELECT identity FROM offline_payment WHERE identity = ANY($1::bytea[]) ORDER BY identity
+    FOR UPDATE
+), given_up AS (
     DELETE FROM offline_payment
-    USING unnest($1::bytea[], $2::bigint[], $3::text[]) AS it (identity, expires_ms, outcome)
+    USING locked JOIN unnest($1::bytea[], $2::bigint[], $3::text[])
+        AS it (identity, expires_ms, outcome) USING (identity)
     WHERE offline_payment.identity = it.identity AND offline_payment.expires_ms = it.expires_ms
         AND offline_payment.state = 'sent'
     RETURNING (it.outcome::bigint[])[1] AS code)
@@ -65,6 +82,9 @@ FROM unnest($1::bytea[], $2::bytea[], $3::bigint[], $4::bigint[], $5::bytea[], $
     $7::bigint[], $8::bytea[], $9::bigint[], $10::bigint[], $11::boolean[])
     AS it (identity, device, counter, position, payee, wallet, amount_fen, payment, height, time_ms,
         returned)
+-- Most were handed in here: a conflict that changes nothing would lock and write their rows too.
+WHERE NOT EXISTS (
+    SELECT FROM offline_payment WHERE identity = it.identity AND height IS NOT NULL)
 ORDER BY identity
 ON CONFLICT (identity) DO UPDATE SET state = 'settled', submission = NULL, outcome = NULL,
     height = excluded.height, returned = excluded.returned

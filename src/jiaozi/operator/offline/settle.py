@@ -2,9 +2,9 @@
 
 ::
 
-    one transaction: payments, signed orders      (payment: sent)
-      -> registry, in batches                     (payment: settled or waiting)
-      -> later, a new order for what waits        (payment: sent)
+    signed orders -> registry, in batches
+      -> payments, as they were answered          (settled or waiting; sent: there was no answer)
+      -> later, a new order for what waits        (sent)
 
 A payment to a wallet is an unload. Once its wallet was refused for good, as far as the desk can
 tell, or is another operator's, it is brought as a payment between devices is: the registry looks
@@ -12,7 +12,9 @@ itself, and records it as returned to its device if no unload can ever settle.
 
 The registry takes a payment once, whoever brings it and by whatever order; so an order that died
 may be followed by another without asking what became of it, and logs may come in any order, any
-number of times and at any operator.
+number of times and at any operator. For the same reason a payment is kept when its first order was
+answered, and not before that is sent: until then nobody was told anything of it, and whoever handed
+it in has it and does so again.
 """
 
 import asyncio
@@ -31,11 +33,11 @@ from jiaozi.operator.offline.model import (
     PaymentState,
     Told,
     after_answer,
+    first_record,
     is_given_up,
     retry_at,
     told,
 )
-from jiaozi.operator.offline.payment_store import Answered
 from jiaozi.operator.registry.answers import Final, RawAnswer, read_answer
 from jiaozi.protocol import numbers
 from jiaozi.protocol.domains import NetworkId
@@ -119,29 +121,22 @@ class SettlePayments:
         return settled
 
     async def _settle(self, batch: Sequence[Handed]) -> dict[bytes, PaymentRecord]:
-        identities = [each.identity for each in batch]
         async with self.database.connection() as connection:
-            records = await store.find(connection, identities)
+            records = await store.find(connection, [each.identity for each in batch])
         new = [each for each in batch if each.identity not in records]
-        if new:
-            await self._keep(new)
-            async with self.database.connection() as connection:
-                records |= await store.find(connection, [each.identity for each in new])
-        if all(each.state is PaymentState.SETTLED for each in records.values()):
+        if not new and all(each.state is PaymentState.SETTLED for each in records.values()):
             return records
+        records |= await self._begin(new)
         # In the order of the log: what came in is there before it goes on.
-        await self._advance({each: records[each] for each in identities if each in records})
-        async with self.database.connection() as connection:
-            records = await store.find(connection, identities)
+        records = await self._advance(
+            {each.identity: records[each.identity] for each in batch}, new
+        )
         now_ms = self.now_ms()
         at_once = {key: each for key, each in records.items() if _is_due(each, now_ms)}
-        if at_once:
-            await self._advance(at_once)
-            async with self.database.connection() as connection:
-                records = await store.find(connection, identities)
-        return records
+        return {**records, **await self._advance(at_once)} if at_once else records
 
-    async def _keep(self, new: Sequence[Handed]) -> None:
+    async def _begin(self, new: Sequence[Handed]) -> dict[bytes, PaymentRecord]:
+        """Sign orders for payments that are not recorded yet; nothing is kept."""
         now_ms = self.now_ms()
         expires_ms = now_ms + ORDER_LIFETIME_MS
         said = [
@@ -149,42 +144,53 @@ class SettlePayments:
             for each in new
         ]
         signed = await asyncio.to_thread(self._sign, said, now_ms, expires_ms)
-        async with self.database.transaction() as connection:
-            await store.add(
-                connection,
-                list(zip(new, signed, strict=True)),
-                expires_ms=expires_ms,
-                now_ms=now_ms,
-                next_try_ms=now_ms + RESUME_AFTER_MS,
-            )
+        return {
+            each.identity: first_record(each, submission, now_ms, expires_ms)
+            for each, submission in zip(new, signed, strict=True)
+        }
 
-    async def _advance(self, records: dict[bytes, PaymentRecord]) -> None:
-        """Send what is to be sent; what the registry leaves open stays so."""
+    async def _advance(
+        self, records: dict[bytes, PaymentRecord], new: Sequence[Handed] = ()
+    ) -> dict[bytes, PaymentRecord]:
+        """Send what is to be sent and keep what came of it; what the registry leaves open stays so.
+
+        Returns:
+            The records after that, without those that were given up.
+        """
         now_ms = self.now_ms()
         due = [each for each in records.values() if _needs_order(each, now_ms)]
         if due:
             records = {**records, **await self._renew(due)}
-        sent = [each for each in records.values() if each.submission is not None]
+        answered = await self._submit([each for each in records.values() if each.submission])
+        records = {**records, **answered}
+        if new:
+            async with self.database.connection() as connection:
+                kept = [(each, records[each.identity]) for each in new]
+                await store.add(connection, kept, now_ms=now_ms)
+        for each in new:
+            answered.pop(each.identity, None)
+        over = {key: each for key, each in answered.items() if self._is_over(each)}
+        if answered:
+            async with self.database.transaction() as connection:
+                await store.record(connection, [answered[key] for key in answered.keys() - over])
+                await store.give_up(connection, list(over.values()), now_ms)
+        return {key: each for key, each in records.items() if key not in over}
+
+    async def _submit(self, sent: Sequence[PaymentRecord]) -> dict[bytes, PaymentRecord]:
+        """Send orders, and return what their final answers make of their payments."""
         if not sent:
-            return
+            return {}
         try:
             answers = await self.submit([each.submission or b"" for each in sent])
         except Refusal:
-            return
+            return {}
         now_ms = self.now_ms()
-        kept: list[Answered] = []
-        given_up: list[Answered] = []
-        for each, answer in zip(sent, answers, strict=True):
-            answered = _answered(each, answer, now_ms)
-            if answered.state is not PaymentState.SENT:
-                is_elsewhere = self._is_elsewhere(each.wallet)
-                is_over = is_given_up(each.tries + 1, answered.outcome, is_elsewhere=is_elsewhere)
-                (given_up if is_over else kept).append(answered)
-        if kept or given_up:
-            async with self.database.transaction() as connection:
-                await store.record(connection, kept)
-                if given_up:
-                    await store.give_up(connection, given_up, now_ms)
+        answered = (_answered(*each, now_ms) for each in zip(sent, answers, strict=True))
+        return {each.identity: each for each in answered if each.state is not PaymentState.SENT}
+
+    def _is_over(self, record: PaymentRecord) -> bool:
+        is_elsewhere = self._is_elsewhere(record.wallet)
+        return is_given_up(record.tries, record.outcome, is_elsewhere=is_elsewhere)
 
     async def _renew(self, due: Sequence[PaymentRecord]) -> dict[bytes, PaymentRecord]:
         now_ms = self.now_ms()
@@ -257,18 +263,19 @@ def _is_due(record: PaymentRecord, now_ms: int) -> bool:
     return record.state is PaymentState.WAITING and record.next_try_ms <= now_ms
 
 
-def _answered(record: PaymentRecord, raw: RawAnswer, now_ms: int) -> Answered:
+def _answered(record: PaymentRecord, raw: RawAnswer, now_ms: int) -> PaymentRecord:
     answer = read_answer(raw)
     state, outcome = after_answer(answer)
     is_unload = _is_unload(record)
     at_once = is_unload and _is_undeliverable(record.wallet, outcome)
     is_settled = isinstance(answer, Final) and answer.outcome == SETTLED
-    return Answered(
-        identity=record.identity,
-        expires_ms=record.expires_ms,
+    return replace(
+        record,
         state=state,
+        submission=None,
         height=answer.height if is_settled and isinstance(answer, Final) else None,
         outcome=outcome,
+        tries=record.tries + 1,
         next_try_ms=now_ms if at_once else retry_at(now_ms, record.tries),
         is_returned=is_settled and record.wallet is not None and not is_unload,
     )
