@@ -161,6 +161,8 @@ def body_of(order_type: OrderType) -> dict[str, int | bytes]:
             return {"certificate": certify(certified(), ROOT, NETWORK)}
         case OrderType.ENROL:
             return {"device_certificate": device_bytes(), "wallet": ALICE}
+        case OrderType.TAKE_UP:
+            return {"device_certificate": device_bytes()}
         case OrderType.SETTLE_OFFLINE:
             return {"payment": offline_payment_bytes()}
         case OrderType.UNLOAD:

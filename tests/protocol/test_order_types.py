@@ -269,7 +269,7 @@ def test_a_the_table_covers_every_type_once() -> None:
             (Role.CERTIFY,),
             {"OPEN_ACCOUNT", "SET_CLASS", "OPERATOR_FREEZE", "OPERATOR_UNFREEZE"}
             | {"REBIND_REQUEST", "REBIND_COMPLETE", "REBIND_WITHDRAW"}
-            | {"ENROL", "SETTLE_OFFLINE", "UNLOAD", "REVOKE_DEVICE"},
+            | {"ENROL", "SETTLE_OFFLINE", "UNLOAD", "REVOKE_DEVICE", "TAKE_UP"},
         ),
         (
             (Role.WALLET,),

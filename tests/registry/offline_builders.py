@@ -125,6 +125,11 @@ class OfflineDesk:
             wallet=wallet,
         )  # fmt: skip
 
+    def take_up(self, purse: Purse, *, by: int = OPERATORS[0], **terms: object) -> bytes:
+        """Takes up a device that nobody enrolled, at any operator."""
+        certificate = self.certificate(purse, **terms)  # type: ignore[arg-type]
+        return self._by_operator(OrderType.TAKE_UP, by, device_certificate=certificate)
+
     def load(
         self, purse: Purse, amount_fen: int, number: int, *, wallet: Wallet | None = None,
         signers: Sequence[Ed25519Signer] = (),

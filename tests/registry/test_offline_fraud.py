@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from random import Random
 
 from jiaozi.protocol.refusals import Code
-from tests.registry.builders import OPERATORS
+from tests.registry.builders import OPERATORS, registry_world
 from tests.registry.effects import refused
 from tests.registry.offline_builders import (
     CAP_FEN,
     CLAIM_WAIT_S,
     GUARANTEE_FEN,
+    OFFLINE,
     OfflineDesk,
     Purse,
 )
@@ -164,26 +165,54 @@ async def test_a_guarantee_is_moved_by_its_own_operators_vault_key(own_desk: Off
     await refused(world, above, Code.INSUFFICIENT_FUNDS, GUARANTEE_FEN)
 
 
-async def test_officers_convict_by_a_proof_and_the_guarantee_covers_what_it_can(
+async def test_officers_convict_by_a_proof_and_the_guarantee_covers_what_it_lacks(
     own_desk: OfflineDesk,
 ) -> None:
     desk, world = own_desk, own_desk.world
     device, payee = await cheat(desk, load_fen=1_000), await desk.enrolled("payee")
     await world.settle(desk.settle(desk.pay(device, payee, 51_000)))
-    other = await cheat(desk, "other")
-    await world.settle(
-        desk.settle(desk.pay(other, payee, 1_000, counter=1)),
-        desk.settle(desk.pay(other, payee, GUARANTEE_FEN - 20_000, counter=1)),
-    )
     await refused(world, desk.convict(desk.purse("nobody")), Code.DEVICE_UNKNOWN)
     await world.settle(desk.convict(device))
     row = await desk.row(device)
-    assert (row.shadow_fen, row.covered_fen) == (-30_000, 20_000)
-    await refused(world, desk.convict(device), Code.DEVICE_ENDED)
-    await world.settle(desk.fund_guarantee(HERE, 35_000))
-    row = await desk.row(device)
     assert (row.shadow_fen, row.covered_fen) == (0, 50_000)
-    assert await desk.guarantee_fen() == 5_000
+    await refused(world, desk.convict(device), Code.DEVICE_ENDED)
+    assert await desk.guarantee_fen() == GUARANTEE_FEN - 50_000
+
+
+async def test_g2_all_devices_of_an_operator_lack_no_more_together_than_its_guarantee_holds(
+    own_desk: OfflineDesk,
+) -> None:
+    """Keys that a thief holds: what one may lack, another may not lack beside it."""
+    desk, world = own_desk, own_desk.world
+    thieves = [await desk.enrolled(f"thief {each}") for each in range(3)]
+    payee, elsewhere = await desk.enrolled("payee"), await desk.enrolled("elsewhere", THERE)
+    half_fen = GUARANTEE_FEN // 2
+    spoken = [desk.settle(desk.pay(each, elsewhere, half_fen)) for each in thieves[:2]]
+    await world.settle(*spoken)
+    more = desk.pay(thieves[2], elsewhere, 1)
+    await refused(world, desk.settle(more), Code.GUARANTEE_INSUFFICIENT, GUARANTEE_FEN + 1)
+    proven = desk.pay(thieves[2], elsewhere, 1, counter=1, salt=1)
+    together = await world.submit(desk.settle(proven), desk.settle(more))
+    assert [each.outcome[0] for each in together] == [Code.GUARANTEE_INSUFFICIENT] * 2
+    # What comes to one of them makes room for as much, in the same order too.
+    await world.settle(desk.settle(desk.pay(thieves[2], thieves[0], 100)))
+    assert await desk.shadow_fen(thieves[2]) == -100
+    funded = await cheat(desk, "funded", load_fen=300)
+    await world.settle(desk.settle(desk.pay(funded, thieves[1], 300)), desk.settle(more))
+    await refused(world, desk.settle(desk.pay(thieves[0], payee, 300)), Code.GUARANTEE_INSUFFICIENT)
+    lacks_fen = -sum([await desk.shadow_fen(each) for each in thieves])
+    assert world.writer.lead.lacks_fen[HERE] == lacks_fen == GUARANTEE_FEN - 299
+    await world.settle(desk.fund_guarantee(HERE, 1), desk.settle(desk.pay(thieves[0], payee, 300)))
+
+
+async def test_a_registry_that_starts_again_knows_what_devices_lack(database_dsn: str) -> None:
+    async with registry_world(database_dsn, rulebooks=[OFFLINE]) as world:
+        desk = OfflineDesk(world)
+        await desk.prepare()
+        thief, payee = await desk.enrolled("thief"), await desk.enrolled("payee")
+        await world.settle(desk.settle(desk.pay(thief, payee, 700)))
+    async with registry_world(database_dsn, rulebooks=[OFFLINE]) as world:
+        assert world.writer.lead.lacks_fen == {HERE: 700}
 
 
 async def test_g6_a_lost_device_is_paid_back_to_its_wallet_after_the_wait(

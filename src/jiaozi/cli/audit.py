@@ -133,6 +133,7 @@ def report_document(report: AuditReport) -> dict[str, Any]:
         "destroyed_fen": report.destroyed_fen,
         "outstanding_fen": report.outstanding_fen,
         "shortfall_fen": report.shortfall_fen,
+        "claimed_lacks_fen": report.claimed_lacks_fen,
         "orders_per_s": round(report.orders_per_s),
         "elapsed_s": round(report.elapsed_s, 3),
         "notice": report.notice,
@@ -205,6 +206,9 @@ def _tell(report: AuditReport) -> None:
             "Outstanding": f"{yuan(report.outstanding_fen)} yuan",
             "Uncovered losses": f"{yuan(report.shortfall_fen)} yuan, on offline devices"
             if report.shortfall_fen
+            else None,
+            "Claimed too early": f"{yuan(report.claimed_lacks_fen)} yuan, on offline devices"
+            if report.claimed_lacks_fen
             else None,
         }
     )

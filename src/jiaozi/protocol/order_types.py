@@ -30,7 +30,7 @@ reassign, halt, oldest
 generation, convict,
 write off
 enrol, settle offline,  operator's certify key                      none
-revoke device
+revoke device, take up
 offline load            wallet key                                  wallet -> offline
 unload                  device key inside, operator's certify key   offline -> wallet
 claim                   wallet key and operator's certify key       offline -> wallet
@@ -100,6 +100,7 @@ class OrderType(IntEnum):
     OLDEST_GENERATION = 48
     CONVICT = 49
     WRITE_OFF = 50
+    TAKE_UP = 51
 
 
 class Role(Enum):
@@ -234,6 +235,7 @@ _U, _B32 = FieldKind.UINT, FieldKind.BYTES32
 _NUMBER = BodyField(1, "number", FieldKind.WALLET_NUMBER)
 _CASE = BodyField(2, "case", FieldKind.BYTES16)
 _DEVICE = BodyField(1, "device", FieldKind.KEY)
+_DEVICE_CERTIFICATE = BodyField(1, "device_certificate", FieldKind.DEVICE_CERTIFICATE)
 _PAYMENT = BodyField(1, "payment", FieldKind.OFFLINE_PAYMENT)
 _FREEZE = (
     _NUMBER,
@@ -373,7 +375,7 @@ ORDER_TYPES: Mapping[OrderType, OrderRule] = {
     OrderType.ENROL: OrderRule(
         signers=(Role.CERTIFY,),
         body=(
-            BodyField(1, "device_certificate", FieldKind.DEVICE_CERTIFICATE),
+            _DEVICE_CERTIFICATE,
             BodyField(2, "wallet", FieldKind.WALLET_NUMBER, optional=True),
         ),
     ),
@@ -403,4 +405,5 @@ ORDER_TYPES: Mapping[OrderType, OrderRule] = {
         signers=(Role.OFFICERS,), body=(_DEVICE, BodyField(2, "proof", _B32))
     ),
     OrderType.WRITE_OFF: OrderRule(signers=(Role.OFFICERS,), body=(_DEVICE,)),
+    OrderType.TAKE_UP: OrderRule(signers=(Role.CERTIFY,), body=(_DEVICE_CERTIFICATE,)),
 }

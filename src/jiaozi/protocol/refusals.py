@@ -172,7 +172,9 @@ CATALOGUE: Mapping[Code, Entry] = {
         _A, "A key that may sign blocks must remain: certify its successor first."
     ),
     Code.DEVICE_UNKNOWN: Entry(_A, "No device of this key is enrolled."),
-    Code.DEVICE_KNOWN: Entry(_A, "The device is enrolled with a certificate at least as late."),
+    Code.DEVICE_KNOWN: Entry(
+        _A, "The device is enrolled already, and not with an earlier certificate than this."
+    ),
     Code.DEVICE_ENDED: Entry(
         _A, "The device is revoked, suspended or expired, or its generation is no longer accepted."
     ),
@@ -196,6 +198,11 @@ CATALOGUE: Mapping[Code, Entry] = {
     ),
     Code.GENERATION_NOT_NEWER: Entry(
         _A, "The oldest accepted generation only rises.", ("generation",)
+    ),
+    Code.SURFACED_TOO_LATE: Entry(
+        _N,
+        "No operator enrolled the device, and what it paid had to surface until then.",
+        ("until_ms",),
     ),
     Code.EVIDENCE_INSUFFICIENT: Entry(
         _A, "This wallet class needs more evidence of identity.", ("field",)

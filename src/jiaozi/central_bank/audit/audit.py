@@ -243,6 +243,7 @@ class _Audit:
             issued_fen=state.issued_fen,
             destroyed_fen=state.destroyed_fen,
             shortfall_fen=state.devices.shortfall_fen(),
+            claimed_lacks_fen=state.devices.claimed_lacks_fen(),
             elapsed_s=time.monotonic() - self._started_s,
             differences=tuple(self._findings.differences),
             notice=self._notice,

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from jiaozi.protocol.offline.revocations import (
     NO_ENTRIES,
+    certifier_entry,
     extend_hash,
     generation_entry,
     revocation_entry,
@@ -62,6 +63,11 @@ class Device:
     convicted: bool = False
     covered_fen: int = 0
 
+    @property
+    def is_taken_up(self) -> bool:
+        """Whether nobody enrolled it: then no certificate of it ever counted, and none ends."""
+        return not self.not_after_ms
+
     def lives_at(self, time_ms: int) -> bool:
         """Say whether it is neither revoked nor expired."""
         return self.revoked is None and self.not_after_ms > time_ms
@@ -73,6 +79,12 @@ class Devices:
 
     known: dict[bytes, Device] = field(default_factory=dict)
     by_wallet: dict[int, list[Device]] = field(default_factory=dict)
+    wallets_of_group: dict[bytes, set[int]] = field(default_factory=dict)
+    """The wallets with devices, by the id of their group; two operators may share one."""
+    revoked_certifiers: dict[bytes, int] = field(default_factory=dict)
+    """Certify keys that were revoked, and when."""
+    claimed: set[bytes] = field(default_factory=set)
+    """Devices of which the rest was paid out."""
     list_number: int = 0
     list_hash: bytes = NO_ENTRIES
     oldest_generation: int = 0
@@ -80,24 +92,28 @@ class Devices:
     """The sum of all shadow balances: what the offline account must hold."""
     _spoken: dict[tuple[bytes, int], set[bytes]] = field(default_factory=dict)
     _placed: dict[tuple[bytes, int], set[bytes]] = field(default_factory=dict)
+    _lacks_fen: dict[int, int] = field(default_factory=dict)
     _live_caps_fen: dict[int, int] = field(default_factory=dict)
     _counted: dict[bytes, tuple[int, int]] = field(default_factory=dict)
     """Operator and cap of each device whose cap is in that sum."""
     _ends: list[tuple[int, bytes]] = field(default_factory=list)
     """A heap of when a certificate ends, with its device; some were renewed since."""
 
-    def put(self, device: Device) -> None:
-        """Take in a device, in place of what was known of it."""
+    def put(self, device: Device, group_id: bytes | None) -> None:
+        """Take in a device, in place of what was known of it; the group is its wallet's."""
         before = self.known.get(device.key)
         if before is not None:
             self._end(before.key)
             if before.wallet is not None:
                 self.by_wallet[before.wallet].remove(before)
-            self.shadows_fen -= before.shadow_fen
+            self.charge(before, -before.shadow_fen)
+        shadow_fen, device.shadow_fen = device.shadow_fen, 0
         self.known[device.key] = device
-        self.shadows_fen += device.shadow_fen
+        self.charge(device, shadow_fen)
         if device.wallet is not None:
             self.by_wallet.setdefault(device.wallet, []).append(device)
+        if device.wallet is not None and group_id is not None:
+            self.wallets_of_group.setdefault(group_id, set()).add(device.wallet)
         if device.revoked is None:
             operator, cap_fen = device.operator, device.balance_cap_fen
             self._counted[device.key] = (operator, cap_fen)
@@ -114,13 +130,15 @@ class Devices:
 
     def lacks_fen(self, operator: int) -> int:
         """Return what an operator's devices lack together that paid more than was seen on them."""
-        own = (each.shadow_fen for each in self.known.values() if each.operator == operator)
-        return -sum(shadow_fen for shadow_fen in own if shadow_fen < 0)
+        return self._lacks_fen.get(operator, 0)
 
     def charge(self, device: Device, amount_fen: int) -> None:
         """Change a shadow balance, up or down."""
+        lacked_fen = max(-device.shadow_fen, 0)
         device.shadow_fen += amount_fen
         self.shadows_fen += amount_fen
+        more_fen = max(-device.shadow_fen, 0) - lacked_fen
+        self._lacks_fen[device.operator] = self._lacks_fen.get(device.operator, 0) + more_fen
 
     def is_recorded(self, payment: SpokenPayment) -> bool:
         """Say whether this very payment was recorded before."""
@@ -145,9 +163,24 @@ class Devices:
             self._append(revocation_entry(device.key, device.not_after_ms))
             device.revoked, device.revoked_ms = self.list_number, time_ms
 
-    def revoke_key(self, key: bytes, not_after_ms: int) -> None:
-        """Put a key that is no device's on the list."""
+    def revoke_block_key(self, key: bytes, not_after_ms: int) -> None:
+        """Put a key that signs blocks on the list."""
         self._append(revocation_entry(key, not_after_ms))
+
+    def revoke_certifier(self, key: bytes, not_after_ms: int, time_ms: int) -> None:
+        """Put an operator's certify key on the list."""
+        self._append(certifier_entry(key, not_after_ms))
+        self.revoked_certifiers[key] = time_ms
+
+    def take_up(self, device: Device, not_after_ms: int, time_ms: int) -> None:
+        """Take in a device that nobody enrolled; the list names it until its certificate ends."""
+        self._append(revocation_entry(device.key, not_after_ms))
+        self.take_up_under(device, time_ms)
+
+    def take_up_under(self, device: Device, time_ms: int) -> None:
+        """Take in a device that nobody enrolled, whose certify key the list names since a time."""
+        device.revoked, device.revoked_ms, device.convicted = self.list_number, time_ms, True
+        self.put(device, None)
 
     def raise_generation(self, oldest: int) -> None:
         """Accept no older generation any more."""
@@ -162,6 +195,11 @@ class Devices:
             if each.convicted and each.shadow_fen < 0
         )
 
+    def claimed_lacks_fen(self) -> int:
+        """Return what devices lack of which the rest was paid out before all had surfaced."""
+        lacking = (self.known[key] for key in self.claimed)
+        return -sum(min(each.shadow_fen, 0) for each in lacking if not each.convicted)
+
     def records(self) -> Iterator[bytes]:
         """Yield the records of the state hash."""
         for _, device in sorted(self.known.items()):
@@ -174,8 +212,13 @@ class Devices:
         self.list_number, self.list_hash = number, list_hash
         self.oldest_generation = oldest_generation
 
-    def spoken(self) -> Iterator[list[Any]]:
-        """Yield what was recorded of payments: ``[device, counter, position, identity]``."""
+    def unhashed(self) -> Iterator[list[Any]]:
+        """Yield what no record has: ``[device, counter, position, identity]`` of each payment.
+
+        And ``[certify key, when it was revoked]``, and ``[device]`` of each that was claimed.
+        """
+        yield from ([each] for each in sorted(self.claimed))
+        yield from ([*each] for each in sorted(self.revoked_certifiers.items()))
         counters = {
             (key, identity): counter
             for (key, counter), identities in self._spoken.items()
@@ -185,9 +228,15 @@ class Devices:
             for identity in sorted(identities):
                 yield [key, counters[key, identity], position, identity]
 
-    def take_spoken(self, item: list[Any]) -> None:
-        """Take in one of `spoken`."""
-        self._remember(*item)
+    def take_unhashed(self, item: list[Any]) -> None:
+        """Take in one of `unhashed`."""
+        match item:
+            case [device]:
+                self.claimed.add(device)
+            case [key, time_ms]:
+                self.revoked_certifiers[key] = time_ms
+            case _:
+                self._remember(*item)
 
     def _remember(self, key: bytes, counter: int, position: int, identity: bytes) -> None:
         self._spoken.setdefault((key, counter), set()).add(identity)

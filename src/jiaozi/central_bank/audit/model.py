@@ -179,6 +179,8 @@ class AuditReport:
         orders: How many orders they held.
         accounts: How many the rebuilt ledgers have.
         shortfall_fen: What proven losses of offline devices lack that no guarantee has covered.
+        claimed_lacks_fen: What devices lack whose rest was claimed, and a payment surfaced after
+            it: nothing is proven, and the offline account holds so much less than is on devices.
         notice: Why a saved state was not used, when there was one.
     """
 
@@ -191,6 +193,7 @@ class AuditReport:
     issued_fen: int
     destroyed_fen: int
     shortfall_fen: int
+    claimed_lacks_fen: int
     elapsed_s: float
     differences: tuple[Difference, ...]
     notice: str | None = None

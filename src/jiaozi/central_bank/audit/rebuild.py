@@ -10,6 +10,7 @@ from jiaozi.central_bank.audit.accounts import Account, Terms
 from jiaozi.central_bank.audit.limits import check_caps, count_spending
 from jiaozi.central_bank.audit.model import CheckedOrder, Differs, Rule
 from jiaozi.central_bank.audit.money import check_known, move
+from jiaozi.central_bank.audit.rebuild_devices import DEVICE_EFFECTS
 from jiaozi.central_bank.audit.rebuild_offline import OFFLINE_EFFECTS
 from jiaozi.central_bank.audit.rebuild_wallets import WALLET_EFFECTS, count_mandate
 from jiaozi.central_bank.audit.state import Halt, Key, State
@@ -177,7 +178,9 @@ def _revoke(order: CheckedOrder, state: State, network: Network, time_ms: int) -
     state.keys[key] = known._replace(revoked=True)
     use = known.certified.use
     if use is Use.REGISTRY_BLOCK and not known.revoked:
-        state.devices.revoke_key(key, known.certified.not_after_ms)
+        state.devices.revoke_block_key(key, known.certified.not_after_ms)
+    if use is Use.OPERATOR_CERTIFY and not known.revoked:
+        state.devices.revoke_certifier(key, known.certified.not_after_ms, time_ms)
     left = [
         each.certified
         for each in state.keys.values()
@@ -230,6 +233,7 @@ EFFECTS: Mapping[OrderType, Callable[[CheckedOrder, State, Network, int], None]]
     OrderType.MANDATE_PAYMENT: _pay_by_mandate,
     OrderType.SWEEP: _sweep,
     **WALLET_EFFECTS,
+    **DEVICE_EFFECTS,
     **OFFLINE_EFFECTS,
 }
 """What each order type does to the state, network and block time being given."""

@@ -2,18 +2,19 @@
 
 ::
 
-    file     = frame: CBOR [4, network id, height, header, [certificate, ...]];
+    file     = frame: CBOR [5, network id, height, header, [certificate, ...]];
                frame: records; ...; frame: empty; frame: rest; ...; frame: empty;
                frame: SHA-256 over the frames of the rest; frame: naming header
     frame    = length: 4 bytes || bytes
     records  = the CBOR sequence of `jiaozi.protocol.state`, cut anywhere between two
-    rest     = the CBOR sequences of `State.spending` and `Devices.spoken`, cut likewise
+    rest     = the CBOR sequences of `State.spending` and `Devices.unhashed`, cut likewise
 
 ``header`` is the one at that height, ``naming header`` the later one that names the state's hash.
 So the records prove themselves: a block key that genesis or a certificate of the root names has
-signed their hash. No header covers what limits count, which payments devices spoke, nor the ids
-that orders used up, which are beside the file (`used_ids`): for these the auditor trusts its own
-disk. The file is written while the state is hashed, and takes its name when the hash was compared.
+signed their hash. No header covers what limits count, what devices spoke, when keys were revoked,
+nor the ids that orders used up, which are beside the file (`used_ids`): for these the auditor
+trusts its own disk. The file is written while the state is hashed, and takes its name when the hash
+was compared.
 """
 
 import os
@@ -36,7 +37,7 @@ from jiaozi.protocol.refusals import Refusal
 from jiaozi.protocol.state import StateHash
 from jiaozi.storage.server_files import sync_directory
 
-_FORMAT = 4
+_FORMAT = 5
 _LENGTH = Struct(">I")
 _RECORDS_PER_FRAME = 1_000
 _FRAME_BYTES_MAX = 1 << 20
@@ -87,7 +88,7 @@ def write_candidate(path: Path, network: NetworkId, block: RawBlock, state: Stat
             _write_frame(file, frame)
         _write_frame(file, b"")
         rest = sha256()
-        for frame in _frames(map(cbor.encode, chain(state.spending(), state.devices.spoken()))):
+        for frame in _frames(map(cbor.encode, chain(state.spending(), state.devices.unhashed()))):
             rest.update(frame)
             _write_frame(file, frame)
         _write_frame(file, b"")
@@ -121,7 +122,7 @@ def read_saved(path: Path, network: Network) -> Saved | None:
     1. It is whole, of this form and of this network.
     2. Both headers are signed with block keys that genesis or the root names.
     3. The later one names the height of the earlier, and the hash of the records.
-    4. What limits count, and which payments devices spoke, is as it was written.
+    4. What no header covers is as it was written.
 
     Raises:
         SavedStateUnusable: One of these does not hold.
@@ -177,7 +178,7 @@ def _read_state(file: BinaryIO) -> State:
         state.take_record(record)
     for item in _read_records(file):
         if isinstance(item[0], bytes):
-            state.devices.take_spoken(item)
+            state.devices.take_unhashed(item)
         else:
             state.take_spending(item)
     return state

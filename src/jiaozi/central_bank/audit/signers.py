@@ -203,7 +203,7 @@ def _operator_of(order: CheckedOrder, state: State) -> int:
         case OrderType.UNLOAD:
             account = state.accounts.get(order.legs[0][1])
             return 0 if account is None else state.operator_of(account)
-        case OrderType.SETTLE_OFFLINE:
+        case OrderType.SETTLE_OFFLINE | OrderType.TAKE_UP:
             known = state.keys.get(order.signers[0][1])
             return 0 if known is None else known.certified.operator
         case _ if Role.CERTIFY in ORDER_TYPES[order.type].signers:

@@ -204,6 +204,11 @@ class State:
             return self.carriers.get(operator, operator)
         return operator
 
+    def group_of(self, number: int | None) -> bytes | None:
+        """Return the id of a wallet's group; None without such a wallet."""
+        account = None if number is None else self.accounts.get(number)
+        return None if account is None else account.group_id
+
     def retermed(self, number: int, **terms: Any) -> None:  # noqa: ANN401 - the fields of Terms
         """Give an account other terms."""
         account = self.accounts[number]
@@ -283,7 +288,8 @@ class State:
             case 9:
                 self.guard(items[0], read_safeguards(items[1]))
             case 10:
-                self.devices.put(Device(*items))
+                device = Device(*items)
+                self.devices.put(device, self.group_of(device.wallet))
             case _:
                 self.devices.take_list(*items)
 

@@ -53,8 +53,19 @@ async def load_ledger(
     time_ms: int,
     *,
     due: Sequence[int] = (),
+    lacks_fen: Mapping[int, int] | None = None,
 ) -> Ledger:
-    """Load all that a batch of orders touches, and carry out what is due of wallets before it."""
+    """Load all that a batch of orders touches, and carry out what is due of wallets before it.
+
+    Args:
+        connection: Of the writer.
+        orders: The batch.
+        totals: As of the block before; ``control`` likewise.
+        control: See there.
+        time_ms: Block time.
+        due: Wallets of which something is due.
+        lacks_fen: What the devices of each operator lack as of the block before.
+    """
     touched: set[int] = set(due)
     guarded: set[int] = set(due)
     groups: set[bytes] = set()
@@ -77,6 +88,7 @@ async def load_ledger(
     if about_devices:
         devices = await device_store.load_for(connection, about_devices, time_ms)
         touched |= _touched_by(devices)
+    devices.lacks_fen = dict(lacks_fen or {})
     accounts = await store.load_accounts(connection, touched) if touched else {}
     vaults = {_vault_of(each, control) for each in accounts.values() if each.waterfall}
     if not vaults <= accounts.keys():
@@ -250,11 +262,11 @@ _ABOUT_DEVICES = frozenset(
         OrderType.UNLOAD,
         OrderType.REVOKE_DEVICE,
         OrderType.CLAIM,
-        OrderType.FUND_GUARANTEE,
         OrderType.RELEASE_GUARANTEE,
         OrderType.OLDEST_GENERATION,
         OrderType.CONVICT,
         OrderType.WRITE_OFF,
+        OrderType.TAKE_UP,
         OrderType.CLOSE,
         OrderType.REVOKE,
     }

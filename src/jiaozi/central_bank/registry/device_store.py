@@ -7,8 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
 from operator import attrgetter
-
-from asyncpg import Record
+from typing import Any
 
 from jiaozi.central_bank.registry.devices import Devices, Enrolled, ListTip
 from jiaozi.protocol import numbers
@@ -30,8 +29,8 @@ class Statements:
     """The names in offline.sql."""
 
     devices: str
-    uncovered_devices: str
     devices_of_wallets: str
+    devices_of_groups: str
     state_devices: str
     live_caps: str
     lacks: str
@@ -56,10 +55,6 @@ class _Asked:
     """Whose devices are asked for."""
     sharing: set[int] = field(default_factory=set)
     """Operators whose guarantee has to cover its share."""
-    funded: set[int] = field(default_factory=set)
-    """Operators whose guarantee grows."""
-    releasing: set[int] = field(default_factory=set)
-    """Operators whose guarantee shrinks."""
     payments: list[tuple[bytes, Payment]] = field(default_factory=list)
 
     def add(self, order: Order) -> None:
@@ -71,11 +66,7 @@ class _Asked:
             case OrderType.CLOSE:
                 self.wallets.add(order.scope)
             case OrderType.RELEASE_GUARANTEE:
-                operator = numbers.operator_of(order.legs[0].debit)
-                self.sharing.add(operator)
-                self.releasing.add(operator)
-            case OrderType.FUND_GUARANTEE:
-                self.funded.add(numbers.operator_of(order.legs[0].debit))
+                self.sharing.add(numbers.operator_of(order.legs[0].debit))
             case _ if order.inner is not None:
                 self._add_inner(order.inner)
             case _:
@@ -97,19 +88,18 @@ async def load_for(connection: Connection, orders: Iterable[Order], time_ms: int
     for order in orders:
         asked.add(order)
     known = await load_devices(connection, asked.keys)
+    groups: dict[int, set[int]] = {}
     if asked.wallets:
-        known |= _by_key(await connection.fetch(SQL.devices_of_wallets, list(asked.wallets)))
-    if asked.funded:
-        known |= _by_key(await connection.fetch(SQL.uncovered_devices, list(asked.funded)))
-    devices = Devices(known=known, tip=await load_tip(connection))
+        rows = await connection.fetch(SQL.devices_of_groups, list(asked.wallets))
+        known |= _by_key(row[1:] for row in rows)
+        for row in rows:
+            groups.setdefault(row["head"], set()).add(row["wallet"])
+    tip = await load_tip(connection)
+    devices = Devices(known=known, wallets_of_group=groups, tip=tip)
     if asked.sharing:
         rows = await connection.fetch(SQL.live_caps, list(asked.sharing), time_ms)
         caps_fen = {row["operator"]: row["caps_fen"] for row in rows}
         devices.live_caps_fen = dict.fromkeys(asked.sharing, 0) | caps_fen
-    if asked.releasing:
-        rows = await connection.fetch(SQL.lacks, list(asked.releasing))
-        lacks_fen = {row["operator"]: row["lacks_fen"] for row in rows}
-        devices.lacks_before_fen = dict.fromkeys(asked.releasing, 0) | lacks_fen
     if asked.payments:
         await _load_recorded(connection, asked.payments, devices)
     return devices
@@ -124,6 +114,12 @@ async def load_devices(connection: Connection, keys: Iterable[bytes]) -> dict[by
 async def devices_of_wallet(connection: Connection, number: int) -> list[Enrolled]:
     """Load the devices that were enrolled from a wallet."""
     return [Enrolled(*row) for row in await connection.fetch(SQL.devices_of_wallets, [number])]
+
+
+async def load_lacks(connection: Connection) -> dict[int, int]:
+    """Load what the devices of each operator lack together; who lacks nothing is left out."""
+    rows = await connection.fetch(SQL.lacks)
+    return {row["operator"]: row["lacks_fen"] for row in rows}
 
 
 async def load_tip(connection: Connection) -> ListTip:
@@ -170,6 +166,6 @@ async def _load_recorded(
         devices.by_position.setdefault((row[0], row[1]), set()).add(row[2])
 
 
-def _by_key(rows: Iterable[Record]) -> dict[bytes, Enrolled]:
+def _by_key(rows: Iterable[Iterable[Any]]) -> dict[bytes, Enrolled]:
     devices = (Enrolled(*row) for row in rows)
     return {each.key: each for each in devices}

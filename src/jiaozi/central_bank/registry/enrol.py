@@ -1,7 +1,9 @@
 """A device from its enrolment to its end: certified, renewed, revoked, convicted (rules.md §G).
 
 Its operator enrols it from a wallet, or anonymously, and revokes it when it is lost. A device whose
-generation is no longer accepted goes on until it is renewed; a convicted one is at its end.
+generation is no longer accepted goes on until it is renewed; a convicted one is at its end. One
+that was certified and never enrolled is taken up when a payment of it or to it surfaces: a desk
+gives no certificate out before the registry has its device, so somebody else has the certify key.
 """
 
 from dataclasses import replace
@@ -9,15 +11,19 @@ from dataclasses import replace
 from jiaozi.central_bank.registry.devices import Enrolled
 from jiaozi.central_bank.registry.guarantees import (
     check_share,
+    check_surfacing,
     cover,
     cover_lack,
     guarantee_fen,
+    surfaces_until_ms,
 )
 from jiaozi.central_bank.registry.ledger import Ledger
 from jiaozi.central_bank.registry.signers import check_certified
 from jiaozi.central_bank.registry.wallet_signers import check_officers
 from jiaozi.protocol.certificates import Certified, Use
-from jiaozi.protocol.offline.certificate import LIMIT_NAMES, Device
+from jiaozi.protocol.cose import Signature
+from jiaozi.protocol.offline.certificate import LIMIT_NAMES, Device, begins_under
+from jiaozi.protocol.offline.revocations import revocation_entry
 from jiaozi.protocol.orders import Order
 from jiaozi.protocol.refusals import Code, refuse
 
@@ -48,6 +54,44 @@ def enrol(order: Order, caller: Certified, ledger: Ledger) -> None:
     check_share(device.operator, caps_fen, ledger)
     ledger.devices.live_caps_fen[device.operator] = caps_fen
     ledger.devices.add(after)
+    if wallet is not None:
+        head = ledger.accounts[wallet].head
+        ledger.devices.wallets_of_group.setdefault(head, set()).add(wallet)
+
+
+def take_up(order: Order, caller: Certified, ledger: Ledger) -> None:
+    """Take in a device that an operator's key certified and nobody enrolled, as convicted.
+
+    Honest payees get what it paid from the guarantee of the operator whose key that is, as long as
+    they may still surface after the key's revocation.
+    """
+    check_operator(order, caller, ledger)
+    said = _said_device(order)
+    signature = _inner_signature(order)
+    record = ledger.control.keys.get(signature.key)
+    if record is None:
+        raise refuse(Code.CERTIFICATE_UNKNOWN)
+    _check_certifier(said, record.certified, signature.suite)
+    if said.key in ledger.devices.known:
+        raise refuse(Code.DEVICE_KNOWN)
+    device = Enrolled(
+        key=said.key,
+        suite=said.suite,
+        operator=said.operator,
+        wallet=None,
+        profile=int(said.profile),
+        generation=said.generation,
+        not_after_ms=0,
+        balance_cap_fen=said.limits.balance_fen,
+        revoked_ms=record.revoked_ms,
+    )
+    if record.revoked_ms is None:
+        entry = revocation_entry(said.key, said.not_after_ms)
+        ledger.devices.take_up(device, ledger.time_ms, entry)
+    else:
+        check_surfacing(device, ledger)
+        ledger.devices.take_up(device, record.revoked_ms, None)
+    ledger.concern(device)
 
 
 def revoke_device(order: Order, caller: Certified, ledger: Ledger) -> None:
@@ -117,8 +161,7 @@ def check_wait(device: Enrolled, ledger: Ledger) -> None:
     Raises:
         Refusal: ``claim_too_early``.
     """
-    since_ms = ledger.time_ms if device.revoked_ms is None else device.revoked_ms
-    until_ms = since_ms + ledger.rulebook.offline.claim_wait_s * 1000
+    until_ms = surfaces_until_ms(device, ledger)
     if ledger.time_ms < until_ms:
         raise refuse(Code.CLAIM_TOO_EARLY, until_ms)
 
@@ -137,15 +180,34 @@ def named_device(order: Order, ledger: Ledger) -> Enrolled:
 
 def _certified_device(order: Order, caller: Certified, ledger: Ledger) -> Device:
     """Return what the caller's own certify key says of a device; its signature holds."""
-    assert order.inner is not None, "its shape asks for a device certificate"
-    device, signature = order.inner.said, order.inner.message.signatures[0]
-    assert isinstance(device, Device), "its domain is that of device certificates"
+    device, signature = _said_device(order), _inner_signature(order)
     certified = ledger.control.certified(signature.key, Use.OPERATOR_CERTIFY, ledger.time_ms)
-    if (certified.operator, certified.suite) != (caller.operator, signature.suite):
+    if certified.operator != caller.operator:
         raise refuse(Code.SIGNER_FOREIGN)
-    if device.operator != caller.operator:
-        raise refuse(Code.SIGNER_FOREIGN)
+    _check_certifier(device, certified, signature.suite)
     return device
+
+
+def _check_certifier(device: Device, certified: Certified, suite: int) -> None:
+    """Check that a key may have certified a device, at the time at which its certificate begins."""
+    if certified.use is not Use.OPERATOR_CERTIFY:
+        raise refuse(Code.CERTIFICATE_OTHER_USE)
+    if (certified.operator, certified.suite) != (device.operator, suite):
+        raise refuse(Code.SIGNER_FOREIGN)
+    if not begins_under(device, certified):
+        raise refuse(Code.CERTIFICATE_NOT_VALID_NOW)
+
+
+def _said_device(order: Order) -> Device:
+    assert order.inner is not None, "its shape asks for a device certificate"
+    device = order.inner.said
+    assert isinstance(device, Device), "its domain is that of device certificates"
+    return device
+
+
+def _inner_signature(order: Order) -> Signature:
+    assert order.inner is not None, "its shape asks for a device certificate"
+    return order.inner.message.signatures[0]
 
 
 def _check_wallet(number: int | None, caller: Certified, ledger: Ledger) -> None:

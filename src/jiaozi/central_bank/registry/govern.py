@@ -52,13 +52,13 @@ def certify(order: Order, caller: Certified, ledger: Ledger) -> None:
 
 
 def revoke(order: Order, caller: Certified, ledger: Ledger) -> None:
-    """Revoke a key for good; purses learn from their list of one that signed blocks."""
+    """Revoke a key for good; purses learn from their list of one that they would believe."""
     check_officers(order, ledger)
     key = order.body["key"]
     before, ledger.control = ledger.control, ledger.control.without_key(key, ledger.time_ms)
     record = before.keys[key]
-    if record.certified.use is Use.REGISTRY_BLOCK and not record.revoked:
-        ledger.devices.revoke_key(key, record.certified.not_after_ms)
+    if not record.revoked:
+        ledger.devices.revoke_key(record.certified)
 
 
 def reassign(order: Order, caller: Certified, ledger: Ledger) -> None:

@@ -16,14 +16,11 @@ from jiaozi.protocol.refusals import Code, refuse
 
 
 def fund(order: Order, caller: Certified, ledger: Ledger) -> None:
-    """Set aside money of the vault, and cover what an empty guarantee has left open."""
-    operator = _check_own(order, caller, ledger)
+    """Set aside money of the vault: what waited for it settles when it is brought again."""
+    _check_own(order, caller, ledger)
     leg = order.legs[0]
     check_funds(ledger.accounts[leg.debit], leg.amount)
     ledger.transfer(order.legs)
-    for _, device in sorted(ledger.devices.known.items()):
-        if device.operator == operator:
-            cover(device, ledger)
 
 
 def release(order: Order, caller: Certified, ledger: Ledger) -> None:
@@ -32,7 +29,7 @@ def release(order: Order, caller: Certified, ledger: Ledger) -> None:
     leg = order.legs[0]
     check_funds(ledger.accounts[leg.debit], leg.amount)
     devices = ledger.devices
-    kept_fen = leg.amount + devices.lacks_fen(operator)
+    kept_fen = leg.amount + devices.lacks_fen.get(operator, 0)
     check_share(operator, devices.live_caps_fen[operator], ledger, less_fen=kept_fen)
     ledger.transfer(order.legs)
 
@@ -54,6 +51,45 @@ def guarantee_fen(operator: int, ledger: Ledger) -> int:
     return 0 if account is None else account.balance_fen
 
 
+def check_lack(payer: Enrolled, payee: Enrolled | None, amount_fen: int, ledger: Ledger) -> None:
+    """Check that a guarantee covers what its operator's devices lack together after a payment.
+
+    So no device lacks what another will have to be covered by. One that nobody enrolled is covered
+    while honest payees may still surface, and no longer.
+
+    Raises:
+        Refusal: ``surfaced_too_late`` or ``guarantee_insufficient``.
+    """
+    lacking_fen = amount_fen - payer.shadow_fen
+    if lacking_fen <= 0:
+        return
+    if payer.is_taken_up:
+        check_surfacing(payer, ledger)
+    lacks_fen = ledger.devices.lacks_fen.get(payer.operator, 0)
+    lacks_fen += lacking_fen + min(payer.shadow_fen, 0)
+    if payee is not None and payee.operator == payer.operator:
+        lacks_fen -= min(amount_fen, max(-payee.shadow_fen, 0))
+    if lacks_fen > guarantee_fen(payer.operator, ledger):
+        raise refuse(Code.GUARANTEE_INSUFFICIENT, lacks_fen)
+
+
+def check_surfacing(device: Enrolled, ledger: Ledger) -> None:
+    """Check that what a revoked device paid may still surface.
+
+    Raises:
+        Refusal: ``surfaced_too_late``.
+    """
+    until_ms = surfaces_until_ms(device, ledger)
+    if ledger.time_ms >= until_ms:
+        raise refuse(Code.SURFACED_TOO_LATE, until_ms)
+
+
+def surfaces_until_ms(device: Enrolled, ledger: Ledger) -> int:
+    """Return when what a device paid must have surfaced; counted from now while it is in use."""
+    since_ms = ledger.time_ms if device.revoked_ms is None else device.revoked_ms
+    return since_ms + ledger.rulebook.offline.claim_wait_s * 1000
+
+
 def cover(device: Enrolled, ledger: Ledger) -> None:
     """Cover what the shadow of a convicted device lacks, as far as the guarantee reaches."""
     if device.convicted:
@@ -66,9 +102,8 @@ def cover_lack(device: Enrolled, ledger: Ledger) -> None:
     if covered_fen <= 0:
         return
     _move(numbers.guarantee_of(device.operator), numbers.OFFLINE, covered_fen, ledger)
-    device.shadow_fen += covered_fen
+    ledger.devices.charge(device, covered_fen)
     device.covered_fen += covered_fen
-    ledger.devices.changed.add(device.key)
 
 
 def give_back(device: Enrolled, ledger: Ledger) -> None:
@@ -77,9 +112,8 @@ def give_back(device: Enrolled, ledger: Ledger) -> None:
     if returned_fen <= 0:
         return
     _move(numbers.OFFLINE, numbers.guarantee_of(device.operator), returned_fen, ledger)
-    device.shadow_fen -= returned_fen
+    ledger.devices.charge(device, -returned_fen)
     device.covered_fen -= returned_fen
-    ledger.devices.changed.add(device.key)
 
 
 def _move(debit: numbers.AccountNumber, credit: numbers.AccountNumber, amount_fen: int,

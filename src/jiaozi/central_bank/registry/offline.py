@@ -2,13 +2,18 @@
 
 A settled payment moves no account: it lowers the shadow balance of the payer's device and raises
 the payee's. A second one of a device under a counter or at a place of its log convicts the device
-in that very order. Payments that were spoken settle whatever became of a device since; what takes a
-device further below zero than its operator's guarantee covers waits until more has surfaced.
+in that very order. Payments that were spoken settle whatever became of a device since; what would
+have an operator's devices lack more than its guarantee covers waits until more has surfaced.
 """
 
 from jiaozi.central_bank.registry.devices import Enrolled
 from jiaozi.central_bank.registry.enrol import check_operator, check_wait, named_device
-from jiaozi.central_bank.registry.guarantees import cover, give_back, guarantee_fen
+from jiaozi.central_bank.registry.guarantees import (
+    check_lack,
+    cover,
+    give_back,
+    guarantee_fen,
+)
 from jiaozi.central_bank.registry.ledger import Ledger
 from jiaozi.central_bank.registry.model import (
     Account,
@@ -45,7 +50,7 @@ def load(order: Order, caller: Certified, ledger: Ledger) -> None:
         raise refuse(Code.GUARANTEE_INSUFFICIENT, 1)
     ledger.transfer(order.legs)
     count_spending(account, accounts[account.head], leg.amount, ledger.calendar)
-    device.shadow_fen += leg.amount
+    ledger.devices.charge(device, leg.amount)
     device.loads += 1
     _note(ledger, device)
 
@@ -71,16 +76,14 @@ def settle(order: Order, caller: Certified, ledger: Ledger) -> None:
     ):
         raise refuse(Code.LEGS_NOT_ALLOWED, 0)
     charged_fen = 0 if payee is None else payment.amount_fen
-    lacking_fen = charged_fen - payer.shadow_fen
-    if lacking_fen > guarantee_fen(payer.operator, ledger):
-        raise refuse(Code.GUARANTEE_INSUFFICIENT, lacking_fen)
+    check_lack(payer, payee, charged_fen, ledger)
     if is_conflict and not payer.convicted:
         devices.convict(payer, ledger.time_ms)
     devices.record(payer, identity, payment)
-    payer.shadow_fen -= charged_fen
+    devices.charge(payer, -charged_fen)
     cover(payer, ledger)
     if payee is not None:
-        payee.shadow_fen += charged_fen
+        devices.charge(payee, charged_fen)
         give_back(payee, ledger)
         _note(ledger, payee)
     _note(ledger, payer)
@@ -109,7 +112,7 @@ def unload(order: Order, caller: Certified, ledger: Ledger) -> None:
     _check_payee(account, leg.amount, ledger)
     ledger.devices.record(device, identity, payment)
     ledger.transfer(order.legs)
-    device.shadow_fen -= leg.amount
+    ledger.devices.charge(device, -leg.amount)
     _note(ledger, device)
 
 
@@ -130,7 +133,7 @@ def claim(order: Order, caller: Certified, ledger: Ledger) -> None:
     _check_shadow(device, leg.amount, ledger)
     _check_payee(account, leg.amount, ledger)
     ledger.transfer(order.legs)
-    device.shadow_fen = 0
+    ledger.devices.charge(device, -leg.amount)
     _note(ledger, device)
 
 
@@ -158,23 +161,27 @@ def _loadable(order: Order, account: Account, ledger: Ledger) -> Enrolled:
 
 
 def _check_caps(device: Enrolled, account: Account, amount_fen: int, ledger: Ledger) -> None:
-    """Check the caps of device and wallet; the wallet's covers those of its devices (§E.2)."""
+    """Check the caps of device, wallet and group, which cover those of their devices (§E.2)."""
     if device.profile not in ledger.rulebook.offline.bounds:
         raise refuse(Code.DEVICE_LIMITS_TOO_HIGH)
     if device.shadow_fen + amount_fen > device.balance_cap_fen:
         raise refuse(Code.DEVICE_LIMITS_TOO_HIGH)
-    caps_fen = sum(
-        each.balance_cap_fen
-        for each in ledger.devices.of_wallet(account.number)
-        if each.lives_at(ledger.time_ms)
-    )
     limits = ledger.limits_of(account)
     head = ledger.accounts[account.head]
-    for cap_fen, balance_fen in (
-        (account.balance_cap_fen, account.balance_fen),
-        (limits.balance_cap_fen if limits else None, head.group_balance_fen),
+    group = ledger.devices.wallets_of_group.get(account.head, set())
+    for cap_fen, balance_fen, wallets in (
+        (account.balance_cap_fen, account.balance_fen, {account.number}),
+        (limits.balance_cap_fen if limits else None, head.group_balance_fen, group),
     ):
-        if cap_fen is not None and balance_fen - amount_fen + caps_fen > cap_fen:
+        if cap_fen is None:
+            continue
+        caps_fen = sum(
+            each.balance_cap_fen
+            for number in wallets
+            for each in ledger.devices.of_wallet(number)
+            if each.lives_at(ledger.time_ms)
+        )
+        if balance_fen - amount_fen + caps_fen > cap_fen:
             raise refuse(Code.DEVICE_LIMITS_TOO_HIGH)
 
 

@@ -272,4 +272,5 @@ _POSTINGS: Mapping[OrderType, Callable[[Order, Certified, Ledger], None]] = {
     OrderType.OLDEST_GENERATION: enrol.oldest_generation,
     OrderType.CONVICT: enrol.convict,
     OrderType.WRITE_OFF: enrol.write_off,
+    OrderType.TAKE_UP: enrol.take_up,
 }

@@ -18,7 +18,7 @@ Rules of the loop (rules.md §C):
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -88,6 +88,8 @@ class _Lead:
     due_ms: int | None
     """When something of a wallet happens by itself."""
     paces: Paces
+    lacks_fen: Mapping[int, int]
+    """What the devices of each operator lack together."""
 
     @property
     def has_more_due(self) -> bool:
@@ -241,7 +243,8 @@ class Writer:
         await connection.execute(store.SQL.prepare_changes)
         await connection.execute(store.SQL.plan_by_key)
         due_ms = await connection.fetchval(store.SQL.next_due)
-        self._lead = _Lead(tip, control, (range(0), 0), due_ms, Paces())
+        lacks_fen = await device_store.load_lacks(connection)
+        self._lead = _Lead(tip, control, (range(0), 0), due_ms, Paces(), lacks_fen)
         self.waits_for = None
         _log.info("writer_leads", height=tip.height)
         while True:
@@ -309,8 +312,9 @@ class Writer:
             is_due = lead.due_ms is not None and lead.due_ms <= time_ms
             due = await store.due_wallets(connection, time_ms) if is_due else ()
             ledger = await load_ledger(
-                connection, orders, lead.tip.totals, lead.control, time_ms, due=due
-            )
+                connection, orders, lead.tip.totals, lead.control, time_ms, due=due,
+                lacks_fen=lead.lacks_fen,
+            )  # fmt: skip
             used = await store.load_used(connection, orders) if look_up else {}
             loaded = {each.number: each.balance_fen for each in ledger.accounts.values()}
             signer = self._signers.at(lead.control, time_ms)
@@ -394,7 +398,7 @@ class Writer:
             totals=ledger.totals,
             feeds={**lead.tip.feeds, **heads},
         )
-        lead.control = ledger.control
+        lead.control, lead.lacks_fen = ledger.control, ledger.devices.lacks_fen
         if header.state is not None:
             self._state_hash = None
         self._committed.set()
