@@ -7,6 +7,7 @@ import re
 import secrets
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from jiaozi.protocol import cbor, cose, numbers
 from jiaozi.protocol.domains import Domain, external_aad
 from jiaozi.protocol.offline import news
 from jiaozi.protocol.offline.certificate import Profile
+from jiaozi.protocol.offline.enrolment import Enrolment, sign_enrolment
 from jiaozi.protocol.offline.log import collected_entry, next_head
 from jiaozi.protocol.offline.operator_messages import read_load
 from jiaozi.protocol.offline.proofs import ProofKind, verify_proof
@@ -151,6 +153,32 @@ async def test_an_anonymous_card_is_loaded_and_unloaded_and_shown_to_nobody(desk
     assert states(await desks.hand_in_payments(far, operator=TWO)) == [SETTLED]
     await desks.synchronise(card)
     assert card.purse.balance_fen == 25_00
+
+
+async def test_an_anonymous_card_takes_a_code_of_a_clerk_that_is_good_once(desks: Desks) -> None:
+    card, other = [
+        sign_enrolment(
+            Enrolment(operator=ONE, profile=Profile.CARD),
+            Ed25519Signer(secrets.token_bytes(32)),
+            desks.network.id,
+        )
+        for _ in range(2)
+    ]
+    code, late = await desks.issue_codes(2)
+    query = "UPDATE issue_code SET created_ms = 0, expires_ms = 1 WHERE hash = $1"
+    async with desks.here.database.connection() as connection:
+        await connection.execute(query, sha256(late).digest())
+    for wrong in (None, bytes(10), late):
+        refused = await desks.ask_to_enrol_anonymously(card, wrong)
+        assert code_of(refused) == Code.CODE_WRONG
+    answers = await asyncio.gather(*(desks.ask_to_enrol_anonymously(card, code) for _ in range(3)))
+    answers += [await desks.ask_to_enrol_anonymously(card, each) for each in (code, None, late)]
+    assert {each.status_code for each in answers} == {201}
+    assert len({each.content for each in answers}) == 1, "the same request, the same certificates"
+    assert code_of(await desks.ask_to_enrol_anonymously(other, code)) == Code.CODE_WRONG
+    held = await desks.here.database_value("SELECT array_agg(hash) FROM issue_code")
+    assert code not in held
+    assert sha256(code).digest() in held
 
 
 async def test_g1_logs_in_any_order_any_number_of_times_at_any_operator_come_to_the_same(

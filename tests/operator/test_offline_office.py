@@ -13,8 +13,12 @@ from typer.testing import CliRunner
 from jiaozi.cli import app
 from jiaozi.operator.registry.client import RegistryClient
 from jiaozi.protocol.certificates import Use
+from jiaozi.protocol.issue_codes import read_issue_code
+from jiaozi.protocol.offline.certificate import Profile
+from jiaozi.protocol.offline.enrolment import Enrolment, sign_enrolment
 from jiaozi.protocol.offline.proofs import ProofKind, verify_proof
 from jiaozi.protocol.refusals import Code
+from jiaozi.protocol.suites import Ed25519Signer
 from jiaozi.service.keys import FileKeyStore, KdfCost
 from jiaozi.storage.embedded import EmbeddedPostgres
 from tests.operator.builders import until
@@ -41,9 +45,17 @@ class Office:
         """Run a command with ``--json`` that must end with an exit code."""
         here = self.desks.here
         arguments = [
-            "operator", *map(str, words), "--dsn", here.settings.dsn, "--code", str(ONE),
-            "--keys", str(self.keys), "--registry", here.settings.registry_url, "--json",
+            *words, "--code", ONE, "--keys", self.keys, "--registry", here.settings.registry_url
         ]  # fmt: skip
+        return await self._run(*arguments, code=code)
+
+    async def bare(self, *words: object) -> dict[str, Any]:
+        """Run a command of ``offline`` that takes the database alone."""
+        return await self._run("offline", *words)
+
+    async def _run(self, *words: object, code: int = 0) -> dict[str, Any]:
+        dsn = self.desks.here.settings.dsn
+        arguments = ["operator", *map(str, words), "--dsn", dsn, "--json"]
         runner = CliRunner(env={"JIAOZI_PASSPHRASE": PASSPHRASE})
         result = await asyncio.to_thread(runner.invoke, app, arguments)
         assert result.exit_code == code, (result.output, result.exception)
@@ -86,6 +98,15 @@ async def test_clerks_move_the_guarantee_and_see_and_decide_on_devices(
     assert released == {"state": "settled", "guarantee_fen": GUARANTEE_FEN}
     refused = await office("guarantee", "release", "900000", code=1)
     assert refused["error"]["code"] in (Code.INSUFFICIENT_FUNDS, Code.GUARANTEE_INSUFFICIENT)
+
+    made = await office.bare("issue-codes", 2, *FILE)
+    assert (len(set(made["issue_codes"])), made["open"], made["used"]) == (2, 2, 0)
+    code = read_issue_code(made["issue_codes"][0])
+    enrolment = sign_enrolment(
+        Enrolment(operator=ONE, profile=Profile.CARD), Ed25519Signer(bytes(32)), desks.network.id
+    )
+    assert (await desks.ask_to_enrol_anonymously(enrolment, code)).status_code == 201
+    assert (await office.bare("issue-codes", 1, *FILE))["used"] == 1
 
     holder = office.holder
     cheat, payee, other = [await desks.enrol(holder) for _ in range(3)]

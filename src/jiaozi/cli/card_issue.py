@@ -14,6 +14,7 @@ from jiaozi.cli.card_setup import AtReader, at_reader
 from jiaozi.cli.output import AsJson, local_time, print_facts, print_json, yuan
 from jiaozi.cli.wallet_setup import failures_told
 from jiaozi.protocol.domains import NetworkId
+from jiaozi.protocol.issue_codes import read_issue_code
 from jiaozi.protocol.numbers import operator_of
 from jiaozi.protocol.offline.certificate import Anchor, Chain
 from jiaozi.wallet.answers import take
@@ -26,12 +27,28 @@ from jiaozi.wallet.open import learn_network
 from jiaozi.wallet.transport import Transport
 from jiaozi.wallet.wallet import Wallet, keystore_path
 
+
+def _issue_code(text: str) -> bytes:
+    try:
+        return read_issue_code(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
 Anonymous = Annotated[
     str | None,
     typer.Option(
         "--anonymous-at",
         metavar="URL",
         help="The card belongs to nobody who is known, at this operator; no wallet is needed.",
+    ),
+]
+IssueCode = Annotated[
+    bytes | None,
+    typer.Option(
+        parser=_issue_code,
+        metavar="CODE",
+        help="For an anonymous card: what the operator's clerk gave out with it, good once.",
     ),
 ]
 NetworkOption = Annotated[
@@ -46,12 +63,14 @@ class Desk:
 
     Attributes:
         wallet: Unlocked; None for an anonymous card.
+        issue_code: For an anonymous card that is new.
     """
 
     client: OperatorClient
     wallet: Wallet | None
     operator: int
     anchor: Anchor
+    issue_code: bytes | None = None
 
     @property
     def number(self) -> int | None:
@@ -61,13 +80,17 @@ class Desk:
     async def certify(self, enrolment: bytes) -> Chain:
         """Have a card certified."""
         if self.wallet is None:
-            return await desk.enrol_anonymous(self.client, enrolment)
+            return await desk.enrol_anonymous(self.client, enrolment, self.issue_code)
         return await desk.enrol(self.wallet, enrolment)
 
 
 @asynccontextmanager
 async def desk_for(
-    setup: AtReader, anonymous_at: str | None, network_id: str | None = None
+    setup: AtReader,
+    anonymous_at: str | None,
+    network_id: str | None = None,
+    *,
+    issue_code: bytes | None = None,
 ) -> AsyncIterator[Desk]:
     """Go to the desk of the wallet's operator, or of the one at an address."""
     if anonymous_at is None:
@@ -91,12 +114,14 @@ async def desk_for(
             wallet=None,
             operator=int(take(await client.network(), "operator", str)),
             anchor=Anchor(network=NetworkId(network.id), root_key=network.root_key),
+            issue_code=issue_code,
         )
 
 
 def issue_command(
     context: typer.Context,
     anonymous_at: Anonymous = None,
+    issue_code: IssueCode = None,
     network_id: NetworkOption = None,
     balance: Annotated[
         str | None, typer.Option(metavar="YUAN", help="Hold less at most than it might.")
@@ -105,10 +130,12 @@ def issue_command(
 ) -> None:
     """Make a blank card a purse; it makes its key itself. Its PUK is told once: write it down."""
     setup = at_reader(context)
+    if (anonymous_at is None) is not (issue_code is None):
+        raise typer.BadParameter("--anonymous-at and --issue-code go together")
     limits = {} if balance is None else {"balance_fen": amount_of(balance)}
 
     async def go() -> tuple[bytes, str]:
-        async with desk_for(setup, anonymous_at, network_id) as at:
+        async with desk_for(setup, anonymous_at, network_id, issue_code=issue_code) as at:
             wanted = Issue(
                 anchor=at.anchor,
                 operator=at.operator,

@@ -11,6 +11,7 @@ import typer
 from jiaozi.cli.arguments import amount_of
 from jiaozi.cli.failures import PassphraseFile, failures_told, passphrase
 from jiaozi.cli.new_key import OwnKeyStore
+from jiaozi.cli.operator_issue_codes import issue_codes_command
 from jiaozi.cli.operator_life import Clerk, Code, FileNumber, Registry
 from jiaozi.cli.operator_privacy import Dsn, Keys, now_ms, opened
 from jiaozi.cli.output import (
@@ -52,6 +53,8 @@ def _device(text: str) -> bytes:
 
 
 _Device = Annotated[bytes, typer.Argument(parser=_device, metavar="DEVICE", help="Its key.")]
+
+offline_app.command("issue-codes")(issue_codes_command)
 
 
 @guarantee_app.command("fund")
@@ -149,7 +152,7 @@ def cases_command(
         {
             "devices to look at": ", ".join(each.key.hex() for each in report.suspected) or "none",
             "payments that wait": str(len(report.waiting)),
-            "payments given up": _given_up(report) or "none",
+            "payments given up": str(sum(report.given_up.values())),
         }
     )
 
@@ -261,10 +264,6 @@ def _tell(
 
 def _file_name(case: Case) -> str:
     return f"{case.proof.device.hex()[:16]}-{case.proof.hash.hex()[:16]}.proof"
-
-
-def _given_up(report: Report) -> str:
-    return ", ".join(f"{count} ({code.name.lower()})" for code, count in report.given_up.items())
 
 
 def _document(report: Report) -> dict[str, object]:

@@ -13,6 +13,7 @@ from jiaozi.protocol.certificates import Certified, Use, certify
 from jiaozi.protocol.daily_statement import DailyStatement, day_of, sign_statement
 from jiaozi.protocol.genesis import Genesis, read_genesis, sign_genesis
 from jiaozi.protocol.ids import new_order_id
+from jiaozi.protocol.issue_codes import CODE_LENGTH
 from jiaozi.protocol.legs import Leg
 from jiaozi.protocol.numbers import AccountNumber
 from jiaozi.protocol.offline import loading, steps, synchronisation
@@ -191,6 +192,7 @@ ENROLMENT = sign_enrolment(
     _NETWORK.id,
 )
 """A card asks to be certified for a wallet."""
+ISSUE_CODE = bytes(range(CODE_LENGTH))
 _CERTIFY = _certificate(Use.OPERATOR_CERTIFY, "certify", _OPERATOR)
 _CHAIN = Chain(operator=_CERTIFY, device=_certified_device())
 CHAIN = cbor.encode(_CHAIN.parts)

@@ -18,6 +18,8 @@ from jiaozi.operator.offline.read_devices import DEVICES_MAX, KnownDevice
 from jiaozi.operator.wallets.model import OrderState
 from jiaozi.operator.wiring import Operator
 from jiaozi.protocol import cbor
+from jiaozi.protocol.issue_codes import CODE_LENGTH
+from jiaozi.protocol.offline.enrolment import ENROLMENT_BYTES_MAX
 from jiaozi.protocol.orders import ORDER_BYTES_MAX, SUBMISSION_BYTES_MAX
 from jiaozi.protocol.refusals import Code, refusal_of, refuse
 from jiaozi.service.dispatch import source_in
@@ -27,6 +29,7 @@ from jiaozi.service.network_examples import (
     COUNTERSIGNED_CLAIM,
     DEVICE_KEY,
     ENROLMENT,
+    ISSUE_CODE,
     LOAD,
     TIME_AND_FRAMES,
 )
@@ -34,6 +37,7 @@ from jiaozi.service.openapi import ORDER_SHAPE, may_refuse, raw_answer, raw_cont
 
 CBOR = "application/cbor"
 KeyHex = Annotated[str, Path(pattern=r"^([0-9a-f]{2}){1,65}$", examples=[DEVICE_KEY.hex()])]
+_ANONYMOUS_BYTES_MAX = ENROLMENT_BYTES_MAX + 16
 LoadNumber = Annotated[int, Path(ge=1, lt=2**63, examples=[1])]
 
 _ENROLMENT = (
@@ -148,11 +152,20 @@ def _public_routes(operator: Operator) -> APIRouter:
     router = APIRouter(prefix="/offline", tags=["offline"])
     desk = operator.desk
 
-    @router.post("/devices", **_raw("The certificates", CHAIN, ENROLMENT, *_ENROLMENT, status=201))
+    body = cbor.encode([ISSUE_CODE, ENROLMENT])
+
+    @router.post(
+        "/devices",
+        **_raw("The certificates", CHAIN, body, *_ENROLMENT, Code.CODE_WRONG, status=201),
+    )
     async def enrol(request: Request) -> Response:
-        """Enrol an anonymous card; it signs the body itself, and nobody the request."""
+        """Enrol an anonymous card: its issue code, or null when it was enrolled, and what it says.
+
+        The same request again gives the same certificates.
+        """
         operator.limits.take_device(source_in(request.scope))
-        chain = await desk.enrol(await request.body(), None)
+        issue_code, message = _anonymous(await request.body())
+        chain = await desk.enrol(message, None, issue_code=issue_code)
         return Response(cbor.encode(chain.parts), media_type=CBOR, status_code=201)
 
     @router.get(
@@ -200,6 +213,27 @@ def _view(device: KnownDevice) -> DeviceView:
 
 
 _FIGURES = ("balance_cap_fen", "shadow_fen", "loads", "payments", "not_after_ms", "revoked_ms")
+
+
+def _anonymous(body: bytes) -> tuple[bytes | None, bytes]:
+    """Read the issue code and the enrolment of an anonymous device.
+
+    Raises:
+        Refusal: ``too_large``, ``not_canonical`` or ``malformed``.
+    """
+    if len(body) > _ANONYMOUS_BYTES_MAX:
+        raise refuse(Code.TOO_LARGE, "body", _ANONYMOUS_BYTES_MAX)
+    try:
+        value = cbor.decode(body, size_max=_ANONYMOUS_BYTES_MAX)
+    except cbor.NotCanonical:
+        raise refuse(Code.NOT_CANONICAL, "body") from None
+    match value:
+        case [None, bytes(message)]:
+            return None, message
+        case [bytes(issue_code), bytes(message)] if len(issue_code) == CODE_LENGTH:
+            return issue_code, message
+        case _:
+            raise refuse(Code.MALFORMED, "body")
 
 
 def _claim(body: bytes) -> tuple[bytes, list[bytes]]:

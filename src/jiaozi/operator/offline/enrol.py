@@ -1,6 +1,7 @@
 """Enrol devices: certify the key of one that proves that it holds it, and tell the registry.
 
-The device gets its certificates once the registry has its record, never before: what it then pays
+A wallet enrols its own devices; whoever is not known needs an issue code for a new one. The device
+gets its certificates once the registry has its record, never before: what it then pays
 can be settled. Enrolling again gives the same certificates until they are about to end.
 """
 
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from jiaozi.operator.offline import store
 from jiaozi.operator.offline.authority import Authority, OfflineRules
 from jiaozi.operator.offline.device_orders import OfflineOrders
+from jiaozi.operator.offline.issue_codes import use_issue_code
 from jiaozi.operator.offline.model import (
     ANONYMOUS,
     CERTIFICATE_LIFETIME_MS,
@@ -48,18 +50,21 @@ class EnrolDevice:
     orders: OfflineOrders
     now_ms: Callable[[], int]
 
-    async def __call__(self, message: bytes, wallet: int | None) -> Chain:
+    async def __call__(
+        self, message: bytes, wallet: int | None, *, issue_code: bytes | None = None
+    ) -> Chain:
         """Enrol a device, or return the certificates that it has.
 
         Args:
             message: What the device says (`jiaozi.protocol.offline.enrolment`).
             wallet: That has signed the request; None for an anonymous device.
+            issue_code: What an anonymous device needs that was never enrolled.
 
         Raises:
             Refusal: A shape code, ``signature_invalid``; ``not_allowed`` when the device names
                 another operator or wallet, or is another's already; ``not_served`` for a profile
-                that the rulebook, or anonymity, does not know; ``device_limits_too_high``; why the
-                registry refused it; ``unknown`` while it is not settled.
+                that the rulebook, or anonymity, does not know; ``device_limits_too_high``;
+                ``code_wrong``; why the registry refused it; ``unknown`` while it is not settled.
         """
         enrolment, suite, key = read_enrolment(message, self.authority.network.id)
         if (enrolment.operator, enrolment.wallet) != (self.authority.operator, wallet):
@@ -70,7 +75,7 @@ class EnrolDevice:
         limits = _limits(enrolment, rules)
         operator_certificate = await self.authority.own_certificate()
         async with self.database.transaction() as connection:
-            known = await self._known(connection, key, enrolment)
+            known = await self._known(connection, key, enrolment, issue_code)
             order = await self._standing(connection, known, rules)
             if order is None:
                 device = self._device(enrolment, suite, key, limits, rules)
@@ -79,9 +84,10 @@ class EnrolDevice:
         return _chain(await self.orders.advance(order.order.id))
 
     async def _known(
-        self, connection: Connection, key: bytes, enrolment: Enrolment
+        self, connection: Connection, key: bytes, enrolment: Enrolment, issue_code: bytes | None
     ) -> DeviceRecord:
         """Record the device, and hold it until it is decided what to give it."""
+        is_new = await store.find_device(connection, key) is None
         new = DeviceRecord(
             key=key, wallet=enrolment.wallet, profile=enrolment.profile, suspicion=None
         )
@@ -90,6 +96,8 @@ class EnrolDevice:
         assert known is not None, "it was just added"
         if (known.wallet, known.profile) != (enrolment.wallet, enrolment.profile):
             raise refuse(Code.NOT_ALLOWED)
+        if is_new and known.wallet is None:
+            await use_issue_code(connection, issue_code, key, self.now_ms())
         return known
 
     async def _standing(

@@ -125,3 +125,21 @@ ON CONFLICT (device) DO NOTHING;
 -- name: cases
 -- All of them, the oldest first.
 SELECT device, operator, proof FROM offline_case ORDER BY created_ms, device;
+
+-- name: add_issue_codes
+-- Codes that a clerk has made, by their hashes.
+INSERT INTO issue_code (hash, clerk, file_number, created_ms, expires_ms)
+SELECT hash, $2, $3, $4, $5 FROM unnest($1::bytea[]) AS it (hash);
+
+-- name: use_issue_code
+-- Use a code up for a device; for the same device again.
+UPDATE issue_code SET device = $2, used_ms = coalesce(used_ms, $3)
+WHERE hash = $1 AND (device = $2 OR (device IS NULL AND expires_ms > $3))
+RETURNING hash;
+
+-- name: count_issue_codes
+-- How many can be used, were used, and can be used no more.
+SELECT count(*) FILTER (WHERE device IS NULL AND expires_ms > $1) AS open,
+    count(device) AS used,
+    count(*) FILTER (WHERE device IS NULL AND expires_ms <= $1) AS expired
+FROM issue_code;

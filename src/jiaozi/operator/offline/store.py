@@ -1,5 +1,6 @@
 """Devices in the operator's database: the statements of `queries.sql`."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
 from typing import NamedTuple
@@ -41,6 +42,9 @@ class _Statements:
     add_decision: str
     add_case: str
     cases: str
+    add_issue_codes: str
+    use_issue_code: str
+    count_issue_codes: str
 
 
 _SQL = load_statements(_Statements, resources.files(__package__) / "queries.sql")
@@ -69,6 +73,14 @@ class LogCase(NamedTuple):
     device: bytes
     operator: int
     proof: bytes
+
+
+class IssueCodeCounts(NamedTuple):
+    """How many issue codes can be used, were used, and can be used no more."""
+
+    open: int
+    used: int
+    expired: int
 
 
 async def add_device(connection: Connection, device: DeviceRecord, now_ms: int) -> None:
@@ -229,6 +241,31 @@ async def add_case(connection: Connection, case: LogCase, now_ms: int) -> None:
 async def cases(connection: Connection) -> list[LogCase]:
     """Return the logs that convict devices, the oldest first."""
     return [LogCase(*row.values()) for row in await connection.fetch(_SQL.cases)]
+
+
+async def add_issue_codes(
+    connection: Connection,
+    hashes: Sequence[bytes],
+    *,
+    clerk: str,
+    file_number: str,
+    now_ms: int,
+    expires_ms: int,
+) -> None:
+    """Keep the hashes of codes that a clerk has made."""
+    await connection.execute(_SQL.add_issue_codes, hashes, clerk, file_number, now_ms, expires_ms)
+
+
+async def use_issue_code(connection: Connection, digest: bytes, device: bytes, now_ms: int) -> bool:
+    """Use a code up for a device, and say whether that could be."""
+    return await connection.fetchval(_SQL.use_issue_code, digest, device, now_ms) is not None
+
+
+async def count_issue_codes(connection: Connection, now_ms: int) -> IssueCodeCounts:
+    """Return how many codes there are of each kind."""
+    row = await connection.fetchrow(_SQL.count_issue_codes, now_ms)
+    assert row is not None, "it counts"
+    return IssueCodeCounts(*row.values())
 
 
 def _device(row: asyncpg.Record) -> DeviceRecord:

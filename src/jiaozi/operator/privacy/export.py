@@ -122,6 +122,7 @@ ABOUT_NOBODY: Mapping[str, str] = {
     "feed_cursor": "how far the feed was read",
     "header": "the registry's headers",
     "header_cursor": "how far the headers were read",
+    "issue_code": "hashes of random codes, and the clerk who made them",
     "login_used": "hashes of challenges, for a minute",
     "network": "the genesis",
     "request_nonce": "hashes of requests, for minutes",

@@ -70,10 +70,18 @@ async def enrol(wallet: Wallet, enrolment: bytes) -> Chain:
     return _chain(answer)
 
 
-async def enrol_anonymous(client: OperatorClient, enrolment: bytes) -> Chain:
-    """Have a device certified that belongs to nobody who is known."""
-    path = "/v1/offline/devices"
-    return _chain(await client.ask_bytes("POST", path, enrolment, content_type=_CBOR))
+async def enrol_anonymous(
+    client: OperatorClient, enrolment: bytes, issue_code: bytes | None
+) -> Chain:
+    """Have a device certified that belongs to nobody who is known.
+
+    Args:
+        client: Of the operator.
+        enrolment: What the device says.
+        issue_code: From the operator's clerk, for a device that it has not enrolled yet.
+    """
+    path, body = "/v1/offline/devices", cbor.encode([issue_code, enrolment])
+    return _chain(await client.ask_bytes("POST", path, body, content_type=_CBOR))
 
 
 async def load(
