@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from httpx import _config
 from httpx._transports import default
 
 from jiaozi.storage.database import Database
@@ -20,6 +21,10 @@ os.environ["COLUMNS"] = "200"
 
 # Each client reads all of the machine's certificates, which takes longer than most tests' requests.
 default.create_ssl_context = cache(default.create_ssl_context)
+
+# Clients without a timeout of their own give up after five seconds; a busy machine may take those.
+for _phase in ("connect", "read", "write", "pool"):
+    setattr(_config.DEFAULT_TIMEOUT_CONFIG, _phase, 60.0)
 
 # For tests of what statements do, not of what survives a crash.
 FAST_NOT_DURABLE = {

@@ -27,7 +27,7 @@ async def bank(postgres: EmbeddedPostgres) -> AsyncIterator[Bank]:
 
 
 async def until(is_so: Callable[[], Awaitable[bool]]) -> None:
-    for _ in range(100):
+    for _ in range(300):
         if await is_so():
             return
         await asyncio.sleep(0.1)

@@ -22,6 +22,7 @@ from jiaozi.central_bank.http.serve import CentralBankSettings, open_central_ban
 from jiaozi.central_bank.registry.block_signers import BlockSigners
 from jiaozi.central_bank.rulebook.load import shipped
 from jiaozi.cli import app
+from jiaozi.local.ports import free_ports
 from jiaozi.operator.http.serve import serve_operator
 from jiaozi.operator.settings import OperatorSettings
 from jiaozi.protocol import cbor
@@ -60,11 +61,11 @@ class Bank:
     outages: dict[int, AsyncExitStack] = field(default_factory=dict)
     settings: dict[int, OperatorSettings] = field(default_factory=dict)
 
-    async def start(self, operator: int, port: int = 0) -> None:
-        """Serve an operator."""
+    async def start(self, operator: int, port: int | None = None) -> None:
+        """Serve an operator, at an address that stays free while it is away."""
         stack = AsyncExitStack()
         service = await stack.enter_async_context(serve_operator(self.settings[operator]))
-        server = await stack.enter_async_context(listening(service, port=port))
+        server = await stack.enter_async_context(listening(service, port=port or free_ports(1)[0]))
         self.operator_urls[operator], self.outages[operator] = server.url, stack
 
     async def stop(self, operator: int) -> int:

@@ -99,4 +99,4 @@ def test_a_killed_parent_leaves_no_process_and_loses_nothing(tmp_path: Path) -> 
     with up(tmp_path / "data") as second:
         assert httpx.get(f"{second.central_bank}/v1/genesis").content == genesis
         children = second.children()
-    wait_until_gone(children, timeout_s=1)
+    wait_until_gone(children)

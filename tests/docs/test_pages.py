@@ -12,8 +12,9 @@ from urllib.parse import quote
 import pytest
 
 from jiaozi.local.card_readers import Slot, VirtualReaders
+from jiaozi.local.ports import free_ports
 from tests.card.conftest import reader_service as reader_service
-from tests.docs.test_readme import ROOT, background, free_ports
+from tests.docs.test_readme import ROOT, background
 from tests.docs.warm import warm_jiaozi
 
 DOCS = ROOT / "docs"
@@ -33,7 +34,7 @@ class Tour:
     """A network with its data directory, and the ports that stand in for the documented ones."""
 
     place: Path
-    ports: list[int]
+    ports: range
     environment: dict[str, str]
     slots: Sequence[Slot] = ()
 
@@ -71,7 +72,7 @@ def tour(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Tour, str]]
     home = tmp_path_factory.mktemp("docs")
     (home / ".venv").mkdir()
     (home / ".venv" / "bin").symlink_to(Path(sys.executable).parent)
-    ports = free_ports()
+    ports = free_ports(4)
     place = home / "tour"
     environment = {
         **os.environ,

@@ -3,7 +3,6 @@
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,12 +11,14 @@ from pathlib import Path
 
 import pytest
 
+from jiaozi.local.ports import free_ports
+
 ROOT = Path(__file__).parents[2]
 _BLOCK = re.compile(r"(<!-- test: background -->\n)?```bash\n(.*?)```", re.DOTALL)
 _PORTS = (10240, 10241, 10242, 10243)
 
 
-def blocks(text: str, ports: list[int]) -> Iterator[tuple[bool, str]]:
+def blocks(text: str, ports: range) -> Iterator[tuple[bool, str]]:
     """Yield each block, and whether it runs in a terminal of its own; other ports stand in."""
     for background, script in _BLOCK.findall(text):
         for documented, port in zip(_PORTS, ports, strict=True):
@@ -44,27 +45,11 @@ def background(script: str, place: Path, environment: dict[str, str]) -> Iterato
             assert process.wait(40) == 0
 
 
-def free_ports() -> list[int]:
-    """Four ports in a row that nobody listens on."""
-    for _ in range(100):
-        with ExitStack() as stack:
-            first = stack.enter_context(socket.socket())
-            first.bind(("127.0.0.1", 0))
-            ports = [first.getsockname()[1] + offset for offset in range(4)]
-            try:
-                for port in ports[1:]:
-                    stack.enter_context(socket.socket()).bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return ports
-    raise AssertionError("no free ports")
-
-
 @pytest.mark.slow
 def test_the_tour_runs(tmp_path: Path) -> None:
     (tmp_path / ".venv").mkdir()
     (tmp_path / ".venv" / "bin").symlink_to(Path(sys.executable).parent)
-    ports = free_ports()
+    ports = free_ports(len(_PORTS))
     environment = {
         **os.environ,
         "HOME": str(tmp_path),

@@ -209,7 +209,7 @@ async def operator_world(
 
 async def until(question: Callable[[], Awaitable[bool]]) -> None:
     """Wait until a question is answered by yes."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while True:
             if await question():
                 return

@@ -221,7 +221,7 @@ async def _is_health(world: OperatorWorld, status: int) -> bool:
 
 
 async def _health_after_distrust(world: OperatorWorld) -> int:
-    for _ in range(100):
+    for _ in range(1_000):
         answer = await world.http.get("/healthz")
         if answer.status_code != 200:
             return answer.status_code

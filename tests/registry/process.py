@@ -1,6 +1,5 @@
 """A central bank as a real process: started, killed, started again at the same address."""
 
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 import httpx
 import psutil
 
+from jiaozi.local.ports import free_ports
 from jiaozi.protocol.genesis import read_genesis
 from jiaozi.storage.database import COMMIT_TIMEOUT_S
 from tests.processes import ServingProcess
@@ -26,7 +26,7 @@ class RegistryProcess:
         self._genesis_file = genesis_file
         self._commit_timeout_s = commit_timeout_s
         self.log = log
-        self._port = _free_port()
+        [self._port] = free_ports(1)
         self._process: ServingProcess | None = None
 
     @property
@@ -91,9 +91,3 @@ async def callers_of(process: RegistryProcess, directory: Path) -> AsyncIterator
     async with httpx.AsyncClient(base_url=process.url, timeout=30, limits=limits) as http:
         await until_healthy(http)
         yield Served(http, keys, network, Orders(keys, network.id, clock_ms))
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from tests.registry.load import Load
 from tests.registry.process import callers_of, registry_process
+from tests.registry.waiting import until
 
 CLIENTS = 64
 
@@ -18,10 +19,9 @@ async def test_sixty_four_clients_get_every_order_booked_once(
     ):
         load = await Load.prepare(served, wallets=40)
         running = asyncio.create_task(load.run(CLIENTS, orders_per_request=3))
-        await asyncio.sleep(2)
+        await until(lambda: len(load.sent) > 5 * CLIENTS, timeout_s=60)
         load.stopping = True
-        await asyncio.wait_for(running, 30)
+        await asyncio.wait_for(running, 60)
         assert not load.failures
         assert load.acknowledged.keys() == load.sent.keys()
-        assert len(load.sent) > 5 * CLIENTS
         await load.reckon()

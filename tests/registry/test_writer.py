@@ -47,7 +47,7 @@ async def test_second_registry_waits_and_takes_over(own_world: RegistryWorld) ->
     payer, payee = await pair(first)
     order = first.orders.payment(payer, payee, 1)
     settled = await first.settle(order)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         waiting = asyncio.create_task(_lead_alone(first.dsn, order))
         await asyncio.sleep(0.1)
         assert first.writer.leads
@@ -137,13 +137,13 @@ async def test_lost_database_is_found_again(own_world: RegistryWorld) -> None:
 
 async def test_who_missed_a_block_does_not_wait_for_the_next(own_world: RegistryWorld) -> None:
     world = own_world
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await world.writer.next_block(60, above=world.height - 1)
     waiting = asyncio.create_task(world.writer.next_block(60, above=world.height))
     await asyncio.sleep(0.05)
     assert not waiting.done()
     await world.open_wallet()
-    await asyncio.wait_for(waiting, 5)
+    await asyncio.wait_for(waiting, 30)
 
 
 async def test_connection_that_fails_even_to_undo_is_replaced(

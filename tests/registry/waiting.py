@@ -6,7 +6,7 @@ from inspect import isawaitable
 
 
 async def until(
-    condition: Callable[[], bool | Awaitable[bool]], *, timeout_s: float = 10, pause_s: float = 0.01
+    condition: Callable[[], bool | Awaitable[bool]], *, timeout_s: float = 30, pause_s: float = 0.01
 ) -> None:
     """Wait until a condition holds.
 

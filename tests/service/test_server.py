@@ -41,7 +41,7 @@ async def party(
 
 async def line_of(process: asyncio.subprocess.Process) -> str:
     assert process.stdout is not None
-    return (await asyncio.wait_for(process.stdout.readline(), 10)).decode().strip()
+    return (await asyncio.wait_for(process.stdout.readline(), 60)).decode().strip()
 
 
 async def started(process: asyncio.subprocess.Process) -> str:
@@ -116,4 +116,4 @@ async def test_server_that_ends_on_its_own_is_noticed(served: Served) -> None:
     async with listening(served.dispatcher()) as server:
         server._serving.cancel()
         with pytest.raises(ServerStopped, match="nothing that was acknowledged is lost"):
-            await asyncio.wait_for(server.run_until(asyncio.Event()), 5)
+            await asyncio.wait_for(server.run_until(asyncio.Event()), 30)

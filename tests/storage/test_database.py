@@ -8,8 +8,13 @@ from jiaozi.storage.database import Database, address_of, connect, unavailable
 from jiaozi.storage.embedded import EmbeddedPostgres
 from jiaozi.storage.errors import CommitUnknown, StorageUnavailable
 from tests.conftest import FAST_NOT_DURABLE
+from tests.registry.waiting import until
 
 ITEMS = "CREATE TABLE item (number bigint PRIMARY KEY CHECK (number > 0))"
+SLEEPING = """
+    SELECT count(*) FROM pg_stat_activity
+    WHERE datname = current_database() AND wait_event = 'PgSleep'
+"""
 KILL_OTHERS = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 WHERE datname = current_database() AND pid <> pg_backend_pid()
@@ -135,8 +140,12 @@ async def test_a_database_lost_while_it_commits_leaves_the_outcome_unknown(
             """
         )
 
+    async def is_committing() -> bool:
+        async with other.connection() as connection:
+            return bool(await connection.fetchval(SLEEPING))
+
     async def kill_others_soon() -> None:
-        await asyncio.sleep(0.3)
+        await until(is_committing)
         async with other.connection() as connection:
             await connection.execute(KILL_OTHERS)
 

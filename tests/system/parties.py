@@ -18,13 +18,13 @@ import httpx
 from jiaozi.demo.commands import run_command
 from jiaozi.demo.officers import Officers, officers_at_desk
 from jiaozi.local.directory import DataDirectory
+from jiaozi.local.ports import free_ports
 from jiaozi.local.process import PartyProcess, Program
 from jiaozi.local.setup import DEFAULT_RULEBOOK, OPERATORS, set_up
 from jiaozi.protocol import numbers
 from jiaozi.protocol.domains import NetworkId
 from jiaozi.storage.embedded import EmbeddedPostgres
 from tests.demo.running import JIAOZI
-from tests.registry.process import _free_port as free_port
 from tests.registry.waiting import until
 from tests.system.proxy import Proxy, proxy_to
 
@@ -183,7 +183,7 @@ async def _operator(it: Parties, code: int, registry_url: str) -> PartyProcess:
 
 
 def _party(directory: DataDirectory, name: str, words: tuple[str, ...]) -> PartyProcess:
-    port = free_port()
+    [port] = free_ports(1)
     shared = ("--port", str(port), "--passphrase-file", str(directory.passphrase))
     program = Program(
         name=name,

@@ -73,7 +73,7 @@ async def test_orders_under_way_are_answered_before_a_registry_ends(
 
 async def ended(process: RegistryProcess) -> int | None:
     assert process._process is not None
-    return await asyncio.wait_for(process._process.wait(), 15)
+    return await asyncio.wait_for(process._process.wait(), 60)
 
 
 def next_release(tmp_path: Path, sql: str) -> Path:
@@ -98,17 +98,17 @@ async def test_migration_that_adds_columns_stops_no_orders(
     ):
         load = await Load.prepare(served, wallets=8)
         running = asyncio.create_task(load.run(clients=2, orders_per_request=10))
-        await until(lambda: len(load.acknowledged) > 50, timeout_s=30)
+        await until(lambda: len(load.acknowledged) > 50, timeout_s=60)
         directory = next_release(tmp_path, ADD_COLUMNS)
         async with tables_locked(database_dsn, "ACCESS SHARE"):  # a backup reads
             migrating = asyncio.create_task(migrate(database, directory))
             await asyncio.sleep(migrations.LOCK_TIMEOUT_MS / 1000 + 0.5)
             before = len(load.acknowledged)
-            await until(lambda: len(load.acknowledged) > before + 50, timeout_s=10)
+            await until(lambda: len(load.acknowledged) > before + 50, timeout_s=60)
             assert not migrating.done()
         assert await migrating == 1
         before = len(load.acknowledged)
-        await until(lambda: len(load.acknowledged) > before + 50, timeout_s=10)
+        await until(lambda: len(load.acknowledged) > before + 50, timeout_s=60)
         load.stopping = True
         await asyncio.wait_for(running, 60)
         assert not load.failures

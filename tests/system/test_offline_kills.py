@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -73,6 +74,14 @@ class Trader:
                         return
                 await asyncio.sleep(0.1)
 
+    async def told(self) -> tuple[int, list[dict[str, Any]]]:
+        """What the operator tells of the wallet and its devices, asked until there is an answer."""
+        async with asyncio.timeout(60):
+            while True:
+                with suppress(NoAnswer):
+                    wallet = await self.wallet.client.ask_own("GET", "")
+                    return wallet["balance_fen"], await devices.devices(self.wallet)
+
 
 async def _unless_refused_for_now(doing: Awaitable[object]) -> bool:
     """Say whether something was done; what is refused for good fails the test."""
@@ -125,9 +134,8 @@ class Town:
         purses_fen = 0
         for each in self.traders:
             held_fen = each.purse.view().balance_fen
-            balance_fen = (await each.wallet.client.ask_own("GET", ""))["balance_fen"]
+            balance_fen, [told] = await each.told()
             assert balance_fen + held_fen == MONEY_FEN + self.moved_fen[each.number]
-            [told] = await devices.devices(each.wallet)
             assert (told["state"], told["shadow_fen"]) == ("enrolled", held_fen)
             purses_fen += held_fen
         books = await self.parties.supply()

@@ -10,9 +10,7 @@ driver's file. It listens on every address of the machine, without asking who pu
 is a reader for cards whose money is not worth stealing.
 """
 
-import random
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,6 +21,7 @@ from pathlib import Path
 import psutil
 
 from jiaozi.local.errors import ReadersFailed
+from jiaozi.local.ports import free_ports
 from jiaozi.service.files import make_directory
 from jiaozi.storage.privilege import dying_with_us
 
@@ -31,7 +30,6 @@ READY_TIMEOUT_S = 20.0
 STOP_TIMEOUT_S = 5.0
 
 # Below the ports that the kernel gives to connections.
-_PORTS = range(20_000, 32_000)
 _SLOTS_PER_DRIVER = 2
 _POLL_S = 0.01
 _DISABLE_POLKIT = "--disable-polkit"
@@ -89,7 +87,7 @@ def virtual_readers(home: Path, *, slots: int = _SLOTS_PER_DRIVER) -> Iterator[V
             remedy="Install what is missing, as root.",
         )
     pairs = -(-slots // _SLOTS_PER_DRIVER)
-    ports = _free_ports(pairs)
+    ports = free_ports(pairs * _SLOTS_PER_DRIVER)[::_SLOTS_PER_DRIVER]
     run, log = home / "run", home / "pcscd.log"
     make_directory(run)
     _configure(home / "reader.conf.d", ports)
@@ -133,19 +131,6 @@ def _command(run: Path, configuration: Path) -> list[str]:
         pcscd, "--foreground", "--config", str(configuration),
         *([_DISABLE_POLKIT] if _DISABLE_POLKIT in known else []),
     ]  # fmt: skip
-
-
-def _free_ports(pairs: int) -> list[int]:
-    """Return the first ports of pairs that nobody listens on."""
-    free: list[int] = []
-    while len(free) < pairs:
-        port = random.randrange(_PORTS.start, _PORTS.stop, _SLOTS_PER_DRIVER)  # noqa: S311
-        with suppress(OSError), socket.socket() as first, socket.socket() as second:
-            first.bind(("", port))
-            second.bind(("", port + 1))
-            if port not in free:
-                free.append(port)
-    return free
 
 
 def _configure(directory: Path, ports: Sequence[int]) -> None:

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from jiaozi.local.directory import DataDirectory
 from jiaozi.local.errors import PortTaken
+from jiaozi.local.ports import free_ports
 from jiaozi.local.process import PAUSE_MAX_S, PAUSE_MIN_S, PartyProcess, Program
 from jiaozi.local.setup import DEFAULT_RULEBOOK, OPERATORS, set_up
 from jiaozi.storage.embedded import EmbeddedPostgres
@@ -206,7 +207,7 @@ def _ports(base: int) -> list[int]:
         PortTaken: Somebody does.
     """
     count = 2 + len(OPERATORS)
-    wanted = range(base, base + count) if base else [0] * count
+    wanted = range(base, base + count) if base else free_ports(count)
     probes: list[socket.socket] = []
     try:
         for port in wanted:
@@ -221,7 +222,7 @@ def _ports(base: int) -> list[int]:
                     remedy=f"Stop the program that listens there, or choose {count} other ports "
                     "with --port-base.",
                 ) from None
-        return [int(probe.getsockname()[1]) for probe in probes]
+        return list(wanted)
     finally:
         for probe in probes:
             probe.close()
