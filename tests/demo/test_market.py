@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from jiaozi.cli.demo_market import tell_market
-from jiaozi.demo.market_card import card_at_market
+from jiaozi.demo.market_cards import cards_at_market
 from jiaozi.demo.market_day import Found
 from jiaozi.demo.market_plan import COPIED, TRADERS, choose_people, held_fen
 from jiaozi.local import card_readers
@@ -19,7 +19,7 @@ FOUND = Found(
     shadow_fen=412_30,
     proofs=1,
     refused=Code.DEVICE_REVOKED,
-    card_left_out="",
+    cards_left_out="",
 )
 
 
@@ -36,15 +36,28 @@ def test_a_figure_that_is_one_off_is_told(figure: str) -> None:
 
 
 def test_the_day_is_told_to_people(capsys: pytest.CaptureFixture[str]) -> None:
-    tell_market(replace(FOUND, card_left_out="No reader here."), 412_30)
+    tell_market(FOUND, 412_30)
     told = capsys.readouterr().out
     rows = [line.split() for line in told.splitlines()]
     assert ["vegetables", "noodles", "70.00", "2", "settled"] in rows
+    assert ["Hua,", "by", "card", "tea", "44.20", "1", "settled"] in rows
     assert sum("spent twice" in line for line in told.splitlines()) == 2
     words = " ".join(told.split())
-    assert "30.00 of it from the guarantee" in words
-    assert "Nobody had one. No reader here." in words
+    assert "stands for a chip that was broken open" in words
+    assert "It held 150.00 yuan. Card and clone paid 180.00 at two stalls" in words
+    assert "30.00 yuan of it from the guarantee" in words
     assert "412.30 yuan by their shadow balances, 412.30 in the offline account" in words
+
+
+def test_without_a_reader_the_day_says_what_is_played_in_place_of_cards(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    tell_market(replace(FOUND, cards_left_out="No reader here."), 412_30)
+    words = " ".join(capsys.readouterr().out.split())
+    assert "Nobody had one. No reader here." in words
+    assert "In place of a card a purse in a file was copied" in words
+    assert "by card" not in words
+    assert "clone" not in words
 
 
 def test_a_market_without_card_readers_says_why(
@@ -52,6 +65,6 @@ def test_a_market_without_card_readers_says_why(
 ) -> None:
     monkeypatch.setattr(card_readers, "DRIVER", tmp_path / "nowhere")
     monkeypatch.setattr("importlib.util.find_spec", lambda _: object())
-    with card_at_market(tmp_path) as card:
-        assert card.purse is None
-        assert "vsmartcard-vpcd" in card.left_out
+    with cards_at_market(tmp_path, ["Hua"]) as cards:
+        assert not cards.purses
+        assert "vsmartcard-vpcd" in cards.left_out

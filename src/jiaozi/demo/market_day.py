@@ -1,4 +1,4 @@
-"""A market where no network is: purses of both operators pay each other, and one was copied.
+"""A market where no network is: purses of both operators pay each other, and one was cloned.
 
 ::
 
@@ -7,9 +7,9 @@
     evening   every purse is synchronised at its operator, stalls unload what they earned
     night     the operator writes the proof of what was spent twice; anyone verifies it
 
-Stalls are terminals, buyers have software purses: files, and a file can be copied. One has a card,
-where there is a reader for it. During the day
-nothing here talks to anybody but the two purses.
+Stalls are terminals; buyers have software purses, which are files, and cards, where there are
+readers for them. The memory of a card is copied, as of a chip that was broken open; where there is
+no card it is a file. During the day nothing here talks to anybody but the two purses.
 """
 
 import asyncio
@@ -17,12 +17,13 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from jiaozi.demo.commands import run_command
 from jiaozi.demo.errors import DemoFailed
-from jiaozi.demo.market_card import card_at_market
+from jiaozi.demo.market_cards import cards_at_market
 from jiaozi.demo.market_plan import (
+    CARDHOLDERS,
     COPIED,
     GUARANTEE_FEN,
     LOADED_FEN,
@@ -40,7 +41,6 @@ from jiaozi.protocol.genesis import read_genesis
 from jiaozi.protocol.numbers import operator_of
 from jiaozi.protocol.offline.certificate import Anchor
 from jiaozi.protocol.offline.messages import payment_of, split_message
-from jiaozi.protocol.offline.proofs import ProofKind, verify_proof
 from jiaozi.protocol.refusals import Code, Refusal
 from jiaozi.service.files import make_directory
 from jiaozi.wallet.edge import SYSTEM_EDGE
@@ -70,9 +70,9 @@ class Found:
         settled: How many of the sales the registry has, the copy's too.
         covered_fen: Paid from the guarantee of the operator that certified the copied purse.
         shadow_fen: What the registry says that all purses hold together.
-        proofs: Verified by genesis alone.
+        proofs: Verified from the file and genesis alone.
         refused: How a stall refused the copied purse on the next morning.
-        card_left_out: Why nobody had a card; empty when somebody had.
+        cards_left_out: Why nobody had a card; empty when somebody had.
     """
 
     settled: int
@@ -80,7 +80,7 @@ class Found:
     shadow_fen: int
     proofs: int
     refused: Code
-    card_left_out: str
+    cards_left_out: str
 
     def differences(self, market: Market) -> list[str]:
         """Compare with what was planned; an empty list when all is as expected."""
@@ -129,7 +129,7 @@ class MarketDay:
             self._trade(advance)
         with step("synchronised, unloaded", len(TRADERS), market.unloaded_fen) as advance:
             await self._come_home(advance)
-        with step("proof of a copied purse", 1, market.covered_fen) as advance:
+        with step("proof of money spent twice", 1, market.covered_fen) as advance:
             found = await self._find()
             advance()
         return found
@@ -199,7 +199,7 @@ class MarketDay:
         advance()
 
     async def _find(self) -> Found:
-        """Have the proof written, verify it by genesis alone, and add up what purses hold."""
+        """Have the proof written and verified, and add up what purses hold."""
         key = self._stands[COPIED].purse.view().device.key.hex()
         stands = [self._stands[each.name] for each in TRADERS]
         devices = [device for each in stands for device in await list_devices(each.wallet)]
@@ -208,8 +208,8 @@ class MarketDay:
             raise DemoFailed(detail=f"Convicted are {convicted}, not {key}")
         covered_fen, files = await self._write_proofs(key)
         for each in files:
-            proof = verify_proof(each.read_bytes(), self.purses.anchor)
-            if (proof.kind, proof.device.hex()) != (ProofKind.DOUBLE_SPEND, key):
+            proof = await self._verify(each)
+            if (proof["kind"], proof["device"]) != ("double_spend", key):
                 raise DemoFailed(detail="A proof is against somebody else")
         return Found(
             settled=await self._count_settled(),
@@ -217,7 +217,7 @@ class MarketDay:
             shadow_fen=sum(each["shadow_fen"] for each in devices),
             proofs=len(files),
             refused=self._refuse_copy(),
-            card_left_out=self.purses.card.left_out,
+            cards_left_out=self.purses.cards.left_out,
         )
 
     async def _enrol(self, trader: Trader) -> _Stand:
@@ -239,6 +239,11 @@ class MarketDay:
                 if told["cases"]:  # the other operator's part comes by the feed
                     break
         return told["covered_fen"][device], [proofs / each["file"] for each in told["cases"]]
+
+    async def _verify(self, proof: Path) -> dict[str, Any]:
+        """Verify a proof as anyone can: by a command that takes the file and genesis alone."""
+        genesis = str(self.network.directory.network.genesis)
+        return await run_command("offline", "verify-proof", str(proof), "--genesis", genesis)
 
     async def _count_settled(self) -> int:
         """Hand all payments in once more, at a stall's operator, which changes nothing."""
@@ -269,12 +274,12 @@ class MarketDay:
 def market_day(
     network: LocalNetwork, people: People, market: Market, directory: Path
 ) -> Iterator[MarketDay]:
-    """Open a market whose purses are files in a directory, which is made; one may be a card."""
+    """Open a market whose purses and cards are in a directory, which is made."""
     make_directory(directory)
     known = read_genesis(network.directory.network.genesis.read_bytes())
     anchor = Anchor(network=known.id, root_key=known.root_key)
-    with card_at_market(directory / "card") as card, ExitStack() as files:
-        purses = Purses(directory=directory, anchor=anchor, card=card, files=files)
+    with cards_at_market(directory / "cards", CARDHOLDERS) as cards, ExitStack() as files:
+        purses = Purses(directory=directory, anchor=anchor, cards=cards, files=files)
         yield MarketDay(
             network=network, people=people, market=market, directory=directory, purses=purses
         )

@@ -1,7 +1,8 @@
 """Who pays whom on the offline market day, so that its totals are known beforehand. Pure.
 
-One purse is copied: its holder spends the same money at two stalls. What the purse never held is
-paid to the stalls all the same, from the guarantee of the operator that certified it.
+One purse is copied, a card where there are readers: the same money is spent at two stalls. What the
+purse never held is paid to the stalls all the same, from the guarantee of the operator that
+certified it.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -52,7 +53,7 @@ BUYERS = (
     Trader("Mei", 1),
     Trader("Bo", 0),
     Trader("Hua", 1, has_card=True),
-    Trader("Wen", 0),
+    Trader("Wen", 0, has_card=True),
 )
 STALLS = (
     Trader("vegetables", 0, is_stall=True),
@@ -60,6 +61,7 @@ STALLS = (
     Trader("tea", 0, is_stall=True),
 )
 TRADERS = (*BUYERS, *STALLS)
+CARDHOLDERS = tuple(each.name for each in TRADERS if each.has_card)
 COPIED = "Wen"
 SALES = (
     Sale("Lin", "vegetables", 38_00),

@@ -1,4 +1,4 @@
-"""The purses of the market day: files of this machine, and a card where there is one."""
+"""The purses of the market day: files of this machine, and cards where there are readers."""
 
 import secrets
 import sqlite3
@@ -6,7 +6,7 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from jiaozi.demo.market_card import PIN, CardAtMarket
+from jiaozi.demo.market_cards import PIN, CardsAtMarket
 from jiaozi.demo.market_plan import Trader
 from jiaozi.protocol.numbers import operator_of
 from jiaozi.protocol.offline.certificate import Anchor, Profile
@@ -28,7 +28,7 @@ class Purses:
 
     directory: Path
     anchor: Anchor
-    card: CardAtMarket
+    cards: CardsAtMarket
     files: ExitStack
     _signers: dict[str, Ed25519Signer] = field(default_factory=dict)
 
@@ -38,8 +38,8 @@ class Purses:
         Raises:
             Refusal: It does not.
         """
-        if trader.has_card and self.card.purse is not None:
-            return await self._issue(self.card.purse, wallet)
+        if trader.name in self.cards.purses:
+            return await self._issue(self.cards.purses[trader.name], wallet)
         signer = Ed25519Signer(secrets.token_bytes(_SEED_LENGTH))
         self._signers[trader.name] = signer
         enrolment = Enrolment(
@@ -52,7 +52,9 @@ class Purses:
         return self.files.enter_context(SoftwarePurse.create(path, chain, signer, self.anchor))
 
     def copy(self, name: str, copy: str) -> PurseDevice:
-        """Copy a purse that is a file, as it is now, and open the copy with the same key."""
+        """Clone a card, or copy a purse that is a file, as it is now: the key is the same."""
+        if name in self.cards.purses:
+            return self.cards.clone(name, copy)
         with (
             closing(sqlite3.connect(self._path(name))) as purse,
             closing(sqlite3.connect(self._path(copy))) as file,
