@@ -480,6 +480,13 @@ RULES: dict[str, dict[str, tuple[str, ...]]] = {
             "test_g4_a_request_and_a_payment_tell_the_number_alone",
             "test_g4_an_entry_is_forgotten_once_its_certificate_has_ended",
         ),
+        "protocol/test_offline_floor.py": (
+            "test_g4_a_time_that_a_stolen_key_signed_falls_to_that_of_the_list_that_names_it",
+            "test_g4_it_falls_no_further_than_to_what_another_key_has_signed",
+            "test_g4_the_list_raises_no_floor",
+            "test_g4_a_list_that_names_other_keys_lowers_nothing",
+            "test_g4_a_forged_time_makes_no_purse_forget_who_is_revoked",
+        ),
         "protocol/test_offline_limits.py": (
             "test_g4_a_generation_below_the_oldest_is_not_paid_and_not_believed",
             "test_g4_a_revoked_device_is_not_paid_and_not_believed",

@@ -52,8 +52,8 @@ def test_g4_what_a_revoked_key_certified_is_believed_once_another_key_has() -> N
 
 def test_g4_a_revoked_certify_key_is_remembered_while_one_of_its_devices_may_live() -> None:
     key, party = signer_of(CERTIFY_SEED).public_key, Party()
-    party.learn(frame_of([certifier_entry(key, END_MS)]))
-    [ends_ms] = party.purse.revocations.revoked.values()
-    assert ends_ms == END_MS + VALIDITY_MAX_MS
+    ends_ms = END_MS + VALIDITY_MAX_MS
+    party.learn(frame_of([certifier_entry(key, END_MS)], time_ms=ends_ms))
+    assert [*party.purse.revocations.revoked.values()] == [ends_ms]
     assert not party.purse.revocations.at(ends_ms - 1).accept(party.purse.device)
     assert party.purse.revocations.at(ends_ms).accept(party.purse.device)

@@ -176,7 +176,7 @@ def test_g4_the_oldest_generation_only_rises() -> None:
 
 def test_g4_an_entry_is_forgotten_once_its_certificate_has_ended() -> None:
     party = Party()
-    party.learn(frame_of([revocation_entry(b"k" * 32, LATER_MS)]))
+    party.learn(frame_of([revocation_entry(b"k" * 32, LATER_MS)], time_ms=LATER_MS))
     party.synchronise(LATER_MS - 1)
     assert b"k" * 32 in party.purse.revocations.revoked
     party.synchronise(LATER_MS)

@@ -10,7 +10,7 @@ import pytest
 from jiaozi.protocol import cbor, cose
 from jiaozi.protocol.domains import Domain as Tag
 from jiaozi.protocol.domains import NetworkId, external_aad
-from jiaozi.protocol.offline import loading, steps, synchronisation
+from jiaozi.protocol.offline import loading, news, steps, synchronisation
 from jiaozi.protocol.offline.certificate import Anchor, Chain
 from jiaozi.protocol.offline.log import first_head, next_head
 from jiaozi.protocol.offline.proofs import verify_proof
@@ -133,6 +133,15 @@ def test_a_log_reads_as_told() -> None:
     assert (list(log.balances_fen), log.counter, log.loads, log.fault) == (
         told["balances_fen"], told["counter"], told["loads"], None,
     )  # fmt: skip
+
+
+def test_a_floor_rises_and_falls_as_told() -> None:
+    purse = new_purse(chain_of("payment"), ANCHOR)
+    for told in VECTORS["floors"]:
+        step = news.learn_revocations if "the list" in told["name"] else news.raise_floor
+        purse = step(purse, bytes.fromhex(told["said"]))
+        expected = told["floor_ms"], told["certain_ms"]
+        assert (purse.floor_ms, purse.floor.certain_ms) == expected, told["name"]
 
 
 def test_a_list_grows_as_told() -> None:

@@ -4,6 +4,8 @@
 is its COSE message alone, or an array of it and what stands ``beside`` it.
 """
 
+from collections.abc import Iterator
+
 from jiaozi.protocol import cbor, cose
 from jiaozi.protocol.offline.log import first_head, next_head
 from jiaozi.protocol.offline.proofs import verify_proof
@@ -27,6 +29,7 @@ from tests.protocol.offline_builders import (
     OPERATORS_CERTIFICATE,
     PAYEE,
     PAYER,
+    Party,
     frame_of,
     parts_of,
     parts_of_message,
@@ -40,6 +43,7 @@ from tests.vectors.offline_cases import (
     READERS,
     SALT,
     Story,
+    floors,
     proofs,
     refused,
 )
@@ -67,11 +71,25 @@ def offline() -> Document:
         "messages": [_message(name, story.said[name]) for name in DOMAINS],
         "states": story.states,
         "time": {"floor_ms": LATER_MS, "message": time_message(LATER_MS).hex()},
+        "floors": list(_floors()),
         "log": _log(story.handed_in),
         "list": _list(),
         "proofs": [_proof(*each) for each in proofs()],
         "refused": [_refused(*each) for each in refused(story)],
     }
+
+
+def _floors() -> Iterator[Document]:
+    """What a new purse is told, header or frame, and where its floor is afterwards."""
+    party = Party(PAYER)
+    for name, step, said in floors():
+        party.purse = step(party.purse, said)
+        yield {
+            "name": name,
+            "said": said.hex(),
+            "floor_ms": party.purse.floor_ms,
+            "certain_ms": party.purse.floor.certain_ms,
+        }
 
 
 def _message(name: str, travelled: bytes) -> Document:

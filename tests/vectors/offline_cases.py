@@ -4,7 +4,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from jiaozi.protocol import cbor, cose
+from jiaozi.protocol.certificates import Use
 from jiaozi.protocol.domains import Domain
+from jiaozi.protocol.ids import DAY_MS
 from jiaozi.protocol.offline import messages, operator_messages
 from jiaozi.protocol.offline.certificate import Chain, Profile, read_chain
 from jiaozi.protocol.offline.enrolment import Enrolment, read_enrolment, sign_enrolment
@@ -15,12 +17,14 @@ from jiaozi.protocol.offline.log import (
     paid_entry,
     read_statement,
 )
+from jiaozi.protocol.offline.news import learn_revocations, raise_floor
 from jiaozi.protocol.offline.proofs import (
     double_load_proof,
     double_spend_proof,
     log_proof,
     verify_proof,
 )
+from jiaozi.protocol.offline.purse import Purse
 from jiaozi.protocol.offline.replay import read_log
 from jiaozi.protocol.offline.revocations import Revocations, generation_entry, revocation_entry
 from tests.protocol.builders import (
@@ -28,6 +32,7 @@ from tests.protocol.builders import (
     BLOCK_SEED,
     CERTIFY_SEED,
     NETWORK,
+    NOW_MS,
     OPERATOR,
     ROOT_SEED,
     signer_of,
@@ -42,6 +47,7 @@ from tests.protocol.offline_builders import (
     PAYEE,
     PAYER,
     Party,
+    certificate,
     device_of,
     flipped,
     frame_of,
@@ -49,9 +55,11 @@ from tests.protocol.offline_builders import (
     parts_of,
     parts_of_message,
     signed_as,
+    time_message,
 )
 
 State = dict[str, object]
+OTHER_BLOCK_SEED = 170
 Reader = Callable[[bytes], object]
 CHALLENGE, SALT, OTHER_SALT = bytes(range(16)), bytes(range(16, 32)), bytes(range(32, 48))
 ENROLMENT = Enrolment(
@@ -132,6 +140,21 @@ class Story:
                 "floor_ms": purse.floor_ms,
             }
         )
+
+
+def floors() -> Iterator[tuple[str, Callable[[Purse, bytes], Purse], bytes]]:
+    """What a purse is told of time by two block keys, of which one is stolen."""
+    other = certificate(Use.REGISTRY_BLOCK, OTHER_BLOCK_SEED, 0)
+    stolen = revocation_entry(signer_of(BLOCK_SEED).public_key, END_MS)
+    yield "a header", raise_floor, time_message(NOW_MS + DAY_MS)
+    yield "an earlier one", raise_floor, time_message(NOW_MS + DAY_MS - 1)
+    yield "a forged time", raise_floor, time_message(NOW_MS + 60 * DAY_MS)
+    by_other = time_message(NOW_MS + 2 * DAY_MS, seed=OTHER_BLOCK_SEED, proof=other)
+    yield "a header by another key", raise_floor, by_other
+    head_ms = NOW_MS + 3 * DAY_MS
+    yield "the list names the stolen key", learn_revocations, frame_of([stolen], time_ms=head_ms)
+    later = time_message(NOW_MS + 4 * DAY_MS, seed=OTHER_BLOCK_SEED, proof=other)
+    yield "a later header by the other key", raise_floor, later
 
 
 def proofs() -> Iterator[tuple[str, bytes]]:

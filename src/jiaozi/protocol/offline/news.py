@@ -1,6 +1,6 @@
 """What a purse takes from anyone, since it is signed: the time, and which keys are revoked.
 
-A purse has no clock. Time is what headers say that the registry signed (rules.md §G.4).
+A purse has no clock: its time is a `floor.Floor` under headers that the registry signed.
 """
 
 from dataclasses import replace
@@ -18,6 +18,8 @@ _TIME_BYTES_MAX = 2048
 def raise_floor(purse: Purse, time_message: bytes) -> Purse:
     """Learn the time from a header of the registry: ``[header, block key's certificate]``.
 
+    A header once more, or an earlier one, lowers nothing.
+
     Raises:
         Refusal: A shape code, or ``signature_invalid``: not the registry's, or its key revoked.
     """
@@ -29,14 +31,22 @@ def raise_floor(purse: Purse, time_message: bytes) -> Purse:
     signed = read_header(header, block_keys=keys, network=anchor.network)
     if signed.key in purse.revocations.revoked:
         raise refuse(Code.SIGNATURE_INVALID)
-    return replace(purse, floor_ms=max(purse.floor_ms, signed.header.time_ms))
+    return replace(purse, floor=purse.floor.told(signed.key, signed.header.time_ms))
 
 
 def learn_revocations(purse: Purse, frame: bytes) -> Purse:
-    """Take a frame of the revocation list, from whomever.
+    """Take a frame of the revocation list, from whomever; the floor may rest on a key in it.
 
     Raises:
         Refusal: As `Revocations.extended`.
     """
     extended = purse.revocations.extended(frame, purse.anchor, purse.floor_ms)
-    return purse if extended is purse.revocations else replace(purse, revocations=extended)
+    if extended is purse.revocations:
+        return purse
+    floor = purse.floor.without(extended.revoked, extended.time_ms)
+    return replace(
+        purse,
+        revocations=extended,
+        floor=floor,
+        synchronised_ms=min(purse.synchronised_ms, floor.time_ms),
+    )

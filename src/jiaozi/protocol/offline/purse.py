@@ -11,6 +11,7 @@ from typing import Any
 
 from jiaozi.protocol import cbor
 from jiaozi.protocol.offline.certificate import Anchor, Chain, Device, read_chain
+from jiaozi.protocol.offline.floor import Floor
 from jiaozi.protocol.offline.log import first_head, next_head, payment_in
 from jiaozi.protocol.offline.messages import Request, decode_payment, with_chain
 from jiaozi.protocol.offline.revocations import Revocations, revocations_of
@@ -43,8 +44,8 @@ class Purse:
         collected: Place in ``entries`` of what came in, by payer's key and counter.
         paid: Place in ``entries`` of what was paid, by challenge; -1 once synchronised.
         waiting_for: Counters of the payments that nobody has acknowledged.
-        floor_ms: The latest time that the registry signed; ``synchronised_ms`` the one known at
-            the last synchronisation.
+        floor: The latest time that the registry signed; ``synchronised_ms`` the one known at the
+            last synchronisation.
     """
 
     anchor: Anchor
@@ -52,6 +53,7 @@ class Purse:
     device: Device
     balances_fen: tuple[int, ...]
     head: bytes
+    floor: Floor
     counter: int = 0
     loads: int = 0
     position: int = 0
@@ -63,9 +65,13 @@ class Purse:
     collected: Mapping[tuple[bytes, int], int] = field(default_factory=lambda: MappingProxyType({}))
     paid: Mapping[bytes, int] = field(default_factory=lambda: MappingProxyType({}))
     waiting_for: frozenset[int] = frozenset()
-    floor_ms: int = 0
     synchronised_ms: int = 0
     revocations: Revocations = field(default_factory=Revocations)
+
+    @property
+    def floor_ms(self) -> int:
+        """The time that has passed at the least."""
+        return self.floor.time_ms
 
     @property
     def balance_fen(self) -> int:
@@ -111,7 +117,7 @@ class Purse:
                 [[*key, place] for key, place in self.collected.items()],
                 [list(each) for each in self.paid.items()],
                 sorted(self.waiting_for),
-                [self.floor_ms, self.synchronised_ms],
+                [*astuple(self.floor), self.synchronised_ms],
                 self.revocations.fields(),
             ]
         )
@@ -130,7 +136,7 @@ def new_purse(chain: Chain, anchor: Anchor) -> Purse:
         device=device,
         balances_fen=(0,) * (device.limits.hops + 1),
         head=first_head(device.key),
-        floor_ms=device.not_before_ms,
+        floor=Floor(time_ms=device.not_before_ms, certain_ms=device.not_before_ms),
         synchronised_ms=device.not_before_ms,
     )
 
@@ -147,6 +153,7 @@ def read_purse(data: bytes, anchor: Anchor) -> Purse:
         chain, balances_fen, log, usage, checkpoint, entries, requests, collected, paid,
         waiting_for, times, revocations,
     ) = value  # fmt: skip
+    floor_ms, floor_key, certain_ms, synchronised_ms = times
     read = Chain(operator=chain[0], device=chain[1])
     return Purse(
         anchor=anchor,
@@ -162,8 +169,8 @@ def read_purse(data: bytes, anchor: Anchor) -> Purse:
         collected=MappingProxyType({(key, counter): at for key, counter, at in collected}),
         paid=MappingProxyType(dict(paid)),
         waiting_for=frozenset(waiting_for),
-        floor_ms=times[0],
-        synchronised_ms=times[1],
+        floor=Floor(time_ms=floor_ms, key=floor_key, certain_ms=certain_ms),
+        synchronised_ms=synchronised_ms,
         revocations=revocations_of(revocations),
     )
 

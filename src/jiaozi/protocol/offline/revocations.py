@@ -10,7 +10,8 @@
 
 The list only grows; its number is how many entries it ever had. A frame of at most 4 kB brings a
 purse that is anywhere inside it up to its head, whoever hands it over: so the list spreads from
-device to device. An entry is forgotten once what it names has ended. Its key is a device's; or one
+device to device. An entry is forgotten once what it names has ended, by the purse's time and by the
+list's own: so no header, whoever signed it, makes a purse forget. Its key is a device's; or one
 that signs headers, and what it signs is no time any more; or an operator's certify key, and no
 device is paid or believed that it certified, until another key has.
 """
@@ -96,6 +97,8 @@ class Revocations:
 
     number: int = 0
     hash: bytes = NO_ENTRIES
+    time_ms: int = 0
+    """Of the latest head."""
     oldest_generation: int = 0
     revoked: Mapping[bytes, int] = field(default_factory=lambda: MappingProxyType({}))
     """When the certificate of a revoked key ends, in Unix milliseconds."""
@@ -136,20 +139,22 @@ class Revocations:
         return Revocations(
             number=head.number,
             hash=head.hash,
+            time_ms=head.time_ms,
             oldest_generation=oldest,
-            revoked=_live(revoked, floor_ms),
+            revoked=_live(revoked, min(floor_ms, head.time_ms)),
             frames=(*self.frames, (head.number, frame))[-FRAMES_KEPT:],
         )
 
     def at(self, floor_ms: int) -> "Revocations":
         """Return the list without the devices whose certificates have ended."""
-        return replace(self, revoked=_live(self.revoked, floor_ms))
+        return replace(self, revoked=_live(self.revoked, min(floor_ms, self.time_ms)))
 
     def fields(self) -> list[Any]:
         """Return what is kept of it."""
         return [
             self.number,
             self.hash,
+            self.time_ms,
             self.oldest_generation,
             [list(each) for each in sorted(self.revoked.items())],
             [list(each) for each in self.frames],
@@ -158,18 +163,19 @@ class Revocations:
 
 def revocations_of(fields: list[Any]) -> Revocations:
     """Read what `Revocations.fields` gave."""
-    number, digest, oldest, revoked, frames = fields
+    number, digest, time_ms, oldest, revoked, frames = fields
     return Revocations(
         number=number,
         hash=digest,
+        time_ms=time_ms,
         oldest_generation=oldest,
         revoked=MappingProxyType(dict(revoked)),
         frames=tuple((leads_to, frame) for leads_to, frame in frames),
     )
 
 
-def _live(revoked: Mapping[bytes, int], floor_ms: int) -> Mapping[bytes, int]:
-    return MappingProxyType({key: each for key, each in revoked.items() if each > floor_ms})
+def _live(revoked: Mapping[bytes, int], time_ms: int) -> Mapping[bytes, int]:
+    return MappingProxyType({key: each for key, each in revoked.items() if each > time_ms})
 
 
 def _read_frame(data: bytes, anchor: Anchor) -> tuple[ListHead, int, list[bytes]]:
