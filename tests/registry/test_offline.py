@@ -302,6 +302,15 @@ async def test_g1_the_database_refuses_money_that_is_on_no_device(desk: OfflineD
             await connection.execute("DELETE FROM offline_payment")
 
 
+async def test_no_index_looks_at_what_every_payment_changes(desk: OfflineDesk) -> None:
+    """Else each payment would write into all indexes of both devices."""
+    async with desk.world.database.connection() as connection:
+        indexes = await connection.fetch("SELECT indexdef FROM pg_indexes WHERE tablename='device'")
+    assert len(indexes) > 1
+    for changing in ("shadow_fen", "payments", "covered_fen"):
+        assert not [each for each in indexes if changing in each["indexdef"]]
+
+
 async def test_g1_a_shadow_without_money_behind_it_stops_the_writer(
     own_desk: OfflineDesk, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -153,57 +153,40 @@ class HaltScope(IntEnum):
 
 
 class FieldKind(Enum):
-    """How a field of an order's body is checked. No kind is text (rules.md §B.4)."""
+    """How a field of an order's body is checked. No kind is text (rules.md §B.4).
 
-    UINT = "integer from 0 to 2^63 - 1"
-    SUITE = "number of a signature suite"
-    BYTES16 = "16 bytes"
-    BYTES32 = "32 bytes"
-    KEY = "public key of a supported suite"
-    CERTIFICATE = "certificate, up to 512 bytes"
-    OPERATOR = "operator's code from 1 to 9999"
-    WALLET_NUMBER = "wallet number with its check digit"
-    HOLDER = "holder"
-    FREEZE_SCOPE = "scope of a freeze"
-    HALT_SCOPE = "scope of a halt"
-    FLAG = "0 or 1"
-    DEVICE_CERTIFICATE = "certificate of a device, up to 320 bytes"
-    OFFLINE_PAYMENT = "offline payment, up to 384 bytes"
+    A member tells what it is, its type, and the bounds of the integer or of the number of bytes.
+    """
+
+    UINT = ("integer from 0 to 2^63 - 1", int, 0, FEN_MAX)
+    SUITE = ("number of a signature suite", int, -(2**31), -1)
+    BYTES16 = ("16 bytes", bytes, 16, 16)
+    BYTES32 = ("32 bytes", bytes, 32, 32)
+    KEY = ("public key of a supported suite", bytes, 1, KEY_LENGTH_MAX)
+    CERTIFICATE = ("certificate, up to 512 bytes", bytes, 1, CERTIFICATE_BYTES_MAX)
+    OPERATOR = ("operator's code from 1 to 9999", int, 1, OPERATOR_CODE_MAX)
+    WALLET_NUMBER = ("wallet number with its check digit", int, 0, FEN_MAX)
+    HOLDER = ("holder", int, min(Holder), max(Holder))
+    FREEZE_SCOPE = ("scope of a freeze", int, min(FreezeScope), max(FreezeScope))
+    HALT_SCOPE = ("scope of a halt", int, min(HaltScope), max(HaltScope))
+    FLAG = ("0 or 1", int, 0, 1)
+    DEVICE_CERTIFICATE = ("certificate of a device, up to 320 bytes", bytes, 1, DEVICE_BYTES_MAX)
+    OFFLINE_PAYMENT = ("offline payment, up to 384 bytes", bytes, 1, OFFLINE_PAYMENT_BYTES_MAX)
+
+    def __init__(self, _meaning: str, kind: type[int | bytes], low: int, high: int) -> None:
+        # Attributes of the member: a look-up in a table would hash it, which for an enumeration
+        # takes longer than the check.
+        self._type, self._low, self._high = kind, low, high
 
     def takes(self, value: object) -> bool:
         """Say whether a decoded value is of this kind, as far as it can be told by itself."""
-        low, high = _RANGES[self]
-        if self in _BYTES:
-            return type(value) is bytes and low <= len(value) <= high
-        if type(value) is not int or not low <= value <= high:
+        if type(value) is not self._type:
             return False
-        return self is not FieldKind.WALLET_NUMBER or is_wallet_number(value)
-
-
-_BYTES = {
-    FieldKind.BYTES16,
-    FieldKind.BYTES32,
-    FieldKind.KEY,
-    FieldKind.CERTIFICATE,
-    FieldKind.DEVICE_CERTIFICATE,
-    FieldKind.OFFLINE_PAYMENT,
-}
-_RANGES = {
-    FieldKind.UINT: (0, FEN_MAX),
-    FieldKind.SUITE: (-(2**31), -1),
-    FieldKind.BYTES16: (16, 16),
-    FieldKind.BYTES32: (32, 32),
-    FieldKind.KEY: (1, KEY_LENGTH_MAX),
-    FieldKind.CERTIFICATE: (1, CERTIFICATE_BYTES_MAX),
-    FieldKind.OPERATOR: (1, OPERATOR_CODE_MAX),
-    FieldKind.WALLET_NUMBER: (0, FEN_MAX),
-    FieldKind.HOLDER: (min(Holder), max(Holder)),
-    FieldKind.FREEZE_SCOPE: (min(FreezeScope), max(FreezeScope)),
-    FieldKind.HALT_SCOPE: (min(HaltScope), max(HaltScope)),
-    FieldKind.FLAG: (0, 1),
-    FieldKind.DEVICE_CERTIFICATE: (1, DEVICE_BYTES_MAX),
-    FieldKind.OFFLINE_PAYMENT: (1, OFFLINE_PAYMENT_BYTES_MAX),
-}
+        size = len(value) if type(value) is bytes else value
+        assert type(size) is int, "a kind is of integers or of bytes"
+        if not self._low <= size <= self._high:
+            return False
+        return self is not FieldKind.WALLET_NUMBER or is_wallet_number(size)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,8 @@ from jiaozi.protocol import cbor
 from jiaozi.protocol.order_types import BodyField
 from jiaozi.protocol.refusals import Code, refuse
 
+_ABSENT = object()
+
 
 def read_map(data: bytes, name: str, fields: Sequence[BodyField]) -> dict[str, Any]:
     """Read one map; an optional field that is absent is None.
@@ -18,13 +20,19 @@ def read_map(data: bytes, name: str, fields: Sequence[BodyField]) -> dict[str, A
         values = cbor.decode(data, size_max=len(data))
     except cbor.NotCanonical:
         raise refuse(Code.NOT_CANONICAL, name) from None
-    if type(values) is not dict or not values.keys() <= {each.key for each in fields}:
+    if type(values) is not dict:
         raise refuse(Code.MALFORMED, name)
+    read: dict[str, Any] = {}
     for each in fields:
-        given = each.key in values
-        if (given or not each.optional) and not each.kind.takes(values.get(each.key)):
+        value = values.pop(each.key, _ABSENT)
+        if value is _ABSENT and each.optional:
+            value = None
+        elif not each.kind.takes(value):
             raise refuse(Code.MALFORMED, f"{name}.{each.name}")
-    return {each.name: values.get(each.key) for each in fields}
+        read[each.name] = value
+    if values:
+        raise refuse(Code.MALFORMED, name)
+    return read
 
 
 def is_of_kind(value: object) -> bool:
