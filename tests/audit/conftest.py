@@ -14,7 +14,8 @@ from jiaozi.storage.launch import SUPERUSER
 from tests.audit.forgery import Forger
 from tests.audit.story import Story, play
 from tests.audit.telling import Teller
-from tests.registry.builders import UNLIMITED, registry_world
+from tests.registry.network import UNLIMITED
+from tests.registry.world import registry_world
 
 
 @pytest.fixture(scope="session")

@@ -24,7 +24,7 @@ from jiaozi.protocol.blocks import (
 from jiaozi.protocol.refusals import SETTLED, Outcome
 from jiaozi.protocol.suites import Ed25519Signer
 from tests.audit.story import Story
-from tests.registry.builders import UNLIMITED
+from tests.registry.network import UNLIMITED
 
 Item = tuple[bytes, Outcome]
 """A submission and its outcome."""

@@ -8,17 +8,9 @@ from jiaozi.protocol import numbers
 from jiaozi.protocol.certificates import Use
 from jiaozi.protocol.genesis import Network
 from jiaozi.protocol.order_types import OrderType
-from tests.registry.builders import (
-    QUOTA_FEN,
-    Keys,
-    Orders,
-    RegistryWorld,
-    Wallet,
-    certified,
-    key,
-    new_wallet,
-    person,
-)
+from tests.registry.builders import Orders, Wallet, new_wallet
+from tests.registry.network import QUOTA_FEN, Keys, certified, key, person
+from tests.registry.world import RegistryWorld
 
 FUND, ISSUE, OPEN_1001, EXCHANGE, OPEN_1002, PAY, REFUSED, REDEEM, DESTROY = range(1, 10)
 CERTIFY, REVOKE, NAMING, LAST = range(10, 14)

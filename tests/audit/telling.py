@@ -8,7 +8,7 @@ from jiaozi.protocol.ids import DAY_MS
 from jiaozi.protocol.order_types import OrderType
 from tests.audit.forgery import LIBRARY, Forger
 from tests.audit.story import LAST, Story
-from tests.registry.builders import key
+from tests.registry.network import key
 
 CASE, NEW, PLATFORM = bytes(16), key("new"), key("platform")
 

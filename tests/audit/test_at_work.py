@@ -22,7 +22,8 @@ from jiaozi.protocol.order_types import OrderType
 from jiaozi.protocol.state import AccountKind
 from tests.audit.forgery import LIBRARY, Forger, ListSource
 from tests.audit.story import LAST, Story
-from tests.registry.builders import START_MS, RegistryWorld, registry_world
+from tests.registry.network import START_MS
+from tests.registry.world import RegistryWorld, registry_world
 
 
 async def pay_without_end(world: RegistryWorld) -> None:

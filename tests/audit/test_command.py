@@ -16,7 +16,7 @@ from jiaozi.cli import app
 from jiaozi.service.keys import FileKeyStore, KdfCost
 from jiaozi.storage.database import Database
 from tests.audit.story import LAST, NAMED, Story
-from tests.registry.builders import UNLIMITED_FILE
+from tests.registry.network import UNLIMITED_FILE
 
 PASSPHRASE = "correct horse battery"
 

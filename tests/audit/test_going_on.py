@@ -18,7 +18,8 @@ from jiaozi.protocol.order_types import OrderType
 from jiaozi.protocol.state import AccountKind
 from tests.audit.forgery import Forger
 from tests.audit.story import LAST, NAMED, NAMING, PAY, Story
-from tests.registry.builders import START_MS, certified, key, new_wallet
+from tests.registry.builders import new_wallet
+from tests.registry.network import START_MS, certified, key
 
 
 async def audited(forger: Forger, directory: Path, **options: bool) -> AuditReport:

@@ -14,7 +14,8 @@ from jiaozi.protocol.ids import DAY_MS
 from jiaozi.protocol.order_types import OrderType
 from tests.audit.story import LAST
 from tests.audit.telling import CASE, PLATFORM, Teller
-from tests.registry.builders import UNLIMITED, certified, key, new_wallet, person
+from tests.registry.builders import new_wallet
+from tests.registry.network import UNLIMITED, certified, key, person
 
 THIEF = key("thief")
 WAIT_MS = UNLIMITED.delays.rebind_s * 1000

@@ -15,7 +15,8 @@ from jiaozi.protocol.ids import DAY_MS
 from jiaozi.protocol.order_types import Holder, OrderType
 from tests.audit.story import ROTATED, vault
 from tests.audit.telling import CASE, PLATFORM, Teller
-from tests.registry.builders import START_MS, Wallet, new_wallet
+from tests.registry.builders import Wallet, new_wallet
+from tests.registry.network import START_MS
 
 BOOK = Rulebook(
     hash=b"limits to the fen".ljust(32),

@@ -30,7 +30,8 @@ from tests.audit.story import (
     Story,
     vault,
 )
-from tests.registry.builders import QUOTA_FEN, UNLIMITED, certified, key, new_wallet, person
+from tests.registry.builders import new_wallet
+from tests.registry.network import QUOTA_FEN, UNLIMITED, certified, key, person
 
 THIEF = key("thief")
 

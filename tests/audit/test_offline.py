@@ -19,7 +19,8 @@ from jiaozi.storage.embedded import EmbeddedPostgres
 from tests.audit.forgery import Forger
 from tests.audit.story import Story, load_blocks
 from tests.audit.telling import Teller
-from tests.registry.builders import RegistryWorld, Wallet, certified, key, registry_world
+from tests.registry.builders import Wallet
+from tests.registry.network import certified, key
 from tests.registry.offline_builders import (
     CAP_FEN,
     CLAIM_WAIT_S,
@@ -29,6 +30,7 @@ from tests.registry.offline_builders import (
     OfflineDesk,
     Purse,
 )
+from tests.registry.world import RegistryWorld, registry_world
 
 LOADED_FEN, PAID_FEN = 10_00, 3_00
 

@@ -7,7 +7,7 @@ from jiaozi.central_bank.audit.from_http import open_http
 from jiaozi.central_bank.audit.sources import SourceUnavailable
 from tests.audit.forgery import LIBRARY
 from tests.audit.story import LAST, Story
-from tests.registry.builders import key
+from tests.registry.network import key
 from tests.system.proxy import Fault, proxy_to
 
 OPTIONS = AuditOptions(processes=0, library=LIBRARY)

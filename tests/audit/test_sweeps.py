@@ -15,8 +15,9 @@ from jiaozi.protocol.suites import Signer
 from jiaozi.protocol.sweeps import sign_sweep, sweep_leg
 from tests.audit.story import LAST
 from tests.audit.telling import Teller
-from tests.registry.builders import OPERATORS, key, registry_world
 from tests.registry.limited import LIMITED, LIMITS
+from tests.registry.network import OPERATORS, key
+from tests.registry.world import registry_world
 
 CAP_FEN, HELD_FEN = 12_00, 11_00
 PAID_FEN, EXCESS_FEN = 3_00, 2_00

@@ -18,7 +18,7 @@ from tests.audit.story import (
     REFUSED,
     Story,
 )
-from tests.registry.builders import key
+from tests.registry.network import key
 
 
 def flipped(data: bytes, index: int) -> bytes:

@@ -20,8 +20,9 @@ from jiaozi.protocol.daily_statement import (
     start_of,
 )
 from jiaozi.protocol.ids import DAY_MS
-from tests.registry.builders import OPERATORS, RegistryWorld, registry_world
+from tests.registry.network import OPERATORS
 from tests.registry.offline_builders import GUARANTEE_FEN, OFFLINE, OfflineDesk
+from tests.registry.world import RegistryWorld, registry_world
 
 ONE, OTHER = OPERATORS
 ISSUED_FEN = 1_000_00

@@ -15,7 +15,7 @@ from jiaozi.protocol.daily_statement import (
 )
 from jiaozi.protocol.refusals import Code
 from jiaozi.storage.database import Database
-from tests.registry.builders import OPERATORS, Keys
+from tests.registry.network import OPERATORS, Keys
 from tests.registry.served import Served, genesis_for, problem, served_registry
 
 ONE, OTHER = OPERATORS

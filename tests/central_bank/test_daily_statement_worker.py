@@ -22,9 +22,10 @@ from jiaozi.protocol.daily_statement import day_of, start_of
 from jiaozi.protocol.ids import DAY_MS
 from jiaozi.protocol.numbers import vault_of
 from jiaozi.service.server import listening
-from tests.registry.builders import OPERATORS, RegistryWorld, registry_world
+from tests.registry.network import OPERATORS
 from tests.registry.served import clock_ms
 from tests.registry.waiting import until
+from tests.registry.world import RegistryWorld, registry_world
 
 JOBS = f"{SCHEMA}.procrastinate_jobs"
 STATED = "SELECT count(*) FROM daily_statement"

@@ -33,7 +33,8 @@ from tests.cli.test_wallet_story import (
     make_quick,
     now_ms,
 )
-from tests.registry.builders import Keys, Orders
+from tests.registry.builders import Orders
+from tests.registry.network import Keys
 
 GUARANTEE_FEN = 1_000_000
 PIN = "602817"
@@ -153,6 +154,7 @@ async def test_people_pay_without_network_and_a_copied_purse_is_found(
         await bank.start(operator, port)
     assert (await carla("offline", "sync"))["balance_fen"] == 2_500
     assert (await anna("offline", "sync"))["balance_fen"] == 9_100
+    await whoever_has_a_payment_hands_it_in(market)
     assert await refused(ben, "sync") == "device_ended"
     claim_from_ms = await a_lost_purse_does_nothing_any_more(market)
     await what_is_unloaded_is_in_the_wallet(market)
@@ -239,6 +241,27 @@ async def whoever_is_paid_twice_by_a_copy_has_the_proof(market: Market, copy: Ho
     for data in (whole[:-1], whole[:-40] + bytes([whole[-40] ^ 1]) + whole[-39:], b"", b"\x82"):
         forged.write_bytes(data)
         assert CliRunner().invoke(app, [*verify, str(forged)]).exit_code == 1
+
+
+async def whoever_has_a_payment_hands_it_in(market: Market) -> None:
+    """Carla pays Anna, whose device breaks; Ben hands the text in, and Anna has it all the same."""
+    anna, ben, carla = market.anna, market.ben, market.carla
+    asked = (await anna("offline", "request", "5"))["frames"]
+    paid, until_ms = market.directory / "for anna.txt", (await anna("offline", "renew"))
+    assert until_ms["not_after_ms"] == (await anna("offline", "balance"))["not_after_ms"]
+    await carla("offline", "pay", "--yes", *asked, "--text", paid)
+    other = ("--operator", market.bank.operator_urls[1001])
+    nobody = Holder(market.directory / "nobody")
+    for who, at in ((ben, ()), (ben, ()), (nobody, other)):
+        handed = await who("offline", "hand-in", paid, *at)
+        assert (handed["state"], handed["amount_fen"]) == ("settled", 500)
+    assert (handed["payer"], handed["payee"]) == (await key_of(carla), await key_of(anna))
+    assert "5.00 yuan: settled." in await told(ben, "offline", "hand-in", paid)
+    assert "Scan again" in await told(ben, "offline", "hand-in", "jiaozi:none", code=2)
+    assert (await anna("offline", "sync"))["balance_fen"] == 9_600
+    await pay_by_text(anna, carla, "5")
+    for purse in (anna, carla):
+        await purse("offline", "sync")
 
 
 async def a_lost_purse_does_nothing_any_more(market: Market) -> int:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 from jiaozi.cli import app
-from tests.registry.builders import Keys, make_genesis
+from tests.registry.network import Keys, make_genesis
 
 
 def verify(file: Path, genesis: Path, code: int) -> str:

@@ -38,8 +38,9 @@ from jiaozi.wallet.payroll.values import BUSINESS_ZONE
 from jiaozi.wallet.wallet import keystore_path
 from tests.cli.conftest import PASSPHRASE
 from tests.operator.builders import operator_keys
-from tests.registry.builders import Keys, Orders
+from tests.registry.builders import Orders
 from tests.registry.listed import list_signers, listed_genesis, root_certificates
+from tests.registry.network import Keys
 
 OPERATORS = (1001, 1002)
 SUPPLY_FEN = 10_000_000

@@ -18,7 +18,7 @@ from jiaozi.protocol.genesis import read_genesis
 from jiaozi.service.server import listening
 from jiaozi.storage.embedded import EmbeddedPostgres
 from tests.operator.builders import operator_world
-from tests.registry.builders import Keys
+from tests.registry.network import Keys
 from tests.registry.served import genesis_for, served_registry
 from tests.registry.waiting import until
 

@@ -32,7 +32,7 @@ from tests.operator.clock import Clock
 from tests.operator.fake_ledger import FakeLedger
 from tests.operator.fake_registry import FakeRegistry, fake_registry
 from tests.operator.holders import Caller, Holder
-from tests.registry.builders import Keys
+from tests.registry.network import Keys
 
 OPERATOR = 1001
 

@@ -31,7 +31,7 @@ from jiaozi.protocol.refusals import Code, Refusal, refuse
 from jiaozi.service.problems import problem_of
 from tests.operator.clock import Clock
 from tests.operator.fake_ledger import FakeLedger
-from tests.registry.builders import OPERATORS, Keys, make_genesis
+from tests.registry.network import OPERATORS, Keys, make_genesis
 
 
 class Fault(Enum):

@@ -22,7 +22,8 @@ from tests.operator.clock import Clock
 from tests.operator.holders import Caller
 from tests.operator.holders import Holder as Customer
 from tests.operator.test_end_to_end import ISSUED_FEN, RULEBOOK, Registry, _leads
-from tests.registry.builders import OPERATORS, Keys, Orders, make_genesis
+from tests.registry.builders import Orders
+from tests.registry.network import OPERATORS, Keys, make_genesis
 
 QUICK = replace(RULEBOOK, hash=b"quick".ljust(32), delays=Delays(rebind_s=1, unfreeze_s=1))
 NEW = Ed25519Signer(b"new key".ljust(32))

@@ -38,8 +38,9 @@ from tests.operator.builders import OperatorWorld, operator_keys, operator_world
 from tests.operator.clock import Clock
 from tests.operator.holders import Holder
 from tests.operator.test_end_to_end import ISSUED_FEN, RULEBOOK, Registry, _leads
-from tests.registry.builders import OPERATORS, Keys, Orders
+from tests.registry.builders import Orders
 from tests.registry.listed import list_signers, listed_genesis, root_certificates
+from tests.registry.network import OPERATORS, Keys
 
 GUARANTEE_FEN = 10_000_00
 DEMO = next(each for each in shipped().values() if each.name == "demo-offline")

@@ -23,7 +23,7 @@ from jiaozi.operator.wallets.set_class import SetClass
 from jiaozi.service.logs import configure_logs
 from jiaozi.service.server import run_party
 from tests.operator.builders import OPERATOR, operator_keys
-from tests.registry.builders import Keys
+from tests.registry.network import Keys
 
 OPENING_STEPS = ("OpenWallet._store", "RegistryClient.submit", "store.finish_opening")
 CLASS_STEPS = ("SetClass._store", "RegistryClient.submit", "store.finish_certify_order")

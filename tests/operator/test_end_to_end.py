@@ -24,8 +24,9 @@ from jiaozi.storage.embedded import EmbeddedPostgres
 from tests.operator.builders import OperatorWorld, operator_keys, operator_world, until
 from tests.operator.clock import Clock
 from tests.operator.holders import Holder as Customer
-from tests.registry.builders import OPERATORS, Keys, Orders
+from tests.registry.builders import Orders
 from tests.registry.listed import list_signers, listed_genesis, root_certificates
+from tests.registry.network import OPERATORS, Keys
 
 RULEBOOK = next(each for each in shipped().values() if each.name.startswith("2021"))
 ISSUED_FEN = 10_000_000_00

@@ -16,7 +16,7 @@ from jiaozi.protocol.genesis import read_genesis
 from jiaozi.protocol.refusals import Code
 from jiaozi.storage.embedded import EmbeddedPostgres
 from tests.operator.builders import OperatorWorld, operator_keys, operator_world, until
-from tests.registry.builders import key
+from tests.registry.network import key
 
 
 def split(data: bytes) -> list[bytes]:

@@ -29,7 +29,7 @@ from tests.operator.life import (
     life_worlds,
 )
 from tests.operator.test_life import state_of
-from tests.registry.builders import certified, person
+from tests.registry.network import certified, person
 
 PASSPHRASE = "correct horse battery"
 CHEAP = KdfCost(memory_kib=8, passes=1, lanes=1)

@@ -24,7 +24,7 @@ from jiaozi.storage.embedded import EmbeddedPostgres
 from tests.operator.builders import until
 from tests.operator.holders import Holder
 from tests.operator.offline import GUARANTEE_FEN, Desks, open_desks, pay
-from tests.registry.builders import certified
+from tests.registry.network import certified
 
 ONE = 1001
 PASSPHRASE = "correct horse battery"

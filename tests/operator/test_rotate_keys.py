@@ -38,7 +38,8 @@ from tests.operator.clock import Clock
 from tests.operator.holders import Holder
 from tests.operator.test_end_to_end import ISSUED_FEN, RULEBOOK
 from tests.operator.test_statements import statement
-from tests.registry.builders import Keys, Orders, certified, key, make_genesis
+from tests.registry.builders import Orders
+from tests.registry.network import Keys, certified, key, make_genesis
 
 CODE = 1001
 

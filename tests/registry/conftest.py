@@ -12,10 +12,11 @@ import pytest
 import structlog
 
 from jiaozi.storage.embedded import EmbeddedPostgres
-from tests.registry.builders import OPERATORS, Keys, RegistryWorld, registry_world
 from tests.registry.limited import LIMITED
+from tests.registry.network import OPERATORS, Keys
 from tests.registry.offline_builders import OFFLINE, OfflineDesk
 from tests.registry.served import Served, genesis_for, served_registry
+from tests.registry.world import RegistryWorld, registry_world
 
 PROVIDED_FEN = 10**12
 

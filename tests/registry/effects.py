@@ -9,7 +9,8 @@ from jiaozi.central_bank.registry.store import find_used
 from jiaozi.protocol.certificates import Certified
 from jiaozi.protocol.orders import parse
 from jiaozi.protocol.refusals import FINAL_CODES, Code, Refusal
-from tests.registry.builders import OPERATORS, RegistryWorld
+from tests.registry.network import OPERATORS
+from tests.registry.world import RegistryWorld
 
 _STATE = """
 SELECT coalesce(string_agg(line, ';' ORDER BY line), '') FROM (

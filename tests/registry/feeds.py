@@ -7,7 +7,7 @@ from jiaozi.protocol import cbor, feed
 from jiaozi.protocol.block_keys import BlockKeys
 from jiaozi.protocol.feed import Entry, FeedBlock
 from jiaozi.protocol.orders import Order, parse, parse_view
-from tests.registry.builders import RegistryWorld
+from tests.registry.world import RegistryWorld
 
 
 async def follow(world: RegistryWorld, operator: int) -> list[FeedBlock]:

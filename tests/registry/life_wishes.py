@@ -9,9 +9,11 @@ from jiaozi.protocol.ids import OrderId
 from jiaozi.protocol.order_types import ORDER_TYPES, Holder, OrderType, Role
 from jiaozi.protocol.orders import OrderHead, parse
 from jiaozi.protocol.suites import Ed25519Signer
-from tests.registry.builders import LIFETIME_MS, RegistryWorld, Wallet, key, new_wallet
+from tests.registry.builders import LIFETIME_MS, Wallet, new_wallet
 from tests.registry.life_model import DAY_MS, HALT_MAX_MS, Asked, Model, Signer
 from tests.registry.life_model import Wallet as Life
+from tests.registry.network import key
+from tests.registry.world import RegistryWorld
 
 THREE = (1001, 1002, 1003)
 UNKNOWN_OPERATOR = 7

@@ -7,7 +7,7 @@ from jiaozi.central_bank.rulebook.model import Rulebook
 from jiaozi.protocol.certificates import Use, certify
 from jiaozi.protocol.genesis import Network, read_genesis, sign_genesis
 from jiaozi.protocol.suites import Ed25519Signer
-from tests.registry.builders import Keys, certified, key, make_genesis
+from tests.registry.network import Keys, certified, key, make_genesis
 
 
 def list_key() -> Ed25519Signer:

@@ -18,8 +18,9 @@ from jiaozi.protocol import blocks, cbor
 from jiaozi.protocol.block_keys import BlockKeys
 from jiaozi.protocol.orders import parse
 from jiaozi.protocol.refusals import Code
-from tests.registry.builders import OPERATORS, Wallet
+from tests.registry.builders import Wallet
 from tests.registry.limited import UNCAPPED
+from tests.registry.network import OPERATORS
 from tests.registry.served import Served
 from tests.registry.waiting import until
 

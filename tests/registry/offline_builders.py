@@ -26,7 +26,9 @@ from jiaozi.protocol.offline.certificate import Device, Profile, PurseLimits, ce
 from jiaozi.protocol.offline.messages import Payment, sign_payment
 from jiaozi.protocol.order_types import OrderType
 from jiaozi.protocol.suites import Ed25519Signer
-from tests.registry.builders import OPERATORS, START_MS, UNLIMITED_FILE, RegistryWorld, Wallet, key
+from tests.registry.builders import Wallet
+from tests.registry.network import OPERATORS, START_MS, UNLIMITED_FILE, key
+from tests.registry.world import RegistryWorld
 
 CAP_FEN = 100_000
 GUARANTEE_FEN = 1_000_000

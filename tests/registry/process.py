@@ -12,7 +12,8 @@ from jiaozi.protocol.genesis import read_genesis
 from jiaozi.storage.database import COMMIT_TIMEOUT_S
 from tests.processes import ServingProcess
 from tests.registry import run_registry
-from tests.registry.builders import Keys, Orders
+from tests.registry.builders import Orders
+from tests.registry.network import Keys
 from tests.registry.served import Served, clock_ms, genesis_for, until_healthy
 
 

@@ -10,8 +10,8 @@ from jiaozi.central_bank.registry.writer import WriterLimits
 from jiaozi.service.dispatch import AsgiApp
 from jiaozi.service.logs import configure_logs
 from jiaozi.service.server import run_party
-from tests.registry.builders import Keys
 from tests.registry.limited import HASTY, LIMITED
+from tests.registry.network import Keys
 
 
 def main(

@@ -18,15 +18,9 @@ from jiaozi.protocol.genesis import Network, read_genesis
 from jiaozi.protocol.http_signatures import NETWORK_HEADER, sign_request
 from jiaozi.protocol.suites import Ed25519Signer
 from jiaozi.service.server import listening
-from tests.registry.builders import (
-    OPERATORS,
-    Keys,
-    Orders,
-    Wallet,
-    make_genesis,
-    new_wallet,
-)
+from tests.registry.builders import Orders, Wallet, new_wallet
 from tests.registry.limited import LIMITED
+from tests.registry.network import OPERATORS, Keys, make_genesis
 from tests.registry.waiting import until
 
 

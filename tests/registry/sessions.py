@@ -3,8 +3,8 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from tests.registry.builders import RegistryWorld
 from tests.registry.waiting import until
+from tests.registry.world import RegistryWorld
 
 HOLDERS = """
 SELECT pid FROM pg_locks JOIN pg_database ON pg_database.oid = database

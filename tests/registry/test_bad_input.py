@@ -9,8 +9,9 @@ from jiaozi.protocol.legs import leg_hash
 from jiaozi.protocol.order_types import OrderType
 from jiaozi.protocol.orders import ORDER_BYTES_MAX, Leg, payload, submission
 from jiaozi.protocol.refusals import SETTLED, Code, Refusal
-from tests.registry.builders import RegistryWorld, Wallet, new_wallet
+from tests.registry.builders import Wallet, new_wallet
 from tests.registry.effects import refused, state
+from tests.registry.world import RegistryWorld
 
 
 def signed(world: RegistryWorld, payer: Wallet, data: bytes, legs: list[bytes]) -> bytes:

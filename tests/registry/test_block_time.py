@@ -8,9 +8,10 @@ from jiaozi.protocol.block_keys import BlockKeys
 from jiaozi.protocol.blocks import Header
 from jiaozi.protocol.ids import AHEAD_MAX_MS, DAY_MS, LIFETIME_MAX_MS, new_order_id
 from jiaozi.protocol.refusals import SETTLED, Code
-from tests.registry.builders import OPERATORS, RegistryWorld, registry_world
 from tests.registry.effects import is_used, state
 from tests.registry.limited import LIMITED
+from tests.registry.network import OPERATORS
+from tests.registry.world import RegistryWorld, registry_world
 
 HOUR_MS = 3_600_000
 WEEKS_S = 10.0**7

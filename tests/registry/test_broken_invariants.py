@@ -13,11 +13,13 @@ from jiaozi.central_bank.registry.model import Account
 from jiaozi.central_bank.registry.writer import InvariantBroken
 from jiaozi.protocol import numbers
 from jiaozi.protocol.refusals import Code, Refusal
-from tests.registry.builders import OPERATORS, RegistryWorld, Wallet
+from tests.registry.builders import Wallet
 from tests.registry.effects import state
+from tests.registry.network import OPERATORS
 from tests.registry.served import Served, problem, served_registry
 from tests.registry.sessions import waiting_in
 from tests.registry.waiting import until
+from tests.registry.world import RegistryWorld
 
 ONE = OPERATORS[0]
 

@@ -9,17 +9,10 @@ from jiaozi.protocol.domains import NetworkId
 from jiaozi.protocol.ids import DAY_MS
 from jiaozi.protocol.order_types import Holder, OrderType
 from jiaozi.protocol.refusals import SETTLED, Code
-from tests.registry.builders import (
-    START_MS,
-    UNLIMITED,
-    RegistryWorld,
-    certified,
-    key,
-    new_wallet,
-    person,
-    registry_world,
-)
+from tests.registry.builders import new_wallet
 from tests.registry.effects import refused
+from tests.registry.network import START_MS, UNLIMITED, certified, key, person
+from tests.registry.world import RegistryWorld, registry_world
 
 ONE, OTHER, NEW = 1001, 1002, 1003
 STRICT = Rulebook(

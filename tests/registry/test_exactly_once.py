@@ -7,8 +7,9 @@ from jiaozi.protocol.ids import AHEAD_MAX_MS, DAY_MS, LIFETIME_MAX_MS, new_order
 from jiaozi.protocol.order_types import OrderType
 from jiaozi.protocol.orders import APPROVAL_LIFETIME_MAX_MS, Leg
 from jiaozi.protocol.refusals import SETTLED, Code
-from tests.registry.builders import RegistryWorld, Wallet
+from tests.registry.builders import Wallet
 from tests.registry.effects import is_used, refused, state
+from tests.registry.world import RegistryWorld
 
 
 @pytest.fixture

@@ -12,8 +12,9 @@ import pytest
 from jiaozi.central_bank.registry.batch import Answer
 from jiaozi.protocol.refusals import SETTLED, Code, Refusal
 from jiaozi.storage.embedded import EmbeddedPostgres
-from tests.registry.builders import RegistryWorld, Wallet, registry_world
+from tests.registry.builders import Wallet
 from tests.registry.waiting import until
+from tests.registry.world import RegistryWorld, registry_world
 from tests.storage.conftest import needs_root
 
 SMALL = {"shared_buffers": "16MB", "min_wal_size": "32MB", "max_wal_size": "48MB"}

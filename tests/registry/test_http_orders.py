@@ -10,7 +10,7 @@ from jiaozi.protocol.certificates import Use
 from jiaozi.protocol.http_signatures import AGE_MAX_S, AHEAD_MAX_S
 from jiaozi.protocol.orders import SUBMISSION_BYTES_MAX
 from jiaozi.protocol.refusals import Code
-from tests.registry.builders import certified, key, person
+from tests.registry.network import certified, key, person
 from tests.registry.served import Served, problem
 
 ONE, OTHER = 1001, 1002

@@ -13,9 +13,10 @@ from jiaozi.protocol.order_types import OrderType
 from jiaozi.protocol.orders import parse
 from jiaozi.protocol.receipts import Receipt, verify_receipt
 from jiaozi.protocol.refusals import Code, Refusal
-from tests.registry.builders import Wallet, key, new_wallet
+from tests.registry.builders import Wallet, new_wallet
 from tests.registry.conftest import PROVIDED_FEN
 from tests.registry.limited import LIMITED
+from tests.registry.network import key
 from tests.registry.served import Served, problem
 
 ONE, OTHER = 1001, 1002

@@ -5,8 +5,9 @@ import pytest
 from jiaozi.protocol.order_types import LEGS_MAX, OrderType
 from jiaozi.protocol.orders import Leg
 from jiaozi.protocol.refusals import Code
-from tests.registry.builders import RegistryWorld, Wallet, new_wallet
+from tests.registry.builders import Wallet, new_wallet
 from tests.registry.effects import refused
+from tests.registry.world import RegistryWorld
 
 
 def order(world: RegistryWorld, legs: list[Leg], *owners: Wallet) -> bytes:

@@ -19,8 +19,9 @@ from jiaozi.central_bank.audit.audit import AuditOptions, audit_database
 from jiaozi.central_bank.registry import store
 from jiaozi.protocol.order_types import OrderType
 from jiaozi.storage.database import Database
-from tests.registry.builders import OPERATORS, QUOTA_FEN, Wallet, key
+from tests.registry.builders import Wallet
 from tests.registry.limited import HASTY, LIMITED
+from tests.registry.network import OPERATORS, QUOTA_FEN, key
 from tests.registry.process import RegistryProcess, callers_of, registry_process
 from tests.registry.served import Served, clock_ms, until_healthy
 from tests.registry.test_chaos import postgres_of_its_own, refuses_to_write

@@ -14,18 +14,12 @@ from jiaozi.protocol.certificates import Use
 from jiaozi.protocol.order_types import OrderType
 from jiaozi.protocol.refusals import Code
 from jiaozi.protocol.safeguards import FreezeAuthority
-from tests.registry.builders import (
-    OPERATORS,
-    RegistryWorld,
-    Wallet,
-    certified,
-    key,
-    new_wallet,
-    person,
-)
+from tests.registry.builders import Wallet, new_wallet
 from tests.registry.effects import refused
 from tests.registry.limited import LIMITED
+from tests.registry.network import OPERATORS, certified, key, person
 from tests.registry.waiting import until
+from tests.registry.world import RegistryWorld
 
 ONE, TWO = OPERATORS
 DAY_MS = 86_400_000

@@ -15,17 +15,10 @@ from jiaozi.protocol.order_types import ORDER_TYPES, OrderType, Role
 from jiaozi.protocol.refusals import Code
 from jiaozi.protocol.safeguards import FREEZES_MAX, MANDATES_MAX
 from jiaozi.protocol.suites import Ed25519Signer
-from tests.registry.builders import (
-    OPERATORS,
-    START_MS,
-    RegistryWorld,
-    Wallet,
-    certified,
-    key,
-    new_wallet,
-    person,
-)
+from tests.registry.builders import Wallet, new_wallet
 from tests.registry.effects import refused, state
+from tests.registry.network import OPERATORS, START_MS, certified, key, person
+from tests.registry.world import RegistryWorld
 
 ONE, TWO = OPERATORS
 CASE, OTHER_CASE = bytes(16), bytes(15) + b"\x01"

@@ -5,9 +5,10 @@ from jiaozi.central_bank.audit.model import Rule
 from jiaozi.central_bank.registry.state_hash import hash_state
 from jiaozi.protocol.order_types import OrderType
 from jiaozi.protocol.refusals import Code
-from tests.registry.builders import OPERATORS, RegistryWorld
 from tests.registry.effects import refused
 from tests.registry.limited import LIMITED
+from tests.registry.network import OPERATORS
+from tests.registry.world import RegistryWorld
 
 ONE, _ = OPERATORS
 DAY_MS = 86_400_000

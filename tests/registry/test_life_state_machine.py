@@ -23,7 +23,7 @@ from jiaozi.protocol.order_types import OWN_LIMITS, Holder, OrderType
 from jiaozi.protocol.refusals import SETTLED
 from jiaozi.protocol.safeguards import Safeguards
 from jiaozi.storage.embedded import EmbeddedPostgres
-from tests.registry.builders import RegistryWorld, Wallet, certified, person, registry_world
+from tests.registry.builders import Wallet
 from tests.registry.life_model import DAY_MS, Caps, Model
 from tests.registry.life_wishes import (
     AMOUNTS,
@@ -37,6 +37,8 @@ from tests.registry.life_wishes import (
     wallets,
 )
 from tests.registry.machines import ServerMachine, run
+from tests.registry.network import certified, person
+from tests.registry.world import RegistryWorld, registry_world
 
 CLASSES = {1: Caps(), 2: Caps(single=50_000, day=60_000, year=150_000, balance=150_000)}
 RULEBOOK = Rulebook(

@@ -8,9 +8,10 @@ import pytest
 from jiaozi.protocol.ids import DAY_MS
 from jiaozi.protocol.order_types import Holder, OrderType
 from jiaozi.protocol.refusals import SETTLED, Code
-from tests.registry.builders import RegistryWorld, Wallet, new_wallet
+from tests.registry.builders import Wallet, new_wallet
 from tests.registry.effects import refused
 from tests.registry.limited import LIMITS, UNCAPPED
+from tests.registry.world import RegistryWorld
 
 SINGLE_FEN, DAY_FEN, YEAR_FEN = 50_000, 100_000, 300_000
 CAP_FEN = LIMITS.balance_cap_fen or 0

@@ -7,10 +7,10 @@ from jiaozi.protocol import numbers
 from jiaozi.protocol.money import FEN_MAX
 from jiaozi.protocol.order_types import OrderType
 from jiaozi.protocol.refusals import SETTLED, Code
-from tests.registry.builders import RegistryWorld, registry_world
 from tests.registry.conftest import PROVIDED_FEN
 from tests.registry.effects import refused
 from tests.registry.limited import LIMITED, UNCAPPED
+from tests.registry.world import RegistryWorld, registry_world
 
 ONE, OTHER = 1001, 1002
 ISSUED_FEN = 2 * PROVIDED_FEN

@@ -7,8 +7,10 @@ from jiaozi.protocol.domains import Domain, external_aad
 from jiaozi.protocol.order_types import ORDER_TYPES, FieldKind, OrderType, Place
 from jiaozi.protocol.orders import Leg, leg_hash, parse
 from jiaozi.protocol.refusals import Code
-from tests.registry.builders import RegistryWorld, key, new_wallet
+from tests.registry.builders import new_wallet
 from tests.registry.effects import refused
+from tests.registry.network import key
+from tests.registry.world import RegistryWorld
 
 TEXT = "Li Lei, +86 138 0013 8000"
 COLUMNS = """

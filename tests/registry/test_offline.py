@@ -12,17 +12,13 @@ from jiaozi.central_bank.registry.writer import InvariantBroken
 from jiaozi.protocol import numbers
 from jiaozi.protocol.order_types import HaltScope, OrderType
 from jiaozi.protocol.refusals import SETTLED, Code
-from tests.registry.builders import (
-    OPERATORS,
-    RegistryWorld,
-    key,
-    new_wallet,
-    registry_world,
-)
+from tests.registry.builders import new_wallet
 from tests.registry.effects import refused
 from tests.registry.limited import LIMITED
 from tests.registry.limited import LIMITS as CLASS_II
+from tests.registry.network import OPERATORS, key
 from tests.registry.offline_builders import CAP_FEN, OFFLINE, OfflineDesk
+from tests.registry.world import RegistryWorld, registry_world
 
 HERE, THERE = OPERATORS
 

@@ -14,9 +14,9 @@ from jiaozi.protocol.offline.revocations import (
 )
 from jiaozi.protocol.order_types import OrderType
 from jiaozi.protocol.refusals import Code
-from tests.registry.builders import OPERATORS, START_MS, UNLIMITED, certified, key
 from tests.registry.effects import refused
 from tests.registry.feeds import entry_of
+from tests.registry.network import OPERATORS, START_MS, UNLIMITED, certified, key
 from tests.registry.offline_builders import GUARANTEE_FEN, LIMITS, OfflineDesk
 
 HERE, THERE = OPERATORS

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from random import Random
 
 from jiaozi.protocol.refusals import Code
-from tests.registry.builders import OPERATORS, registry_world
 from tests.registry.effects import refused
+from tests.registry.network import OPERATORS
 from tests.registry.offline_builders import (
     CAP_FEN,
     CLAIM_WAIT_S,
@@ -14,6 +14,7 @@ from tests.registry.offline_builders import (
     OfflineDesk,
     Purse,
 )
+from tests.registry.world import registry_world
 
 HERE, THERE = OPERATORS
 

@@ -15,8 +15,8 @@ from jiaozi.protocol.offline.revocations import (
 )
 from jiaozi.protocol.order_types import OrderType
 from jiaozi.protocol.refusals import Code
-from tests.registry.builders import OPERATORS, Keys, certified, key
 from tests.registry.feeds import entry_of
+from tests.registry.network import OPERATORS, Keys, certified, key
 from tests.registry.offline_builders import OFFLINE, OfflineDesk
 from tests.registry.served import Served, clock_ms, genesis_for, problem, served_registry
 

@@ -3,9 +3,9 @@
 from jiaozi.protocol.certificates import Use
 from jiaozi.protocol.offline.revocations import certifier_entry, extend_hash
 from jiaozi.protocol.refusals import Code
-from tests.registry.builders import OPERATORS, START_MS, certified, key
 from tests.registry.effects import refused
 from tests.registry.feeds import entry_of
+from tests.registry.network import OPERATORS, START_MS, certified, key
 from tests.registry.offline_builders import CLAIM_WAIT_S, OfflineDesk
 
 HERE, THERE = OPERATORS

@@ -4,10 +4,11 @@ import pytest
 
 from jiaozi.protocol.order_types import OrderType
 from jiaozi.protocol.refusals import SETTLED, Code, PayeeCause
-from tests.registry.builders import RegistryWorld, Wallet, new_wallet
+from tests.registry.builders import Wallet, new_wallet
 from tests.registry.effects import refused
 from tests.registry.feeds import entry_of
 from tests.registry.limited import LIMITS, UNCAPPED
+from tests.registry.world import RegistryWorld
 
 ONE, OTHER = 1001, 1002
 CAP_FEN = LIMITS.balance_cap_fen or 0

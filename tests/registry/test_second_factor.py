@@ -4,8 +4,9 @@ from jiaozi.protocol.numbers import vault_of
 from jiaozi.protocol.order_types import OrderType
 from jiaozi.protocol.refusals import Code
 from jiaozi.protocol.suites import Ed25519Signer
-from tests.registry.builders import RegistryWorld, Wallet
+from tests.registry.builders import Wallet
 from tests.registry.effects import refused
+from tests.registry.world import RegistryWorld
 
 ONE, OTHER = 1001, 1002
 ABOVE_FEN = 500

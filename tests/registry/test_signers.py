@@ -9,15 +9,10 @@ from jiaozi.protocol.order_types import OrderType
 from jiaozi.protocol.orders import parse, payload, sign_order, submission
 from jiaozi.protocol.refusals import Code
 from jiaozi.protocol.suites import Ed25519Signer
-from tests.registry.builders import (
-    START_MS,
-    RegistryWorld,
-    certified,
-    key,
-    new_wallet,
-    person,
-)
+from tests.registry.builders import new_wallet
 from tests.registry.effects import is_used, refused
+from tests.registry.network import START_MS, certified, key, person
+from tests.registry.world import RegistryWorld
 
 ONE, OTHER = 1001, 1002
 

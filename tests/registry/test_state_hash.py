@@ -13,8 +13,8 @@ from jiaozi.protocol.block_keys import BlockKeys
 from jiaozi.protocol.blocks import Header, read_header
 from jiaozi.protocol.certificates import Certified
 from jiaozi.protocol.state import AccountRecord, DeviceRecord, StateHash
-from tests.registry.builders import RegistryWorld, registry_world
 from tests.registry.offline_builders import OFFLINE, OfflineDesk
+from tests.registry.world import RegistryWorld, registry_world
 
 TOTALS = cbor.encode([6, 0, 0])
 FUNDINGS = "SELECT reference FROM reserve_funding ORDER BY reference"

@@ -16,11 +16,12 @@ from jiaozi.protocol.block_keys import BlockKeys
 from jiaozi.protocol.order_types import Holder, OrderType
 from jiaozi.protocol.orders import ORDER_BYTES_MAX
 from jiaozi.storage.embedded import EmbeddedPostgres
-from tests.registry.builders import OPERATORS, RegistryWorld, registry_world
 from tests.registry.feeds import follow
 from tests.registry.machines import ServerMachine, run
+from tests.registry.network import OPERATORS
 from tests.registry.reference import DAY_MS, Caps, Reference, in_year, paid
 from tests.registry.wishes import WISHES, Sent, Wish, Wisher
+from tests.registry.world import RegistryWorld, registry_world
 
 CLASSES = {1: Caps(), 2: Caps(single=50_000, day=100_000, year=120_000, balance=200_000)}
 RULEBOOK = Rulebook(

@@ -11,7 +11,7 @@ import uvloop
 from jiaozi.central_bank.registry import verifiers
 from jiaozi.central_bank.registry.verifiers import PROCESS_MIN, Check, Verifiers
 from jiaozi.protocol.suites import Suite
-from tests.registry.builders import key
+from tests.registry.network import key
 
 SIGNER = key("a signer")
 

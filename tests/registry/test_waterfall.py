@@ -9,10 +9,12 @@ from jiaozi.protocol.order_types import FreezeScope, HaltScope, OrderType
 from jiaozi.protocol.orders import Order, parse
 from jiaozi.protocol.refusals import SETTLED, Code, PayeeCause
 from jiaozi.protocol.sweeps import sign_sweep, sweep_leg
-from tests.registry.builders import START_MS, RegistryWorld, Wallet, key
+from tests.registry.builders import Wallet
 from tests.registry.effects import refused
 from tests.registry.feeds import entry_of, follow
 from tests.registry.limited import LIMITS, UNCAPPED
+from tests.registry.network import START_MS, key
+from tests.registry.world import RegistryWorld
 
 ONE, OTHER = 1001, 1002
 CAP_FEN = LIMITS.balance_cap_fen or 0

@@ -14,11 +14,13 @@ from jiaozi.protocol.blocks import Header, sign_header
 from jiaozi.protocol.refusals import SETTLED, Code, Refusal
 from jiaozi.storage.database import Connection
 from jiaozi.storage.embedded import EmbeddedPostgres
-from tests.registry.builders import OPERATORS, RegistryWorld, Wallet, registry_world
+from tests.registry.builders import Wallet
 from tests.registry.effects import state
 from tests.registry.limited import LIMITED
+from tests.registry.network import OPERATORS
 from tests.registry.sessions import end_leader, waiting_in, writer_held
 from tests.registry.waiting import until
+from tests.registry.world import RegistryWorld, registry_world
 
 SLOW_COMMIT = """
 CREATE FUNCTION sleep_a_while() RETURNS trigger LANGUAGE plpgsql AS

@@ -11,8 +11,10 @@ from jiaozi.protocol.ids import OrderId, new_order_id
 from jiaozi.protocol.order_types import ORDER_TYPES, OrderType, Role
 from jiaozi.protocol.orders import OrderHead, parse
 from jiaozi.protocol.suites import Ed25519Signer
-from tests.registry.builders import OPERATORS, RegistryWorld, Wallet, key, new_wallet
+from tests.registry.builders import Wallet, new_wallet
+from tests.registry.network import OPERATORS, key
 from tests.registry.reference import DAY_MS, Asked, Caps
+from tests.registry.world import RegistryWorld
 
 WALLETS = [new_wallet(OPERATORS[serial % 2], serial) for serial in range(8)]
 OWN_CAPS = (Caps(), Caps(), Caps(single=30_000, day=60_000), Caps(balance=90_000, year=120_000))

@@ -15,7 +15,7 @@ from jiaozi.protocol.refusals import Code
 from jiaozi.service.rates import Rate
 from tests.operator.builders import OperatorWorld, operator_world
 from tests.operator.holders import Holder
-from tests.registry.builders import Keys
+from tests.registry.network import Keys
 from tests.registry.served import Served, genesis_for, served_registry
 
 SLOW = Rate(per_s=1 / 600, burst=10)

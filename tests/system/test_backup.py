@@ -20,7 +20,8 @@ from jiaozi.local.directory import DataDirectory
 from jiaozi.storage.database import Database
 from jiaozi.storage.embedded import EmbeddedPostgres
 from jiaozi.storage.programs import without_password
-from tests.registry.builders import Keys, Wallet
+from tests.registry.builders import Wallet
+from tests.registry.network import Keys
 from tests.registry.served import Served, genesis_for, served_registry
 from tests.registry.waiting import until
 from tests.storage.conftest import DEBIAN_15

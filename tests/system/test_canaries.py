@@ -30,7 +30,7 @@ from jiaozi.service.logs import configure_logs
 from jiaozi.storage.embedded import EmbeddedPostgres
 from tests.operator.builders import OperatorWorld, operator_keys, operator_world
 from tests.operator.test_end_to_end import real_registry
-from tests.registry.builders import OPERATORS
+from tests.registry.network import OPERATORS
 from tests.system.canaries import found_in, tables
 
 WORD, NAME, NUMBER = "Kanarienvogel-4711-zq", "欧阳金丝雀", "510104199007079999"

@@ -20,7 +20,7 @@ from jiaozi.storage.embedded import EmbeddedPostgres
 from jiaozi.storage.restore import restore_database
 from tests.operator.builders import OperatorWorld, operator_keys, operator_world
 from tests.operator.clock import Clock
-from tests.registry.builders import OPERATORS, Keys
+from tests.registry.network import OPERATORS, Keys
 from tests.registry.served import Served, genesis_for, served_registry
 from tests.registry.waiting import until
 

@@ -16,7 +16,7 @@ from jiaozi.protocol.orders import parse
 from jiaozi.storage.embedded import EmbeddedPostgres
 from tests.operator.builders import OperatorWorld, operator_world
 from tests.operator.holders import Caller as HolderCaller
-from tests.registry.builders import Keys, key
+from tests.registry.network import Keys, key
 from tests.registry.served import Caller, Served, genesis_for, served_registry
 
 ONE, OTHER = 1001, 1002

@@ -27,17 +27,11 @@ from jiaozi.service.keys_pkcs11 import Pkcs11KeyStore, read_uri
 from jiaozi.storage.database import Database
 from tests.audit.forgery import ListSource
 from tests.hsm import PIN, Hsm
-from tests.registry.builders import (
-    Keys,
-    RegistryWorld,
-    certified,
-    key,
-    new_wallet,
-    person,
-    registry_world,
-)
+from tests.registry.builders import new_wallet
 from tests.registry.effects import refused
+from tests.registry.network import Keys, certified, key, person
 from tests.registry.waiting import until
+from tests.registry.world import RegistryWorld, registry_world
 
 ONE, OTHER = 1001, 1002
 

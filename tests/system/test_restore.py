@@ -23,10 +23,11 @@ from jiaozi.protocol.ids import DAY_MS
 from jiaozi.protocol.order_types import OrderType
 from jiaozi.storage.database import Connection, Database
 from jiaozi.storage.embedded import EmbeddedPostgres
-from tests.registry.builders import Wallet, certified, key
+from tests.registry.builders import Wallet
 from tests.registry.feeds import split
 from tests.registry.limited import LIMITED
 from tests.registry.load import Load
+from tests.registry.network import certified, key
 from tests.registry.process import callers_of, registry_process
 from tests.registry.served import Served, clock_ms
 from tests.registry.waiting import until
