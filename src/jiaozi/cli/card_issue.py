@@ -11,7 +11,8 @@ import typer
 
 from jiaozi.cli.arguments import address_of, amount_of, network_id_of
 from jiaozi.cli.card_setup import AtReader, at_reader
-from jiaozi.cli.output import AsJson, local_time, print_facts, print_json, yuan
+from jiaozi.cli.output import AsJson, print_facts, print_json, yuan
+from jiaozi.cli.wallet_offline_desk import tell_certified
 from jiaozi.cli.wallet_setup import failures_told
 from jiaozi.protocol.domains import NetworkId
 from jiaozi.protocol.issue_codes import read_issue_code
@@ -180,10 +181,7 @@ def renew_command(
 
     with failures_told(as_json=as_json):
         not_after_ms = asyncio.run(go())
-    if as_json:
-        print_json({"not_after_ms": not_after_ms})
-    else:
-        print_facts({"Certified until": local_time(not_after_ms)})
+    tell_certified(not_after_ms, as_json=as_json)
 
 
 def synchronise_command(

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from jiaozi.cli import wallet_offline_desk
+from jiaozi.cli import wallet_offline_desk, wallet_offline_hand_in
 from jiaozi.cli.arguments import amount_of
 from jiaozi.cli.offline_messages import (
     Picture,
@@ -203,6 +203,9 @@ add_commands(
             "acknowledge": acknowledge_command,
             "waiting": waiting_command,
         },
-        "With network": wallet_offline_desk.COMMANDS,
+        "With network": {
+            **wallet_offline_desk.COMMANDS,
+            "hand-in": wallet_offline_hand_in.hand_in_command,
+        },
     },
 )

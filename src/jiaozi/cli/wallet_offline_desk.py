@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -25,6 +26,7 @@ from jiaozi.protocol.offline.certificate import Profile
 from jiaozi.wallet.model import JournaledOrder
 from jiaozi.wallet.offline import desk, devices
 from jiaozi.wallet.offline.device import PurseDevice, PurseView
+from jiaozi.wallet.offline.issue import renew
 from jiaozi.wallet.offline.own import make_purse, open_purse
 from jiaozi.wallet.wallet import Wallet, unlock
 
@@ -32,7 +34,7 @@ _Told = TypeVar("_Told")
 _Amount = Annotated[str, typer.Argument(metavar="YUAN", help="An amount, such as 12.50.")]
 _Device = Annotated[str, typer.Argument(metavar="DEVICE", help="As `devices` tells it.")]
 _KEY_LENGTH = 32
-_STATES = {
+STATES = {
     desk.HandedState.OPEN: "on its way; synchronise to learn what became of it",
     desk.HandedState.SETTLED: "settled",
     desk.HandedState.WAITS: "waiting at the operator, which tries again by itself",
@@ -115,7 +117,7 @@ def unload_command(context: typer.Context, amount: _Amount, as_json: AsJson = Fa
         told = {"amount_fen": amount_fen, "state": state.name.lower(), "balance_fen": held_fen}
         print_json(told)
     else:
-        stdout.print(f"{yuan(amount_fen)} yuan: {_STATES[state]}.")
+        stdout.print(f"{yuan(amount_fen)} yuan: {STATES[state]}.")
     if state is desk.HandedState.RETURNED:
         raise typer.Exit(ExitCode.REFUSED)
     if state is not desk.HandedState.SETTLED:
@@ -144,13 +146,32 @@ def synchronise_command(context: typer.Context, as_json: AsJson = False) -> None
         )
 
 
+def renew_command(context: typer.Context, as_json: AsJson = False) -> None:
+    """Have the purse's certificate renewed, from 60 days before it ends; it keeps its limits."""
+
+    async def go(wallet: Wallet, purse: PurseDevice) -> int:
+        desk.check_carried(wallet, purse)
+        await renew(purse, wallet.operator, wallet.number, partial(desk.enrol, wallet))
+        return purse.view().device.not_after_ms
+
+    tell_certified(_with_both(context, go, as_json=as_json), as_json=as_json)
+
+
+def tell_certified(not_after_ms: int, *, as_json: bool) -> None:
+    """Tell until when a device is certified."""
+    if as_json:
+        print_json({"not_after_ms": not_after_ms})
+    else:
+        print_facts({"Certified until": local_time(not_after_ms)})
+
+
 def devices_command(context: typer.Context, as_json: AsJson = False) -> None:
     """List the wallet's devices, cards too, as the operator knows them."""
 
     async def ask(wallet: Wallet) -> list[dict[str, Any]]:
         return await devices.devices(wallet)
 
-    listed = _with_wallet(context, ask, as_json=as_json)
+    listed = with_wallet(context, ask, as_json=as_json)
     if as_json:
         print_json({"devices": listed})
         return
@@ -168,7 +189,7 @@ def lost_command(context: typer.Context, device: _Device, as_json: AsJson = Fals
     async def report(wallet: Wallet) -> dict[str, Any]:
         return await devices.report_lost(wallet, key)
 
-    told = _with_wallet(context, report, as_json=as_json)
+    told = with_wallet(context, report, as_json=as_json)
     if as_json:
         print_json(told)
         return
@@ -190,7 +211,7 @@ def claim_command(context: typer.Context, device: _Device, as_json: AsJson = Fal
         remind_of_open(wallet, as_json=as_json)
         return await devices.claim(wallet, key)
 
-    claimed = _with_wallet(context, order, as_json=as_json)
+    claimed = with_wallet(context, order, as_json=as_json)
     order_id = claimed.order.order_id.hex()
     tell_standing(
         claimed.standing,
@@ -236,7 +257,7 @@ def _with_both(
         return asyncio.run(run())
 
 
-def _with_wallet(
+def with_wallet(
     context: typer.Context, use: Callable[[Wallet], Awaitable[_Told]], *, as_json: bool
 ) -> _Told:
     """Unlock the wallet, and tell what goes wrong."""
@@ -254,6 +275,7 @@ COMMANDS: Mapping[str, Callable[..., None]] = {
     "load": load_command,
     "sync": synchronise_command,
     "unload": unload_command,
+    "renew": renew_command,
     "devices": devices_command,
     "lost": lost_command,
     "claim": claim_command,

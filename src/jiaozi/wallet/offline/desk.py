@@ -16,7 +16,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any
 
 from jiaozi.protocol import cbor, numbers
 from jiaozi.protocol.legs import SALT_LENGTH, Leg
@@ -27,11 +26,11 @@ from jiaozi.wallet.client import OperatorClient
 from jiaozi.wallet.edge import Edge
 from jiaozi.wallet.errors import AnswerMalformed, DeviceLeftBehind, NoAnswer
 from jiaozi.wallet.model import JournaledOrder, State
+from jiaozi.wallet.offline.desk_answers import check_array, read_array, read_chain, read_value
 from jiaozi.wallet.offline.device import PurseDevice
 from jiaozi.wallet.offline.devices import sign_about
 from jiaozi.wallet.second_factor import made_whole
 from jiaozi.wallet.submit import submit
-from jiaozi.wallet.transport import ANSWER_BYTES_MAX
 from jiaozi.wallet.wallet import Wallet
 
 _CBOR, _SEQUENCE = "application/cbor", "application/cbor-seq"
@@ -67,7 +66,7 @@ class Handed:
 async def enrol(wallet: Wallet, enrolment: bytes) -> Chain:
     """Have a device of this wallet certified; the same again gives the same certificates."""
     answer = await wallet.client.ask_own_bytes("POST", "/devices", enrolment, content_type=_CBOR)
-    return _chain(answer)
+    return read_chain(answer)
 
 
 async def enrol_anonymous(
@@ -81,7 +80,7 @@ async def enrol_anonymous(
         issue_code: From the operator's clerk, for a device that it has not enrolled yet.
     """
     path, body = "/v1/offline/devices", cbor.encode([issue_code, enrolment])
-    return _chain(await client.ask_bytes("POST", path, body, content_type=_CBOR))
+    return read_chain(await client.ask_bytes("POST", path, body, content_type=_CBOR))
 
 
 async def load(
@@ -98,8 +97,7 @@ async def load(
         Refusal: ``purse_balance_cap``; the order could never be taken, or as `countersigned`.
         NoAnswer: What was stored stays open, and settles once or never.
     """
-    if _is_left_behind(wallet, device):
-        raise DeviceLeftBehind(detail="The operator that certified this purse carries it no more")
+    check_carried(wallet, device)
     await fetch_loads(wallet, device)
     view = device.view()
     cap_fen = view.device.limits.balance_fen
@@ -158,8 +156,8 @@ async def synchronise(client: OperatorClient, device: PurseDevice, edge: Edge) -
             if not waits or edge.monotonic_s() > deadline_s:
                 raise
         await edge.sleep(_POLL_S)
-    checkpoint, time, frames = _array(answer, bytes, bytes, list)
-    _typed(frames, *[bytes] * len(frames))
+    checkpoint, time, frames = read_array(answer, bytes, bytes, list)
+    check_array(frames, *[bytes] * len(frames))
     for frame in frames:
         device.learn_revocations(frame)
     device.synchronise(checkpoint, time)
@@ -175,7 +173,7 @@ async def synchronise_own(wallet: Wallet, device: PurseDevice) -> int:
     """
     if _is_left_behind(wallet, device):
         await _settle(wallet, device)
-        raise DeviceLeftBehind(detail="The operator that certified this purse carries it no more")
+    check_carried(wallet, device)
     loads = await fetch_loads(wallet, device)
     await synchronise(wallet.client, device, wallet.edge)
     return loads
@@ -202,6 +200,24 @@ async def say_again(client: OperatorClient, payments: Sequence[bytes]) -> list[H
     return handed
 
 
+async def bring(client: OperatorClient, payment: bytes, edge: Edge) -> Handed:
+    """Hand in a payment, whoever's it is, and ask until it is known what became of it.
+
+    Returns:
+        What became of it; it may still be open when that takes too long.
+
+    Raises:
+        Refusal: It is no payment that a certified device has signed.
+        NoAnswer: Nothing is lost; begin again.
+    """
+    deadline_s = edge.monotonic_s() + _SETTLE_WAIT_S
+    while True:
+        [handed] = await say_again(client, [payment])
+        if handed.state is not HandedState.OPEN or edge.monotonic_s() > deadline_s:
+            return handed
+        await edge.sleep(_POLL_S)
+
+
 async def unload(wallet: Wallet, device: PurseDevice, amount_fen: int) -> HandedState:
     """Move money from a device, which must be within reach, to its wallet.
 
@@ -224,16 +240,21 @@ async def unload(wallet: Wallet, device: PurseDevice, amount_fen: int) -> Handed
         await synchronise(wallet.client, device, wallet.edge)
     payment = device.unload(amount_fen, wallet.number)
     state = HandedState.OPEN
-    deadline_s = wallet.edge.monotonic_s() + _SETTLE_WAIT_S
     with suppress(NoAnswer):
-        while state is HandedState.OPEN and wallet.edge.monotonic_s() <= deadline_s:
-            [handed] = await say_again(wallet.client, [payment])
-            state = handed.state
-            if state is HandedState.OPEN:
-                await wallet.edge.sleep(_POLL_S)
+        state = (await bring(wallet.client, payment, wallet.edge)).state
         if state in (HandedState.SETTLED, HandedState.RETURNED) and not is_left_behind:
             await synchronise(wallet.client, device, wallet.edge)
     return state
+
+
+def check_carried(wallet: Wallet, device: PurseDevice) -> None:
+    """Check that the wallet's operator of today is the one that certified a device.
+
+    Raises:
+        DeviceLeftBehind: It is another.
+    """
+    if _is_left_behind(wallet, device):
+        raise DeviceLeftBehind(detail="The operator that certified this purse carries it no more")
 
 
 def _is_left_behind(wallet: Wallet, device: PurseDevice) -> bool:
@@ -261,39 +282,15 @@ async def _load(wallet: Wallet, device: bytes, number: int) -> bytes | None:
         return None
 
 
-def _chain(answer: bytes) -> Chain:
-    operator, device = _array(answer, bytes, bytes)
-    return Chain(operator=operator, device=device)
-
-
 def _handed(answer: bytes) -> list[Handed]:
-    rows = _value(answer)
+    rows = read_value(answer)
     if type(rows) is not list:
         raise AnswerMalformed(detail="What became of the payments cannot be read")
     handed = []
     for row in rows:
-        device, counter, identity, state, outcome = _typed(row, bytes, int, bytes, int, object)
+        device, counter, identity, state, outcome = check_array(row, bytes, int, bytes, int, object)
         if state not in tuple(HandedState) or not isinstance(outcome, list | None):
             raise AnswerMalformed(detail="What became of a payment cannot be read")
         refusal = None if outcome is None else tuple(outcome)
         handed.append(Handed(device, counter, identity, HandedState(state), refusal))
     return handed
-
-
-def _array(answer: bytes, *types: type) -> list[Any]:
-    return _typed(_value(answer), *types)
-
-
-def _typed(value: object, *types: type) -> list[Any]:
-    if type(value) is not list or len(value) != len(types):
-        raise AnswerMalformed(detail="The operator's answer has another shape")
-    if not all(isinstance(each, kind) for each, kind in zip(value, types, strict=True)):
-        raise AnswerMalformed(detail="The operator's answer has another shape")
-    return value
-
-
-def _value(answer: bytes) -> object:
-    try:
-        return cbor.decode(answer, size_max=ANSWER_BYTES_MAX)
-    except cbor.NotCanonical as error:
-        raise AnswerMalformed(detail="The operator's answer is no CBOR") from error

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from jiaozi.protocol.offline.certificate import Chain, Device
+from jiaozi.protocol.offline.enrolment import Enrolment
 from jiaozi.protocol.offline.purse import Usage
 from jiaozi.protocol.refusals import Code, Refusal, refuse
 
@@ -80,6 +81,9 @@ class PurseDevice(Protocol):
 
     def frames_after(self, number: int) -> list[bytes]:
         """Return frames of the list for another device that is at a number."""
+
+    def enrolment(self, enrolment: Enrolment) -> bytes:
+        """Say to an operator whose it is to be."""
 
     def renew(self, chain: Chain) -> None:
         """Take a later certificate for the same key."""

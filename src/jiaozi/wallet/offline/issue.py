@@ -1,16 +1,19 @@
 """Issue a card: it makes its key, an operator certifies it, and it has PIN and PUK of its holder.
 
-What breaks off is begun again with the same card: it keeps its key until certificates have come.
+Any purse is renewed as a card is. What breaks off is begun again with the same card: it keeps its
+key until certificates have come.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from jiaozi.protocol.card_commands import PUK_DIGITS, Phase, digits_fit
-from jiaozi.protocol.offline.certificate import Anchor, Chain, Profile
+from jiaozi.protocol.offline.certificate import LIMIT_NAMES, Anchor, Chain, Profile
 from jiaozi.protocol.offline.enrolment import Enrolment
+from jiaozi.protocol.refusals import Code, Refusal
 from jiaozi.wallet.errors import CardIssued
 from jiaozi.wallet.offline.card import CardPurse
+from jiaozi.wallet.offline.device import PurseDevice
 
 PUK_LENGTH = 10
 assert PUK_LENGTH in PUK_DIGITS
@@ -68,14 +71,33 @@ async def issue(
 
 
 async def renew(
-    card: CardPurse,
+    device: PurseDevice,
     operator: int,
     wallet: int | None,
     certify: Callable[[bytes], Awaitable[Chain]],
 ) -> None:
-    """Have a card certified for longer, once its certificate is about to end."""
-    enrolment = Enrolment(operator=operator, profile=Profile.CARD, wallet=wallet)
-    card.renew(await certify(card.enrolment(enrolment)))
+    """Have a device certified for longer, once its certificate is about to end.
+
+    It keeps its limits, unless the rulebook allows less by now: then it gets the rulebook's.
+
+    Raises:
+        Refusal: The operator does not certify it.
+        NoAnswer: Begin again.
+    """
+    own = device.view().device
+    enrolment = Enrolment(
+        operator=operator,
+        profile=own.profile,
+        wallet=wallet,
+        limits={name: getattr(own.limits, name) for name in LIMIT_NAMES},
+    )
+    try:
+        chain = await certify(device.enrolment(enrolment))
+    except Refusal as refusal:
+        if refusal.code is not Code.DEVICE_LIMITS_TOO_HIGH:
+            raise
+        chain = await certify(device.enrolment(replace(enrolment, limits={})))
+    device.renew(chain)
 
 
 def _enrolment(wanted: Issue) -> Enrolment:

@@ -21,6 +21,7 @@ from jiaozi.protocol.cbor import NotCanonical
 from jiaozi.protocol.offline import loading, news, steps, synchronisation
 from jiaozi.protocol.offline.balances import SALT_LENGTH
 from jiaozi.protocol.offline.certificate import Anchor, Chain
+from jiaozi.protocol.offline.enrolment import Enrolment, sign_enrolment
 from jiaozi.protocol.offline.messages import CHALLENGE_LENGTH
 from jiaozi.protocol.offline.proofs import ProofFound
 from jiaozi.protocol.offline.purse import Purse, new_purse, read_purse
@@ -181,6 +182,10 @@ class SoftwarePurse:
     def frames_after(self, number: int) -> list[bytes]:
         """Return frames of the list for another device that is at a number."""
         return self.purse.revocations.frames_after(number)
+
+    def enrolment(self, enrolment: Enrolment) -> bytes:
+        """Say to an operator whose it is to be."""
+        return sign_enrolment(enrolment, self._signer, self._anchor.network)
 
     def renew(self, chain: Chain) -> None:
         """Take a later certificate for the same key."""
