@@ -10,8 +10,9 @@ from jiaozi.protocol.order_types import ORDER_TYPES, Holder, OrderType, Role
 from jiaozi.protocol.orders import OrderHead, parse
 from jiaozi.protocol.suites import Ed25519Signer
 from tests.registry.builders import LIFETIME_MS, Wallet, new_wallet
-from tests.registry.life_model import DAY_MS, HALT_MAX_MS, Asked, Model, Signer
-from tests.registry.life_model import Wallet as Life
+from tests.registry.life_model import Model
+from tests.registry.life_state import DAY_MS, HALT_MAX_MS, Asked, Signer
+from tests.registry.life_state import Wallet as Life
 from tests.registry.network import key
 from tests.registry.world import RegistryWorld
 

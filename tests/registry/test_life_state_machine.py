@@ -24,7 +24,8 @@ from jiaozi.protocol.refusals import SETTLED
 from jiaozi.protocol.safeguards import Safeguards
 from jiaozi.storage.embedded import EmbeddedPostgres
 from tests.registry.builders import Wallet
-from tests.registry.life_model import DAY_MS, Caps, Model
+from tests.registry.life_model import Model
+from tests.registry.life_state import DAY_MS, Caps
 from tests.registry.life_wishes import (
     AMOUNTS,
     FLAWS,
