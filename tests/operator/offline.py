@@ -10,7 +10,7 @@
 """
 
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -22,6 +22,7 @@ from jiaozi.central_bank.http.serve import CentralBankSettings, open_central_ban
 from jiaozi.central_bank.registry.block_signers import BlockSigners
 from jiaozi.central_bank.rulebook.load import shipped
 from jiaozi.central_bank.rulebook.model import OfflineRules
+from jiaozi.operator.keys import OperatorKeys
 from jiaozi.operator.offline.issue_codes import MakeIssueCodes
 from jiaozi.operator.registry.client import RegistryClient
 from jiaozi.protocol import cbor, numbers
@@ -345,7 +346,11 @@ async def _provide(at: Institutions, officer: RegistryClient, code: int) -> None
 
 
 @asynccontextmanager
-async def open_desks(postgres: EmbeddedPostgres, name: str = "desk") -> AsyncIterator[Desks]:
+async def open_desks(
+    postgres: EmbeddedPostgres,
+    name: str = "desk",
+    keys_of: Callable[[Keys, int], OperatorKeys] = operator_keys,
+) -> AsyncIterator[Desks]:
     """Serve a registry and two operators with guarantees."""
     async with AsyncExitStack() as stack:
         names = [f"{name}_{each}" for each in ("registry", *OPERATORS)]
@@ -356,7 +361,7 @@ async def open_desks(postgres: EmbeddedPostgres, name: str = "desk") -> AsyncIte
         keys = at.registry.keys
         here, there = [
             await stack.enter_async_context(
-                operator_world(dsn, at.registry, code=code, keys=operator_keys(keys, code))
+                operator_world(dsn, at.registry, code=code, keys=keys_of(keys, code))
             )
             for code, dsn in zip(OPERATORS, dsns[1:], strict=True)
         ]

@@ -9,6 +9,7 @@ from typing import Annotated, TypeVar
 import typer
 
 from jiaozi.cli.arguments import amount_of
+from jiaozi.cli.device_cases import document_of, file_name, made_by
 from jiaozi.cli.failures import PassphraseFile, failures_told, passphrase
 from jiaozi.cli.new_key import OwnKeyStore
 from jiaozi.cli.operator_issue_codes import issue_codes_command
@@ -25,7 +26,6 @@ from jiaozi.cli.output import (
     yuan,
 )
 from jiaozi.operator.keys import KEY_NAMES
-from jiaozi.operator.offline.cases import Case, Report
 from jiaozi.operator.offline.model import OfflineOrder
 from jiaozi.operator.offline.office import OfficeKeys, OfflineOffice, open_offline_office
 from jiaozi.operator.rotate_keys import RotatingKey
@@ -136,14 +136,14 @@ def cases_command(
         if output is not None:
             make_directory(output)
             for each in report.cases:
-                write_whole(output / _file_name(each), each.encoded, replace=True)
+                write_whole(output / file_name(each), each.encoded, replace=True)
     if as_json:
-        print_json(_document(report))
+        print_json(document_of(report))
         return
     rows = [
         [
             each.proof.device.hex(), each.proof.kind.name.lower(),
-            yuan(report.covered_fen[each.proof.device]), _file_name(each),
+            yuan(report.covered_fen[each.proof.device]), file_name(each),
         ]
         for each in report.cases
     ]  # fmt: skip
@@ -153,6 +153,7 @@ def cases_command(
             "devices to look at": ", ".join(each.key.hex() for each in report.suspected) or "none",
             "payments that wait": str(len(report.waiting)),
             "payments given up": str(sum(report.given_up.values())),
+            "devices that nobody enrolled": made_by(report.strangers),
         }
     )
 
@@ -260,38 +261,3 @@ def _tell(
         print_facts({"state": order.state.value, **facts})
     if order.state is OrderState.SENT:
         raise typer.Exit(ExitCode.UNKNOWN)
-
-
-def _file_name(case: Case) -> str:
-    return f"{case.proof.device.hex()[:16]}-{case.proof.hash.hex()[:16]}.proof"
-
-
-def _document(report: Report) -> dict[str, object]:
-    return {
-        "cases": [
-            {
-                "device": each.proof.device.hex(),
-                "operator": f"{each.proof.operator:04d}",
-                "kind": each.proof.kind.name.lower(),
-                "proof": each.proof.hash.hex(),
-                "payments_fen": [payment.amount_fen for payment in each.proof.payments],
-                "file": _file_name(each),
-            }
-            for each in report.cases
-        ],
-        "covered_fen": {device.hex(): fen for device, fen in report.covered_fen.items()},
-        "suspected": [
-            {"device": each.key.hex(), "reason": str(each.suspicion)} for each in report.suspected
-        ],
-        "waiting": [
-            {
-                "device": each.device.hex(),
-                "counter": each.counter,
-                "amount_fen": each.amount_fen,
-                "outcome": list(each.outcome),
-                "next_try_ms": each.next_try_ms,
-            }
-            for each in report.waiting
-        ],
-        "given_up": {code.name.lower(): count for code, count in report.given_up.items()},
-    }

@@ -18,7 +18,7 @@ from jiaozi.operator.history.store import FeedPosition
 from jiaozi.operator.life import store as life
 from jiaozi.operator.life.carriage import Carriage
 from jiaozi.operator.notices.store import tell_history
-from jiaozi.operator.offline.payment_store import take_told
+from jiaozi.operator.offline import payment_store, stranger_store
 from jiaozi.operator.offline.store import add_load
 from jiaozi.operator.reconcile.movements import Movement, movements_of
 from jiaozi.operator.reconcile.store import add_movements
@@ -152,7 +152,9 @@ class FollowFeed:
                 await tell_history(connection)
             await add_movements(connection, gathered.movements)
             await add_sweeps(connection, told.sweeps)
-            await take_told(connection, told.payments)
+            await payment_store.take_told(connection, told.payments)
+            for stranger in told.strangers:
+                await stranger_store.take_told(connection, stranger)
             for load in told.loads:
                 await add_load(connection, load)
             for opening in told.openings:

@@ -10,7 +10,14 @@ from typing import NamedTuple
 
 from jiaozi.operator.life.carriage import Carriage
 from jiaozi.operator.life.model import LIFE_TYPES, ToldEvent, event_of
-from jiaozi.operator.offline.model import ToldLoad, ToldPayment, told_load, told_payment
+from jiaozi.operator.offline.model import (
+    Stranger,
+    ToldLoad,
+    ToldPayment,
+    told_load,
+    told_payment,
+    told_stranger,
+)
 from jiaozi.operator.waterfall.model import ToldSweep
 from jiaozi.protocol.feed import Entry, FeedBlock
 from jiaozi.protocol.order_types import OrderType
@@ -130,6 +137,7 @@ class Told:
     sweeps: list[ToldSweep] = field(default_factory=list)
     loads: list[ToldLoad] = field(default_factory=list)
     payments: list[ToldPayment] = field(default_factory=list)
+    strangers: list[Stranger] = field(default_factory=list)
     reassigned: list[tuple[int, int]] = field(default_factory=list)
     """Failed operators and their carriers."""
 
@@ -153,6 +161,8 @@ class Told:
                     self.loads.append(told_load(order, header.height))
                 if order.type is OrderType.SWEEP:
                     self.sweeps.append(_sweep(entry, order, header.height, header.time_ms))
+            elif settled and order.type is OrderType.TAKE_UP:
+                self.strangers.append(told_stranger(order, header.time_ms))
             elif settled and order.type in LIFE_TYPES:
                 self.events.append(event_of(order, header.height, entry.position, header.time_ms))
             elif settled and order.type is OrderType.REASSIGN:

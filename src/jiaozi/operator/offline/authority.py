@@ -63,6 +63,10 @@ class Authority:
         """
         return await self._certificate(self.certify.public_key)
 
+    def is_revoked(self, certify_key: bytes) -> bool:
+        """Say whether a certify key was revoked, as far as this operator has heard."""
+        return certify_key in self.registry.block_keys.certify_revocations_ms
+
     async def time_message(self) -> bytes:
         """Return the registry's time as devices take it: a header, and its key's certificate.
 

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from jiaozi.operator.offline import payment_store, store
+from jiaozi.operator.offline import payment_store, store, stranger_store
 from jiaozi.operator.offline.authority import Authority
-from jiaozi.operator.offline.model import DeviceRecord
+from jiaozi.operator.offline.model import DeviceRecord, Stranger
 from jiaozi.operator.offline.payment_store import DoubleSpend, Waiting
 from jiaozi.protocol.offline.certificate import Chain
 from jiaozi.protocol.offline.messages import with_chain
@@ -14,6 +14,7 @@ from jiaozi.protocol.refusals import Code
 from jiaozi.storage.database import Connection, Database
 
 WAITING_MAX = 1_000
+STRANGERS_MAX = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +33,7 @@ class Report:
         covered_fen: What the guarantee paid to payees, by the device that spent too much.
         waiting: Payments that the registry refused for now.
         given_up: How many payments were nobody's to settle here, by what they were refused with.
+        strangers: Devices that nobody enrolled: somebody else has the certify key that made them.
     """
 
     cases: list[Case]
@@ -39,6 +41,7 @@ class Report:
     suspected: list[DeviceRecord]
     waiting: list[Waiting]
     given_up: dict[Code, int]
+    strangers: list[Stranger]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +64,7 @@ class ReportCases:
             suspected = await store.suspected(connection)
             waiting = await payment_store.waiting(connection, limit=WAITING_MAX)
             given_up = await payment_store.given_up(connection)
+            strangers = await stranger_store.taken_up(connection, limit=STRANGERS_MAX)
         encoded = [*_proofs(spent, chains), *(each.proof for each in logs)]
         cases = [
             Case(proof=verify_proof(each, self.authority.anchor), encoded=each) for each in encoded
@@ -72,6 +76,7 @@ class ReportCases:
             suspected=suspected,
             waiting=waiting,
             given_up=given_up,
+            strangers=strangers,
         )
 
     async def _covered_fen(self, device: bytes) -> int:

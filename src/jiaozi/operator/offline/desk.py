@@ -15,6 +15,7 @@ from jiaozi.operator.offline.read_devices import ReadDevices
 from jiaozi.operator.offline.revoke import RevokeDevice
 from jiaozi.operator.offline.settle import SettlePayments
 from jiaozi.operator.offline.synchronise import SynchroniseDevice
+from jiaozi.operator.offline.take_up import TakeUpDevices
 from jiaozi.operator.registry.answers import RawAnswer
 from jiaozi.operator.registry.client import RegistryClient
 from jiaozi.operator.registry.settle import SettleOrder
@@ -96,6 +97,13 @@ def desk_of(parts: DeskParts) -> Desk:
         carriage=parts.carriage,
         submit=parts.submit,
         certify=parts.certify,
+        take_up=TakeUpDevices(
+            network=network.id,
+            database=database,
+            submit=parts.submit,
+            certify=parts.certify,
+            now_ms=now_ms,
+        ),
         now_ms=now_ms,
     )
     hand_in = HandIn(anchor=authority.anchor, database=database, settle=settle, now_ms=now_ms)

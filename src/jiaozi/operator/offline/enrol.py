@@ -2,7 +2,8 @@
 
 A wallet enrols its own devices; whoever is not known needs an issue code for a new one. The device
 gets its certificates once the registry has its record, never before: what it then pays
-can be settled. Enrolling again gives the same certificates until they are about to end.
+can be settled, and whoever was given none by a desk has somebody else's. Enrolling again gives the
+same certificates, until they are about to end or the key that signed them was revoked.
 """
 
 import secrets
@@ -112,7 +113,9 @@ class EnrolDevice:
         assert last.chain is not None, "an enrolment gives certificates"
         device, _ = read_unverified_device(last.chain.device)
         ends_soon = device.not_after_ms - self.now_ms() < RENEW_BEFORE_MS
-        return None if ends_soon or device.generation < rules.oldest_generation else last
+        is_refused = self.authority.is_revoked(device.certified_by)
+        is_old = device.generation < rules.oldest_generation
+        return None if ends_soon or is_refused or is_old else last
 
     def _device(
         self,

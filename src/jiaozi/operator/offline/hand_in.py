@@ -20,7 +20,7 @@ from jiaozi.operator.offline.settle import Settled, SettlePayments
 from jiaozi.operator.offline.store import LogCase
 from jiaozi.protocol import cbor
 from jiaozi.protocol.offline.certificate import Anchor
-from jiaozi.protocol.offline.messages import MESSAGE_BYTES_MAX, cose_of, read_payment
+from jiaozi.protocol.offline.messages import MESSAGE_BYTES_MAX, read_payment, taken_apart
 from jiaozi.protocol.offline.proofs import log_proof
 from jiaozi.protocol.offline.replay import HandedLog, read_log
 from jiaozi.protocol.refusals import Code, Refusal, refuse
@@ -61,7 +61,7 @@ class HandIn:
         log = await self._read(lambda: read_log(data, self.anchor), cpu_ms)
         if log.fault is not None:
             await self._keep_proof(log, data)
-        return log, await self._settle([handed(each) for each in log.payments], cpu_ms)
+        return log, await self._settle([handed(each, log) for each in log.payments], cpu_ms)
 
     async def payments(self, data: bytes, cpu_ms: Allowance) -> list[Settled]:
         """Settle payments, a CBOR sequence of byte strings; say what became of each.
@@ -128,6 +128,11 @@ def _read_payments(data: bytes, anchor: Anchor) -> list[Handed]:
 
 def _read_payment(data: bytes, anchor: Anchor) -> Handed:
     payment, device, message = read_payment(data, anchor)
+    signed, chain = taken_apart(data)
     return Handed(
-        payment=payment, device=device.key, identity=message.identity, encoded=cose_of(data)
+        payment=payment,
+        device=device.key,
+        identity=message.identity,
+        encoded=signed,
+        certificates={device.key: chain.device},
     )

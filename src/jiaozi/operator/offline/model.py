@@ -12,7 +12,8 @@ registry knows it by its own identity, whatever order brings it, and takes it on
 device that nobody enrolled, or a wallet that another operator has, is tried a few times only.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from typing import NamedTuple
 
@@ -20,9 +21,9 @@ from jiaozi.operator.registry.answers import Final, NotTaken
 from jiaozi.operator.registry.model import StoredOrder
 from jiaozi.operator.wallets.model import OrderState
 from jiaozi.protocol.ids import DAY_MS
-from jiaozi.protocol.offline.certificate import Chain, Profile
+from jiaozi.protocol.offline.certificate import Chain, Device, Profile
 from jiaozi.protocol.offline.messages import Payment
-from jiaozi.protocol.offline.replay import HandedPayment
+from jiaozi.protocol.offline.replay import HandedLog, HandedPayment
 from jiaozi.protocol.order_types import OrderType
 from jiaozi.protocol.orders import Order
 from jiaozi.protocol.refusals import SETTLED, Code, Outcome, Retry
@@ -117,12 +118,17 @@ class OfflineOrder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Handed:
-    """A payment that somebody hands in; its signature was checked up to the root."""
+    """A payment that somebody hands in; its signature was checked up to the root.
+
+    Attributes:
+        certificates: Of payer and payee, by their keys, as far as they came with it.
+    """
 
     payment: Payment
     device: bytes
     identity: bytes
     encoded: bytes
+    certificates: Mapping[bytes, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,6 +164,20 @@ class Load:
     amount_fen: int
     identity: bytes
     message: bytes | None
+
+
+class Stranger(NamedTuple):
+    """A device that nobody enrolled, as somebody's certify key has it. The columns of the table.
+
+    Attributes:
+        outcome: Of the order that was to take it up; None before that.
+    """
+
+    key: bytes
+    operator: int
+    certificate: bytes
+    outcome: Outcome | None
+    created_ms: int
 
 
 class ToldLoad(NamedTuple):
@@ -208,13 +228,17 @@ class RegistryDevice:
     covered_fen: int
 
 
-def handed(payment: HandedPayment) -> Handed:
+def handed(payment: HandedPayment, log: HandedLog) -> Handed:
     """Take out of a log's payment what is handed on."""
     return Handed(
         payment=payment.payment,
         device=payment.device.key,
         identity=payment.identity,
         encoded=payment.encoded,
+        certificates={
+            log.device.key: log.chain.device,
+            payment.device.key: payment.certificate,
+        },
     )
 
 
@@ -234,6 +258,14 @@ def first_record(each: Handed, submission: bytes, now_ms: int, expires_ms: int) 
         height=None,
         is_returned=False,
     )
+
+
+def told_stranger(order: Order, time_ms: int) -> Stranger:
+    """Return the device that a settled order took up."""
+    assert order.inner is not None, "its shape asks for a device certificate"
+    device = order.inner.said
+    assert isinstance(device, Device), "its domain is that of device certificates"
+    return Stranger(device.key, device.operator, order.body["device_certificate"], SETTLED, time_ms)
 
 
 def told_load(order: Order, height: int) -> ToldLoad:
@@ -281,7 +313,7 @@ def is_given_up(tries: int, outcome: Outcome | None, *, is_elsewhere: bool) -> b
     """
     if outcome is None or tries < TRIES_MAX:
         return False
-    return outcome[0] == Code.DEVICE_UNKNOWN or (
+    return outcome[0] in (Code.DEVICE_UNKNOWN, Code.SURFACED_TOO_LATE) or (
         is_elsewhere and outcome[0] == Code.LEGS_NOT_ALLOWED
     )
 

@@ -38,12 +38,14 @@ from jiaozi.operator.offline.model import (
     retry_at,
     told,
 )
+from jiaozi.operator.offline.take_up import TakeUpDevices
 from jiaozi.operator.registry.answers import Final, RawAnswer, read_answer
 from jiaozi.protocol import numbers
 from jiaozi.protocol.domains import NetworkId
 from jiaozi.protocol.ids import new_order_id
 from jiaozi.protocol.legs import SALT_LENGTH, Leg
 from jiaozi.protocol.numbers import AccountNumber
+from jiaozi.protocol.offline.messages import decode_payment
 from jiaozi.protocol.order_types import OrderType
 from jiaozi.protocol.orders import OrderHead, parse, sign_order
 from jiaozi.protocol.refusals import SETTLED, Code, Outcome, Refusal
@@ -86,6 +88,7 @@ class SettlePayments:
     carriage: Carriage
     submit: Callable[[Sequence[bytes]], Awaitable[list[RawAnswer]]]
     certify: Signer
+    take_up: TakeUpDevices
     now_ms: Callable[[], int]
 
     async def __call__(self, payments: Sequence[Handed]) -> list[Settled]:
@@ -104,6 +107,7 @@ class SettlePayments:
         for batch in _batches(identities):
             async with self.database.connection() as connection:
                 records = await store.find(connection, batch)
+            await self.take_up.kept(_keys_of(filter(_is_of_stranger, records.values())))
             await self._advance(records)
 
     def _is_elsewhere(self, wallet: int | None) -> bool:
@@ -132,6 +136,12 @@ class SettlePayments:
             {each.identity: records[each.identity] for each in batch}, new
         )
         now_ms = self.now_ms()
+        strange = {key: each for key, each in records.items() if _is_of_stranger(each)}
+        if strange:
+            known = await self.take_up.shown([each for each in batch if each.identity in strange])
+            for key, each in strange.items():
+                if not known.isdisjoint(_keys_of([each])):
+                    records[key] = replace(each, next_try_ms=now_ms)
         at_once = {key: each for key, each in records.items() if _is_due(each, now_ms)}
         return {**records, **await self._advance(at_once)} if at_once else records
 
@@ -232,6 +242,21 @@ class SettlePayments:
             )
             for payment, wallet, amount_fen in said
         ]
+
+
+def _is_of_stranger(record: PaymentRecord) -> bool:
+    """Say whether the registry does not know a device that a payment is by or to."""
+    refused = record.outcome is not None and record.outcome[0] == Code.DEVICE_UNKNOWN
+    return refused and record.wallet is None
+
+
+def _keys_of(records: Iterable[PaymentRecord]) -> set[bytes]:
+    """Return the keys of the devices that paid and were paid."""
+    keys = set()
+    for each in records:
+        payment, message = decode_payment(each.payment)
+        keys |= {message.signatures[0].key, payment.payee or b""}
+    return keys
 
 
 def _is_undeliverable(wallet: int | None, refused: Outcome | None) -> bool:

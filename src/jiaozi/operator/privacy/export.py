@@ -110,6 +110,7 @@ WITHHELD: Mapping[str, str] = {
     "screening_case": "whoever is told of a case is warned; an office asks the compliance officer",
     "device_decision": "which clerk decided for which file is the office's to tell",
     "offline_case": "a proof against a device goes to the officers first",
+    "offline_stranger": "what a stolen key made goes to the officers first",
     "vault_movement": "the vault's side of what history_entry tells of the wallet",
 }
 """Tables about holders that are not in their export, and why."""

@@ -138,6 +138,7 @@ KEPT: Mapping[str, str] = {
     "offline_payment": "the registry's blocks say the same",
     "offline_checkpoint": "what a device's next log is read from",
     "device_decision": "random; the file that it names is the office's",
+    "offline_stranger": "certificates of public keys, for the officers",
     "offline_case": "a proof, which holds as long as anyone may ask for it",
     "vault_movement": "the operator's books",
     "signatory": "which wallet is a signatory's; the person is evidence",

@@ -148,11 +148,11 @@ def with_chain(encoded_cose: bytes, chain: Chain) -> bytes:
     return cbor.encode([encoded_cose, *chain.parts])
 
 
-def cose_of(travelled: bytes) -> bytes:
-    """Return the COSE message of a payment that was read before, without its certificates."""
+def taken_apart(travelled: bytes) -> tuple[bytes, Chain]:
+    """Return the COSE message and the certificates of a payment that was read before."""
     parts: Any = cbor.decode(travelled, size_max=MESSAGE_BYTES_MAX)
-    signed: bytes = parts[0]
-    return signed
+    signed, operator, device = parts
+    return signed, Chain(operator=operator, device=device)
 
 
 def read_payment(data: bytes, anchor: Anchor) -> tuple[Payment, Device, Message]:

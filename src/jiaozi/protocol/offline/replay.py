@@ -30,9 +30,9 @@ from jiaozi.protocol.offline.log import (
 from jiaozi.protocol.offline.messages import (
     Payment,
     challenge_prefix,
-    cose_of,
     decode_payment,
     read_payment,
+    taken_apart,
 )
 from jiaozi.protocol.offline.operator_messages import Checkpoint, read_checkpoint, read_load
 from jiaozi.protocol.offline.signatures import holds
@@ -55,10 +55,15 @@ class Fault(IntEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HandedPayment:
-    """A payment of a log; ``device`` paid, and ``encoded`` is the COSE message alone."""
+    """A payment of a log; ``device`` paid, and ``encoded`` is the COSE message alone.
+
+    Attributes:
+        certificate: Of the device that paid.
+    """
 
     payment: Payment
     device: Device
+    certificate: bytes
     encoded: bytes
     identity: bytes
 
@@ -97,7 +102,8 @@ def read_log(data: bytes, anchor: Anchor) -> HandedLog:
     statement = read_statement(signed, device, anchor)
     if certificates_hash(chain) != statement.certificates:
         raise refuse(Code.LOG_DIFFERS)
-    replay = _Replay(device, _begin(checkpoint, statement, device, anchor), anchor)
+    begun_at = _begin(checkpoint, statement, device, anchor)
+    replay = _Replay(device, chain.device, begun_at, anchor)
     head = reduce(next_head, entries, replay.head)
     if (replay.position + len(entries), head) != (statement.position, statement.head):
         raise refuse(Code.LOG_DIFFERS)
@@ -119,8 +125,10 @@ def read_log(data: bytes, anchor: Anchor) -> HandedLog:
 class _Replay:
     """Follows a log entry by entry; after a fault only what pays is still read."""
 
-    def __init__(self, device: Device, checkpoint: Checkpoint | None, anchor: Anchor) -> None:
-        self._device, self._anchor = device, anchor
+    def __init__(
+        self, device: Device, certificate: bytes, checkpoint: Checkpoint | None, anchor: Anchor
+    ) -> None:
+        self._device, self._certificate, self._anchor = device, certificate, anchor
         self._seen: set[tuple[bytes, int]] = set()
         self.checkpoint = checkpoint
         self.payments: list[HandedPayment] = []
@@ -174,10 +182,14 @@ class _Replay:
             return _judged(refusal, Fault.PAYMENT_INVALID)
         if payment.payee != self._device.key or payment.hop > self._device.limits.hops:
             return Fault.PAYMENT_INVALID
-        encoded_cose = cose_of(encoded)
+        signed, chain = taken_apart(encoded)
         self.payments.append(
             HandedPayment(
-                payment=payment, device=payer, encoded=encoded_cose, identity=message.identity
+                payment=payment,
+                device=payer,
+                certificate=chain.device,
+                encoded=signed,
+                identity=message.identity,
             )
         )
         is_asked_since = (payment.challenge or b"").startswith(challenge_prefix(self._epoch))
@@ -193,7 +205,11 @@ class _Replay:
             return Fault.NOT_ITS_OWN
         self.payments.append(
             HandedPayment(
-                payment=payment, device=self._device, encoded=encoded, identity=message.identity
+                payment=payment,
+                device=self._device,
+                certificate=self._certificate,
+                encoded=encoded,
+                identity=message.identity,
             )
         )
         place = (self.counter + 1, self.position + 1, self.head)
