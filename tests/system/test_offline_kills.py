@@ -15,7 +15,9 @@ from typing import Any
 
 import pytest
 
+from jiaozi.protocol import numbers
 from jiaozi.protocol.refusals import Refusal, Retry
+from jiaozi.wallet.edge import SYSTEM_EDGE
 from jiaozi.wallet.errors import AnswerMalformed, NoAnswer
 from jiaozi.wallet.offline import desk, devices
 from jiaozi.wallet.offline.device import acknowledge_waiting
@@ -30,6 +32,7 @@ from tests.system.books import assert_audit
 from tests.system.parties import Parties, parties
 
 ONE, TWO = CODES = (1001, 1002)
+NOBODY = 1999
 MONEY_FEN, GUARANTEE_YUAN = 400_00, "1000"
 IMPATIENT = Patience(total_s=3.0, attempt_s=1.0, pause_min_s=0.05, pause_max_s=0.2)
 END_MS = 2**47
@@ -49,17 +52,25 @@ class Trader:
         return self.wallet.number
 
     async def at_the_desk(self) -> None:
-        """Load, unload or synchronise, and leave it when nobody answers."""
+        """Load, unload, misdirect or synchronise, and leave it when nobody answers."""
         held_fen = self.purse.view().spendable_fen
-        match self.chance.choice(("load", "unload", "synchronise")):
+        match self.chance.choice(("load", "unload", "misdirect", "synchronise")):
             case "load":
                 doing: Awaitable[object] = desk.load(self.wallet, self.purse, 10_00)
             case "unload" if held_fen:
                 doing = desk.unload(self.wallet, self.purse, self.chance.randint(1, held_fen))
+            case "misdirect" if held_fen:
+                doing = self.misdirect(self.chance.randint(1, held_fen))
             case _:
                 doing = desk.synchronise_own(self.wallet, self.purse)
         with suppress(NoAnswer, AnswerMalformed):
             await _unless_refused_for_now(doing)
+
+    async def misdirect(self, amount_fen: int) -> None:
+        """Unload to a wallet that there is not, here or elsewhere: it has to come back."""
+        operator = self.chance.choice((*CODES, NOBODY))
+        number = numbers.account_number(operator, 10**9 + self.chance.randrange(10**9))
+        await desk.bring(self.wallet.client, self.purse.unload(amount_fen, number), SYSTEM_EDGE)
 
     async def come_home(self) -> None:
         """Finish all that is open, however often it takes."""
