@@ -65,6 +65,25 @@ class DirectCard:
         )
 
 
+class PulledCard:
+    """A card that is pulled at one call: before it has heard it, or before its answer is out."""
+
+    def __init__(self, card: CardPurse, call: str, *, is_heard: bool) -> None:
+        self._card, self._call, self._is_heard = card, call, is_heard
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever a card can do
+        method = getattr(self._card, name)
+        if name != self._call:
+            return method
+
+        def pulled(*given: object) -> object:
+            if self._is_heard:
+                method(*given)
+            raise CardPulled(detail="The card left the reader")
+
+        return pulled
+
+
 def issue(
     purse: CardPurse, *, fen: int = 0, wallet: int | None = ALICE,
     **changes: Any,  # noqa: ANN401 - fields of a device or limits

@@ -46,7 +46,7 @@ def test_cards_pay_a_purse_and_each_other(slots: list[Slot], tmp_path: Path) -> 
             "--reader", first.reader, "--card-pin-file", tmp_path / "pin",
             "pay", "2.50", "--to-reader", second.reader, "--json",
         )  # fmt: skip
-        assert told == {"amount_fen": 250, "balance_fen": 350, "payee_balance_fen": 250}
+        assert (told["balance_fen"], told["payee_balance_fen"]) == (350, 250)
         assert jiaozi("--reader", second.reader, "balance", "--json")["balance_fen"] == 250
         with held(first) as purse:
             purse.show_pin(PIN)

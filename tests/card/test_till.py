@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -11,9 +10,8 @@ from jiaozi.protocol.offline.replay import read_log
 from jiaozi.protocol.offline.revocations import revocation_entry
 from jiaozi.protocol.refusals import Code, Refusal
 from jiaozi.wallet.errors import CardDiffers, CardPinNeeded, CardPulled, SaleOpen, SalesUnavailable
-from jiaozi.wallet.offline.card import CardPurse
 from jiaozi.wallet.offline.sales import Sales, SaleState
-from tests.card.purse_cards import PIN, DirectCard, issue
+from tests.card.purse_cards import PIN, DirectCard, PulledCard, issue
 from tests.card.tills import Shop, shop_in
 from tests.protocol.builders import NOW_MS, signer_of
 from tests.protocol.offline_builders import ANCHOR, END_MS, THIRD, frame_of
@@ -30,25 +28,6 @@ def card(tmp_path: Path) -> DirectCard:
     card = DirectCard(tmp_path / "card")
     issue(card.purse(), fen=900)
     return card
-
-
-class PulledCard:
-    """A card that is pulled at one call: before it has heard it, or before its answer is out."""
-
-    def __init__(self, card: CardPurse, call: str, *, is_heard: bool) -> None:
-        self._card, self._call, self._is_heard = card, call, is_heard
-
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever a card can do
-        method = getattr(self._card, name)
-        if name != self._call:
-            return method
-
-        def pulled(*given: object) -> object:
-            if self._is_heard:
-                method(*given)
-            raise CardPulled(detail="The card left the reader")
-
-        return pulled
 
 
 def test_a_card_pays_and_knows_that_it_arrived(shop: Shop, card: DirectCard) -> None:

@@ -157,7 +157,9 @@ def test_a_card_pays_a_purse_in_a_file_and_the_card_in_another_reader(counter: C
     other = counter.cards["other"] = DirectCard(counter.directory / "other")
     issue(other.purse())
     paid = counter("card", "pay", "2", "--to-reader", "other", pin=PIN)
-    assert paid == {"amount_fen": 200, "balance_fen": 700, "payee_balance_fen": 200}
+    assert paid == {
+        "amount_fen": 200, "is_new": True, "balance_fen": 700, "payee_balance_fen": 200,
+    }  # fmt: skip
     request, payment = counter.directory / "request", counter.directory / "payment"
     counter("wallet", "offline", "request", "1", "--text", request)
     counter("card", "pay", request, "--yes", "--text", payment, pin=PIN)

@@ -5,7 +5,6 @@ What a purse does is the same on a card and in a file, so most commands are thos
 """
 
 import functools
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
@@ -15,12 +14,24 @@ from jiaozi.card.emulator import CardUnusable, emulate
 from jiaozi.card.virtual_reader import PORT
 from jiaozi.cli import card_issue, card_pin, wallet_offline, wallet_offline_desk
 from jiaozi.cli.arguments import amount_of
-from jiaozi.cli.card_setup import at_reader, set_up
+from jiaozi.cli.card_setup import AtReader, at_reader, set_up
 from jiaozi.cli.offline_messages import Picture, TextFile
-from jiaozi.cli.output import AsJson, ExitCode, add_commands, fail, print_json, stdout, yuan
+from jiaozi.cli.output import (
+    AsJson,
+    ExitCode,
+    add_commands,
+    fail,
+    print_json,
+    stderr,
+    stdout,
+    yuan,
+)
 from jiaozi.cli.wallet_setup import failures_told
+from jiaozi.protocol.refusals import Refusal
 from jiaozi.wallet.edge import SYSTEM_EDGE
-from jiaozi.wallet.offline.device import PurseDevice, share_revocations
+from jiaozi.wallet.errors import WalletError
+from jiaozi.wallet.offline.device import PurseDevice
+from jiaozi.wallet.offline.transfer import transfer
 
 app = typer.Typer(
     add_completion=False,
@@ -57,25 +68,53 @@ def pay_command(
         return
     if len(what) != 1:
         raise typer.BadParameter("with --to-reader give one amount", param_hint="YUAN")
-    amount_fen = amount_of(what[0])
-    setup = at_reader(context)
-    with failures_told(as_json=as_json), ExitStack() as stack:
-        payer = stack.enter_context(setup.purse())
-        payee: PurseDevice = stack.enter_context(setup.card(to_reader))
-        share_revocations(payer, payee)
-        request = payee.ask(amount_fen, SYSTEM_EDGE.now_ms() + _REQUEST_LIFETIME_MS)
-        payment = payer.pay(request)
-        payer.acknowledge(payee.collect(payment), payment)
-        left_fen, held_fen = payer.view().balance_fen, payee.view().balance_fen
+    _pay_card(at_reader(context), to_reader, amount_of(what[0]), as_json=as_json)
+
+
+def _pay_card(setup: AtReader, to_reader: str, amount_fen: int, *, as_json: bool) -> None:
+    """Pay the card in another reader; what broke off is finished."""
+    if to_reader == setup.reader:
+        raise typer.BadParameter("the card that pays is in this reader", param_hint="--to-reader")
+    with failures_told(as_json=as_json), setup.purse() as payer, setup.purse_in(to_reader) as payee:
+        expires_ms = SYSTEM_EDGE.now_ms() + _REQUEST_LIFETIME_MS
+        try:
+            is_new = transfer(payer, payee, amount_fen, expires_ms)
+        except Refusal:
+            if payer.view().waiting:
+                stderr.print(
+                    "[bold]A payment of this card waits[/bold], and belongs to whom it was made: "
+                    "`jiaozi card sync` hands it in."
+                )
+            raise
+        left_fen, held_fen = _held_fen(payer), _held_fen(payee)
     if as_json:
         print_json(
-            {"amount_fen": amount_fen, "balance_fen": left_fen, "payee_balance_fen": held_fen}
+            {
+                "amount_fen": amount_fen,
+                "is_new": is_new,
+                "balance_fen": left_fen,
+                "payee_balance_fen": held_fen,
+            }
         )
+        return
+    told = (
+        f"Paid {yuan(amount_fen)} yuan from card to card"
+        if is_new
+        else f"The payment of {yuan(amount_fen)} yuan that broke off has arrived, and nothing more "
+        "was paid"
+    )
+    if left_fen is None or held_fen is None:
+        stdout.print(f"{told}; a card was pulled before it told its balance.")
     else:
-        stdout.print(
-            f"Paid {yuan(amount_fen)} yuan from card to card; "
-            f"this one holds {yuan(left_fen)}, the other {yuan(held_fen)}."
-        )
+        stdout.print(f"{told}; this one holds {yuan(left_fen)}, the other {yuan(held_fen)}.")
+
+
+def _held_fen(purse: PurseDevice) -> int | None:
+    """Return what a card holds; None if it was pulled once all was done."""
+    try:
+        return purse.view().balance_fen
+    except WalletError:
+        return None
 
 
 def emulate_command(

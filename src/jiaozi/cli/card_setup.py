@@ -83,9 +83,16 @@ class AtReader(Setup):
     @contextmanager
     def purse(self, passphrase: str | None = None) -> Iterator[PurseDevice]:
         """Open the purse on the card in the reader; the wallet's passphrase opens no card."""
-        with self.card() as card:
+        with self.purse_in(None) as card:
+            yield card
+
+    @contextmanager
+    def purse_in(self, reader: str | None) -> Iterator[PurseDevice]:
+        """Open the purse on the card in a reader, the usual one if none is named."""
+        with self.card(reader) as card:
             if card.phase is not Phase.IN_USE:
-                raise CardNotPurse(detail="The card was not issued yet")
+                where = f" in {reader}" if reader else ""
+                raise CardNotPurse(detail=f"The card{where} was not issued yet")
             yield card
 
     def _keep_proof(self, proof: bytes) -> None:

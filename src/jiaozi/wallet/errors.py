@@ -328,6 +328,16 @@ class CardDiffers(WalletError):
     )
 
 
+class PaymentWaits(WalletError):
+    """A payment of the same amount broke off, and its payee does not take it from here any more."""
+
+    code = "payment_waits"
+    advice = (
+        "Nothing new was paid. What was paid belongs to the other purse all the same: to pay this "
+        "amount once more, synchronise the purse that pays, which hands the first one in"
+    )
+
+
 class SaleOpen(WalletError):
     """An earlier sale was not finished: its card may have paid already."""
 
