@@ -9,13 +9,8 @@ from itertools import product
 import pytest
 
 from jiaozi.operator.offline import payment_store as store
-from jiaozi.operator.offline.model import (
-    Handed,
-    PaymentRecord,
-    PaymentState,
-    ToldPayment,
-    first_record,
-)
+from jiaozi.operator.offline.model import ToldPayment
+from jiaozi.operator.offline.payment_model import Handed, PaymentRecord, PaymentState, first_record
 from jiaozi.protocol.offline.messages import Payment
 from jiaozi.protocol.refusals import Code
 from jiaozi.storage.database import Database

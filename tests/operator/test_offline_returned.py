@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 
 from jiaozi.operator.offline import payment_store
-from jiaozi.operator.offline.model import TRIES_MAX, is_given_up
+from jiaozi.operator.offline.payment_model import TRIES_MAX, is_given_up
 from jiaozi.protocol import numbers
 from jiaozi.protocol.offline.certificate import Chain, certify_device
 from jiaozi.protocol.offline.purse import new_purse

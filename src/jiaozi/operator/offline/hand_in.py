@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from jiaozi.operator.offline import store
-from jiaozi.operator.offline.model import Handed, Suspicion, Told, handed
+from jiaozi.operator.offline.model import Suspicion
+from jiaozi.operator.offline.payment_model import Handed, Told, handed
 from jiaozi.operator.offline.settle import Settled, SettlePayments
 from jiaozi.operator.offline.store import LogCase
 from jiaozi.protocol import cbor

@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 import asyncpg
 
-from jiaozi.operator.offline.model import Handed, PaymentRecord, PaymentState, ToldPayment
+from jiaozi.operator.offline.model import ToldPayment
+from jiaozi.operator.offline.payment_model import Handed, PaymentRecord, PaymentState
 from jiaozi.protocol.ids import DAY_MS
 from jiaozi.protocol.refusals import Code, Outcome
 from jiaozi.storage.database import Connection

@@ -25,21 +25,23 @@ from typing import NamedTuple, TypeVar
 
 from jiaozi.operator.life.carriage import Carriage
 from jiaozi.operator.offline import payment_store as store
-from jiaozi.operator.offline.model import (
-    ORDER_LIFETIME_MS,
-    RESUME_AFTER_MS,
+from jiaozi.operator.offline.model import ORDER_LIFETIME_MS, RESUME_AFTER_MS
+from jiaozi.operator.offline.payment_model import (
     Handed,
     PaymentRecord,
     PaymentState,
     Told,
-    after_answer,
     first_record,
+    is_due,
     is_given_up,
-    retry_at,
+    is_of_stranger,
+    is_undeliverable,
+    needs_order,
+    record_after,
     told,
 )
 from jiaozi.operator.offline.take_up import TakeUpDevices
-from jiaozi.operator.registry.answers import Final, RawAnswer, read_answer
+from jiaozi.operator.registry.answers import RawAnswer
 from jiaozi.protocol import numbers
 from jiaozi.protocol.domains import NetworkId
 from jiaozi.protocol.ids import new_order_id
@@ -47,18 +49,13 @@ from jiaozi.protocol.legs import SALT_LENGTH, Leg
 from jiaozi.protocol.numbers import AccountNumber
 from jiaozi.protocol.offline.messages import decode_payment
 from jiaozi.protocol.order_types import OrderType
-from jiaozi.protocol.orders import OrderHead, parse, sign_order
-from jiaozi.protocol.refusals import SETTLED, Code, Outcome, Refusal
+from jiaozi.protocol.orders import OrderHead, sign_order
+from jiaozi.protocol.refusals import Code, Outcome, Refusal
 from jiaozi.protocol.suites import Signer
 from jiaozi.storage.database import Database
 
 BATCH_MAX = 500
 """Orders that are sent and recorded together."""
-_UNDELIVERABLE = frozenset(
-    (Code.DEVICE_ENDED, Code.ACCOUNT_UNKNOWN, Code.ACCOUNT_CLOSED, Code.DEVICE_UNKNOWN)
-)
-"""What an unload is refused with that may never settle: evidence, or no wallet that can get it."""
-
 _Item = TypeVar("_Item")
 
 
@@ -107,7 +104,7 @@ class SettlePayments:
         for batch in _batches(identities):
             async with self.database.connection() as connection:
                 records = await store.find(connection, batch)
-            await self.take_up.kept(_keys_of(filter(_is_of_stranger, records.values())))
+            await self.take_up.kept(_keys_of(filter(is_of_stranger, records.values())))
             await self._advance(records)
 
     def _is_elsewhere(self, wallet: int | None) -> bool:
@@ -136,13 +133,13 @@ class SettlePayments:
             {each.identity: records[each.identity] for each in batch}, new
         )
         now_ms = self.now_ms()
-        strange = {key: each for key, each in records.items() if _is_of_stranger(each)}
+        strange = {key: each for key, each in records.items() if is_of_stranger(each)}
         if strange:
             known = await self.take_up.shown([each for each in batch if each.identity in strange])
             for key, each in strange.items():
                 if not known.isdisjoint(_keys_of([each])):
                     records[key] = replace(each, next_try_ms=now_ms)
-        at_once = {key: each for key, each in records.items() if _is_due(each, now_ms)}
+        at_once = {key: each for key, each in records.items() if is_due(each, now_ms)}
         return {**records, **await self._advance(at_once)} if at_once else records
 
     async def _begin(self, new: Sequence[Handed]) -> dict[bytes, PaymentRecord]:
@@ -168,7 +165,7 @@ class SettlePayments:
             The records after that, without those that were given up.
         """
         now_ms = self.now_ms()
-        due = [each for each in records.values() if _needs_order(each, now_ms)]
+        due = [each for each in records.values() if needs_order(each, now_ms)]
         if due:
             records = {**records, **await self._renew(due)}
         answered = await self._submit([each for each in records.values() if each.submission])
@@ -195,8 +192,8 @@ class SettlePayments:
         except Refusal:
             return {}
         now_ms = self.now_ms()
-        answered = (_answered(*each, now_ms) for each in zip(sent, answers, strict=True))
-        return {each.identity: each for each in answered if each.state is not PaymentState.SENT}
+        read = (record_after(*each, now_ms) for each in zip(sent, answers, strict=True))
+        return {each.identity: each for each in read if each.state is not PaymentState.SENT}
 
     def _is_over(self, record: PaymentRecord) -> bool:
         is_elsewhere = self._is_elsewhere(record.wallet)
@@ -222,7 +219,7 @@ class SettlePayments:
 
     def _paid_into(self, wallet: int | None, refused: Outcome | None) -> int | None:
         """Return the wallet that the next order pays into; None when it moves no account."""
-        if _is_undeliverable(wallet, refused) or self._is_elsewhere(wallet):
+        if is_undeliverable(wallet, refused) or self._is_elsewhere(wallet):
             return None
         return wallet
 
@@ -244,12 +241,6 @@ class SettlePayments:
         ]
 
 
-def _is_of_stranger(record: PaymentRecord) -> bool:
-    """Say whether the registry does not know a device that a payment is by or to."""
-    refused = record.outcome is not None and record.outcome[0] == Code.DEVICE_UNKNOWN
-    return refused and record.wallet is None
-
-
 def _keys_of(records: Iterable[PaymentRecord]) -> set[bytes]:
     """Return the keys of the devices that paid and were paid."""
     keys = set()
@@ -259,51 +250,9 @@ def _keys_of(records: Iterable[PaymentRecord]) -> set[bytes]:
     return keys
 
 
-def _is_undeliverable(wallet: int | None, refused: Outcome | None) -> bool:
-    return wallet is not None and refused is not None and refused[0] in _UNDELIVERABLE
-
-
-def _is_unload(record: PaymentRecord) -> bool:
-    """Say whether the order that is under way pays into a wallet."""
-    assert record.submission is not None, "it was sent"
-    return record.wallet is not None and parse(record.submission).type is OrderType.UNLOAD
-
-
 def _leg(wallet: int, amount_fen: int) -> Leg:
     salt = secrets.token_bytes(SALT_LENGTH)
     return Leg(numbers.OFFLINE, AccountNumber(wallet), amount_fen, salt)
-
-
-def _needs_order(record: PaymentRecord, now_ms: int) -> bool:
-    match record.state:
-        case PaymentState.SENT:
-            return record.expires_ms <= now_ms
-        case PaymentState.WAITING:
-            return record.next_try_ms <= now_ms + RESUME_AFTER_MS
-        case PaymentState.SETTLED:
-            return False
-
-
-def _is_due(record: PaymentRecord, now_ms: int) -> bool:
-    return record.state is PaymentState.WAITING and record.next_try_ms <= now_ms
-
-
-def _answered(record: PaymentRecord, raw: RawAnswer, now_ms: int) -> PaymentRecord:
-    answer = read_answer(raw)
-    state, outcome = after_answer(answer)
-    is_unload = _is_unload(record)
-    at_once = is_unload and _is_undeliverable(record.wallet, outcome)
-    is_settled = isinstance(answer, Final) and answer.outcome == SETTLED
-    return replace(
-        record,
-        state=state,
-        submission=None,
-        height=answer.height if is_settled and isinstance(answer, Final) else None,
-        outcome=outcome,
-        tries=record.tries + 1,
-        next_try_ms=now_ms if at_once else retry_at(now_ms, record.tries),
-        is_returned=is_settled and record.wallet is not None and not is_unload,
-    )
 
 
 def _batches(items: Sequence[_Item]) -> Iterable[Sequence[_Item]]:

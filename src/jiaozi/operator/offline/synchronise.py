@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from jiaozi.operator.offline import store
 from jiaozi.operator.offline.authority import Authority
 from jiaozi.operator.offline.hand_in import HandIn
-from jiaozi.operator.offline.model import RegistryDevice, Suspicion, Told
+from jiaozi.operator.offline.model import RegistryDevice, Suspicion
+from jiaozi.operator.offline.payment_model import Told
 from jiaozi.operator.offline.settle import Settled
 from jiaozi.operator.offline.store import Signed
 from jiaozi.protocol.offline.operator_messages import Checkpoint, sign_checkpoint

@@ -18,7 +18,8 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from jiaozi.operator.offline import stranger_store as store
-from jiaozi.operator.offline.model import ORDER_LIFETIME_MS, Handed
+from jiaozi.operator.offline.model import ORDER_LIFETIME_MS
+from jiaozi.operator.offline.payment_model import Handed
 from jiaozi.operator.registry.answers import Final, RawAnswer, read_answer
 from jiaozi.protocol.domains import NetworkId
 from jiaozi.protocol.ids import new_order_id
