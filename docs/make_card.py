@@ -10,11 +10,11 @@ from jiaozi.protocol.card_commands import (
     PART_BYTES,
     PIN_DIGITS,
     PUK_DIGITS,
-    CardView,
     Instruction,
     Phase,
     Protection,
 )
+from jiaozi.protocol.offline.view import PurseNumbers
 
 PAGE = Path(__file__).parent / "reference" / "card.md"
 
@@ -47,7 +47,7 @@ def _lines() -> Iterator[str]:
     yield "\n`PERSONALISE` is taken until certificates have come, the others from their phase on.\n"
     yield "Phases: " + ", ".join(f"{int(each)} {each.name.lower()}" for each in Phase)
     yield ".\n\n## What a card shows\n\n"
-    for kind in (CardView, Protection):
+    for kind in (PurseNumbers, Protection):
         names = ", ".join(each.name for each in fields(kind))
         yield f"`{kind.__name__}`: [{names}]\n\n"
     yield "## Status words\n\n| SW | Meaning |\n|---|---|\n"

@@ -9,7 +9,6 @@ from jiaozi.protocol import cbor
 from jiaozi.protocol.apdu import Command, CommandRefused, Status
 from jiaozi.protocol.card_commands import (
     PART_BYTES,
-    CardView,
     Instruction,
     encode_numbers,
 )
@@ -17,6 +16,7 @@ from jiaozi.protocol.offline import loading, news, steps, synchronisation
 from jiaozi.protocol.offline.balances import SALT_LENGTH
 from jiaozi.protocol.offline.messages import CHALLENGE_LENGTH
 from jiaozi.protocol.offline.purse import Purse
+from jiaozi.protocol.offline.view import numbers_of
 from jiaozi.protocol.order_types import FieldKind
 
 _SEED_LENGTH = 32
@@ -43,25 +43,7 @@ def _select(session: Session, _: Command) -> bytes:
 
 
 def _view(session: Session, _: Command) -> bytes:
-    purse, usage = session.purse, session.purse.usage
-    return encode_numbers(
-        CardView(
-            spendable_fen=purse.spendable_fen,
-            after_synchronisation_fen=purse.balances_fen[-1],
-            out_fen=usage.out_fen,
-            out_count=usage.out_count,
-            in_fen=usage.in_fen,
-            in_count=usage.in_count,
-            counter=purse.counter,
-            loads=purse.loads,
-            position=purse.position,
-            entries=len(purse.entries),
-            waiting=len(purse.waiting_for),
-            list_number=purse.revocations.number,
-            floor_ms=purse.floor_ms,
-            synchronised_ms=purse.synchronised_ms,
-        )
-    )
+    return encode_numbers(numbers_of(session.purse))
 
 
 def _chain(session: Session, _: Command) -> bytes:

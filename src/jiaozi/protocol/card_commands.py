@@ -21,6 +21,7 @@ from jiaozi.protocol import cbor
 from jiaozi.protocol.apdu import SELECT
 from jiaozi.protocol.money import FEN_MAX
 from jiaozi.protocol.offline.proofs import DoubleLoadFound, DoubleSpendFound, ProofFound
+from jiaozi.protocol.offline.view import PurseNumbers
 from jiaozi.protocol.refusals import Code, Refusal, refuse
 
 APPLICATION = b"\xf0JIAOZI\x01"
@@ -101,7 +102,7 @@ class Instruction(IntEnum):
     CERTIFY = (
         0x14, _OWN, 0, Phase.KEYED, PinRule.NO, "[operator's certificate, device certificate]", "",
     )
-    VIEW = 0x60, _OWN, 0, Phase.IN_USE, PinRule.NO, "", "`CardView`"
+    VIEW = 0x60, _OWN, 0, Phase.IN_USE, PinRule.NO, "", "`PurseNumbers`"
     CHAIN = (
         0x62, _OWN, 0, Phase.IN_USE, PinRule.NO, "",
         "[network, root's key, operator's certificate, device certificate]",
@@ -126,26 +127,6 @@ class Instruction(IntEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CardView:
-    """What a card shows of its purse, as `VIEW` answers it: a list in this order."""
-
-    spendable_fen: int
-    after_synchronisation_fen: int
-    out_fen: int
-    out_count: int
-    in_fen: int
-    in_count: int
-    counter: int
-    loads: int
-    position: int
-    entries: int
-    waiting: int
-    list_number: int
-    floor_ms: int
-    synchronised_ms: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Protection:
     """How a card is protected, as `PROTECTION` answers it: a list in this order.
 
@@ -165,7 +146,7 @@ class Protection:
 
 
 _BY_INS: Mapping[int, Instruction] = {int(each): each for each in Instruction}
-_Numbers = TypeVar("_Numbers", CardView, Protection)
+_Numbers = TypeVar("_Numbers", PurseNumbers, Protection)
 
 
 def instruction_of(cla: int, ins: int) -> Instruction | None:
@@ -174,7 +155,7 @@ def instruction_of(cla: int, ins: int) -> Instruction | None:
     return instruction if instruction is not None and instruction.cla == cla else None
 
 
-def encode_numbers(value: CardView | Protection) -> bytes:
+def encode_numbers(value: PurseNumbers | Protection) -> bytes:
     """Encode what a card shows."""
     return cbor.encode(list(astuple(value)))
 

@@ -19,7 +19,6 @@ from jiaozi.protocol.apdu import EXTENDED_EXPECTED_MAX, Command, Response, Statu
 from jiaozi.protocol.card_commands import (
     APPLICATION,
     PART_BYTES,
-    CardView,
     Instruction,
     Phase,
     Protection,
@@ -32,7 +31,7 @@ from jiaozi.protocol.offline.certificate import LIMIT_NAMES, Anchor, Chain, read
 from jiaozi.protocol.offline.enrolment import Enrolment
 from jiaozi.protocol.offline.log import LOG_BYTES_MAX
 from jiaozi.protocol.offline.proofs import ProofFound
-from jiaozi.protocol.offline.purse import Usage
+from jiaozi.protocol.offline.view import PurseNumbers
 from jiaozi.wallet.errors import (
     CardFailed,
     CardNotPurse,
@@ -125,12 +124,8 @@ class CardPurse:
     def view(self) -> PurseView:
         """Show where it stands."""
         anchor, chain = self._identity()
-        shown = _read(lambda data: read_numbers(CardView, data), self._ask(Instruction.VIEW))
-        numbers = asdict(shown)
-        usage = {name: numbers.pop(name) for name in ("out_fen", "out_count", "in_fen", "in_count")}
-        return PurseView(
-            chain=chain, device=read_chain(chain, anchor), usage=Usage(**usage), **numbers
-        )
+        shown = _read(lambda data: read_numbers(PurseNumbers, data), self._ask(Instruction.VIEW))
+        return PurseView(chain=chain, device=read_chain(chain, anchor), **asdict(shown))
 
     def protection(self) -> Protection:
         """Show tries that are left, and what may be paid without the PIN."""

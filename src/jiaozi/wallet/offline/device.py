@@ -5,39 +5,16 @@ from typing import Protocol
 
 from jiaozi.protocol.offline.certificate import Chain, Device
 from jiaozi.protocol.offline.enrolment import Enrolment
-from jiaozi.protocol.offline.purse import Usage
+from jiaozi.protocol.offline.view import PurseNumbers
 from jiaozi.protocol.refusals import Code, Refusal, refuse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PurseView:
-    """What a purse shows of itself; amounts in fen, times in Unix milliseconds.
-
-    Attributes:
-        after_synchronisation_fen: Held, and not to be spent before then.
-        waiting: How many payments nobody has acknowledged.
-        list_number: Of the revocation list that it knows.
-        entries: How many the log has since the last synchronisation.
-    """
+class PurseView(PurseNumbers):
+    """Where a purse stands, and the certificates that it stands under."""
 
     chain: Chain
     device: Device
-    spendable_fen: int
-    after_synchronisation_fen: int
-    usage: Usage
-    counter: int
-    loads: int
-    position: int
-    entries: int
-    waiting: int
-    list_number: int
-    floor_ms: int
-    synchronised_ms: int
-
-    @property
-    def balance_fen(self) -> int:
-        """All that the purse holds."""
-        return self.spendable_fen + self.after_synchronisation_fen
 
 
 class PurseDevice(Protocol):

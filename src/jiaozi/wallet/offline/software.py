@@ -13,6 +13,7 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
 from typing import Self, TypeVar
@@ -25,6 +26,7 @@ from jiaozi.protocol.offline.enrolment import Enrolment, sign_enrolment
 from jiaozi.protocol.offline.messages import CHALLENGE_LENGTH
 from jiaozi.protocol.offline.proofs import ProofFound
 from jiaozi.protocol.offline.purse import Purse, new_purse, read_purse
+from jiaozi.protocol.offline.view import numbers_of
 from jiaozi.protocol.suites import Signer
 from jiaozi.wallet.edge import SYSTEM_EDGE, Edge
 from jiaozi.wallet.errors import PurseDamaged, PurseExists, PurseMissing, PurseUnavailable
@@ -121,7 +123,8 @@ class SoftwarePurse:
 
     def view(self) -> PurseView:
         """Show where it stands."""
-        return view_of(self.purse)
+        purse = self.purse
+        return PurseView(chain=purse.chain, device=purse.device, **asdict(numbers_of(purse)))
 
     def ask(self, amount_fen: int, expires_ms: int) -> bytes:
         """Make a request for a payment."""
@@ -251,25 +254,6 @@ def holds_purse(path: Path) -> bool:
         return False
     with _explained(path), closing(_connect(path)) as connection:
         return connection.execute("SELECT 1 FROM purse").fetchone() is not None
-
-
-def view_of(purse: Purse) -> PurseView:
-    """Return what a purse shows of itself."""
-    return PurseView(
-        chain=purse.chain,
-        device=purse.device,
-        spendable_fen=purse.spendable_fen,
-        after_synchronisation_fen=purse.balances_fen[-1],
-        usage=purse.usage,
-        counter=purse.counter,
-        loads=purse.loads,
-        position=purse.position,
-        entries=len(purse.entries),
-        waiting=len(purse.waiting_for),
-        list_number=purse.revocations.number,
-        floor_ms=purse.floor_ms,
-        synchronised_ms=purse.synchronised_ms,
-    )
 
 
 def _connect(path: Path) -> sqlite3.Connection:
