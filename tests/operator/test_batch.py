@@ -8,6 +8,7 @@ import pytest
 
 from jiaozi.operator.gateway.batch import Batcher, BatchLimits
 from jiaozi.operator.registry.answers import RawAnswer
+from jiaozi.operator.wiring import DESK_BATCHES
 from jiaozi.protocol.refusals import Code, Refusal, refuse
 
 BUSY = [0, int(Code.BUSY), [250]]
@@ -79,6 +80,19 @@ async def test_no_more_batches_are_under_way_than_allowed() -> None:
     registry.open.set()
     assert len(await future) == 100
     assert registry.most_at_once == 3
+
+
+async def test_what_comes_while_the_desks_batch_is_under_way_leaves_together() -> None:
+    registry = Registry()
+    batcher = Batcher(registry.send, DESK_BATCHES)
+    futures = [batcher.put(numbered(1))]
+    await asyncio.sleep(0)
+    for _ in range(3):
+        futures.append(batcher.put(numbered(150)))
+        await asyncio.sleep(2 * DESK_BATCHES.gather_s)
+    registry.open.set()
+    await asyncio.gather(*futures)
+    assert registry.batches == [1, 450]
 
 
 async def test_a_full_queue_takes_all_of_a_request_or_nothing() -> None:

@@ -18,7 +18,7 @@ from jiaozi.operator.deposits.ledger import LedgerCore
 from jiaozi.operator.deposits.model import CoreBanking, Deposit
 from jiaozi.operator.exchange.exchange import ExchangeDeposit
 from jiaozi.operator.exchange.redeem import RedeemToDeposit
-from jiaozi.operator.gateway.batch import Batcher
+from jiaozi.operator.gateway.batch import Batcher, BatchLimits
 from jiaozi.operator.history.follow import FollowFeed
 from jiaozi.operator.history.read import ReadHistory
 from jiaozi.operator.history.verdict import FeedVerdict
@@ -123,6 +123,11 @@ class Operator:
             raise refuse(Code.UNAVAILABLE)
 
 
+DESK_BATCHES = BatchLimits(in_flight_max=1)
+"""Of the desk, beside the payments of wallets: a log is in no hurry, so that all orders that come
+while a batch is under way leave with the next one. A flood of logs takes no payment's place."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Opened:
     """What has to be opened, and closed, around the use cases."""
@@ -133,6 +138,7 @@ class _Opened:
     wrapping: WrappingKeys
     registry: RegistryClient
     batcher: Batcher
+    desk_batcher: Batcher
     carriage: Carriage
     stretching: PinStretching
     watch: RegistryWatch
@@ -175,6 +181,7 @@ async def open_operator(settings: OperatorSettings) -> AsyncIterator[Operator]:
                 now_ms=settings.now_ms,
             )
             batcher = Batcher(registry.submit, settings.batch_limits)
+            desk_batcher = Batcher(registry.submit, DESK_BATCHES)
             stretching = PinStretching(settings.keys.pepper, settings.pin_cost)
             try:
                 yield _put_together(
@@ -185,6 +192,7 @@ async def open_operator(settings: OperatorSettings) -> AsyncIterator[Operator]:
                         wrapping=wrapping,
                         registry=registry,
                         batcher=batcher,
+                        desk_batcher=desk_batcher,
                         carriage=carriage,
                         stretching=stretching,
                         watch=watch,
@@ -193,6 +201,7 @@ async def open_operator(settings: OperatorSettings) -> AsyncIterator[Operator]:
             finally:
                 stretching.close()
                 await batcher.close()
+                await desk_batcher.close()
 
 
 @asynccontextmanager
@@ -355,7 +364,7 @@ def _desk(opened: _Opened, settle: SettleOrder, follow_feed: FollowFeed) -> Desk
             database=opened.database,
             registry=opened.registry,
             carriage=opened.carriage,
-            submit=opened.batcher.submit,
+            submit=opened.desk_batcher.submit,
             settle=settle,
             read_feed=follow_feed.step,
             now_ms=settings.now_ms,
