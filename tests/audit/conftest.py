@@ -12,9 +12,11 @@ from jiaozi.service.server import listening
 from jiaozi.storage.embedded import EmbeddedPostgres
 from jiaozi.storage.launch import SUPERUSER
 from tests.audit.forgery import Forger
+from tests.audit.offline_story import Played, play_offline
 from tests.audit.story import Story, play
 from tests.audit.telling import Teller
 from tests.registry.network import UNLIMITED
+from tests.registry.offline_builders import OFFLINE
 from tests.registry.world import registry_world
 
 
@@ -26,6 +28,18 @@ def story(postgres: EmbeddedPostgres) -> Story:
         dsn = await postgres.create_database("audit_story")
         async with registry_world(dsn) as world:
             return await play(world)
+
+    return asyncio.run(told())
+
+
+@pytest.fixture(scope="session")
+def played(postgres: EmbeddedPostgres) -> Played:
+    """The chain of the story of devices, played once on a real registry."""
+
+    async def told() -> Played:
+        dsn = await postgres.create_database("audit_offline")
+        async with registry_world(dsn, rulebooks=[OFFLINE]) as world:
+            return await play_offline(world)
 
     return asyncio.run(told())
 

@@ -1,11 +1,6 @@
-"""rules.md §G: what the audit finds when a registry tells false stories of devices.
+"""rules.md §G: what the audit finds when a registry tells false stories of devices."""
 
-In the story a payer's card, of operator 1001, was loaded with 10.00 yuan and paid 3.00 to a payee's
-card, of operator 1002; a third, anonymous one was lost.
-"""
-
-import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import pytest
 
@@ -15,11 +10,15 @@ from jiaozi.central_bank.registry.state_hash import StateHasher
 from jiaozi.protocol.certificates import Use
 from jiaozi.protocol.offline.certificate import Profile
 from jiaozi.protocol.order_types import HaltScope, OrderType
-from jiaozi.storage.embedded import EmbeddedPostgres
-from tests.audit.forgery import Forger
-from tests.audit.story import Story, load_blocks
+from tests.audit.offline_story import (
+    LOADED_FEN,
+    PAID_FEN,
+    Played,
+    desk_of,
+    goes_on_with,
+    play_offline,
+)
 from tests.audit.telling import Teller
-from tests.registry.builders import Wallet
 from tests.registry.network import certified, key
 from tests.registry.offline_builders import (
     CAP_FEN,
@@ -28,70 +27,18 @@ from tests.registry.offline_builders import (
     LIMITS,
     OFFLINE,
     OfflineDesk,
-    Purse,
 )
-from tests.registry.world import RegistryWorld, registry_world
-
-LOADED_FEN, PAID_FEN = 10_00, 3_00
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Played:
-    """The chain, and who is in it."""
-
-    story: Story
-    desk: OfflineDesk
-    wallet: Wallet
-    other: Wallet
-    payer: Purse
-    payee: Purse
-    lost: Purse
-
-
-async def play(world: RegistryWorld) -> Played:
-    desk = OfflineDesk(world)
-    await desk.prepare()
-    wallet = await world.open_wallet(balance_fen=50_00)
-    other = await world.open_wallet(1002, balance_fen=50_00)
-    payer = await desk.enrolled("payer", wallet=wallet, load_fen=LOADED_FEN)
-    payee = await desk.enrolled("payee", wallet=other)
-    lost = await desk.enrolled("lost", wallet=wallet, load_fen=LOADED_FEN)
-    await world.settle(desk.settle(desk.pay(payer, payee, PAID_FEN)))
-    await world.settle(desk.unload(desk.pay(payee, other, 1_00), other, 1_00), operator=1002)
-    await world.settle(desk.revoke(lost))
-    story = Story(
-        keys=world.keys, network=world.network, orders=world.orders,
-        blocks=await load_blocks(world), payer=wallet, careful=wallet, payee=other,
-    )  # fmt: skip
-    return Played(
-        story=story, desk=desk, wallet=wallet, other=other, payer=payer, payee=payee, lost=lost
-    )
-
-
-@pytest.fixture(scope="module")
-def played(postgres: EmbeddedPostgres) -> Played:
-    """The chain of the story, played once on a real registry."""
-
-    async def told() -> Played:
-        dsn = await postgres.create_database("audit_offline")
-        async with registry_world(dsn, rulebooks=[OFFLINE]) as world:
-            return await play(world)
-
-    return asyncio.run(told())
+from tests.registry.world import registry_world
 
 
 @pytest.fixture
 def teller(played: Played) -> Teller:
-    teller = Teller(Forger(played.story), played.story)
-    teller.library = {OFFLINE.hash: OFFLINE}
-    return teller
+    return goes_on_with(played)
 
 
 @pytest.fixture
 def desk(played: Played) -> OfflineDesk:
-    """Makes orders; what it counted of payments begins anew with each test."""
-    played.payer.counter = played.payee.counter = 1
-    return played.desk
+    return desk_of(played)
 
 
 async def test_the_true_story_is_in_order(played: Played, teller: Teller) -> None:
@@ -276,7 +223,7 @@ async def test_what_a_registry_keeps_of_devices_is_what_the_audit_rebuilds(
     database_dsn: str,
 ) -> None:
     async with registry_world(database_dsn, rulebooks=[OFFLINE]) as world:
-        played = await play(world)
+        played = await play_offline(world)
         desk, cheat = played.desk, played.payer
         twice = [desk.pay(cheat, played.payee, 7_00, counter=2, salt=salt) for salt in (1, 2)]
         await world.settle(*map(desk.settle, twice))
