@@ -139,7 +139,7 @@ async def test_g2_devices_lack_no_more_together_than_their_guarantee_holds(
     assert "more than its operator's guarantee leaves" in await teller.finds(Rule.EFFECT, at)
 
 
-async def test_e2_the_cap_of_a_holder_covers_the_devices_of_all_wallets(
+async def test_e3_the_cap_of_a_holder_covers_the_devices_of_all_wallets(
     played: Played, teller: Teller, desk: OfflineDesk
 ) -> None:
     teller.put_in_force(CAPPED)

@@ -34,10 +34,29 @@ RULES: dict[str, dict[str, tuple[str, ...]]] = {
         "registry/test_offline_fraud.py": (
             "test_g2_an_empty_guarantee_makes_claims_wait_and_stops_loads",
             "test_g2_a_guarantee_covers_its_share_of_live_caps_by_one_fen",
+            "test_g2_all_devices_of_an_operator_lack_no_more_together_than_its_guarantee_holds",
             "test_g2_money_that_comes_to_a_convicted_device_goes_back_to_the_guarantee",
             "test_g2_money_that_was_never_loaded_buys_no_more_than_the_guarantee_covers",
             "test_g2_what_a_device_lacks_is_not_released_before_it_is_known_why",
             "test_g2_what_a_device_without_proof_lacks_is_written_off_after_the_wait",
+        ),
+        "registry/test_offline_taken_up.py": (
+            "test_g2_who_was_paid_by_a_device_of_a_stolen_key_is_paid_from_the_guarantee",
+            "test_g2_what_an_honest_device_paid_to_it_comes_to_the_guarantee",
+            "test_g2_no_device_that_was_ever_enrolled_is_taken_up",
+            "test_g2_a_stolen_key_drains_nothing_once_honest_payees_must_have_surfaced",
+        ),
+        "operator/test_offline_strangers.py": (
+            "test_g2_a_payee_of_a_device_that_nobody_enrolled_is_paid_at_its_own_desk",
+            "test_g2_what_was_paid_to_such_a_device_settles_once_its_certificate_comes",
+            "test_g2_an_honest_device_is_accused_by_no_certificate_that_comes",
+        ),
+        "audit/test_offline_taken_up.py": (
+            "test_g2_a_device_that_nobody_enrolled_is_taken_up_and_covered",
+            "test_g2_an_enrolled_device_is_not_taken_up",
+            "test_g2_what_a_revoked_key_made_is_taken_up_until_the_wait_is_over",
+            "test_g2_what_it_lacks_is_covered_until_the_wait_is_over",
+            "test_g2_devices_lack_no_more_together_than_their_guarantee_holds",
         ),
         "operator/test_offline.py": (
             "test_g2_a_payment_that_the_guarantee_cannot_cover_waits_and_settles_later",
@@ -96,6 +115,17 @@ RULES: dict[str, dict[str, tuple[str, ...]]] = {
             "test_g4_the_largest_frame_fits_for_every_suite",
             "test_g4_a_request_and_a_payment_tell_the_number_alone",
             "test_g4_an_entry_is_forgotten_once_its_certificate_has_ended",
+        ),
+        "protocol/test_offline_certifiers.py": (
+            "test_a_device_begins_while_its_certify_key_is_valid",
+            "test_g4_what_a_revoked_key_certified_is_believed_once_another_key_has",
+            "test_g4_a_revoked_certify_key_is_remembered_while_one_of_its_devices_may_live",
+        ),
+        "registry/test_offline_taken_up.py": (
+            "test_g4_a_revoked_certify_key_is_on_the_list_and_stands_for_its_devices",
+        ),
+        "operator/test_offline_strangers.py": (
+            "test_g4_the_key_is_revoked_its_purses_are_refused_and_honest_ones_go_on",
         ),
         "protocol/test_offline_floor.py": (
             "test_g4_a_time_that_a_stolen_key_signed_falls_to_that_of_the_list_that_names_it",
