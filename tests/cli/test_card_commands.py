@@ -12,17 +12,33 @@ import pytest
 from typer.testing import CliRunner
 
 from jiaozi.cli import app, card_setup
+from jiaozi.protocol.numbers import format_number
 from jiaozi.protocol.offline.certificate import Profile
 from jiaozi.protocol.offline.proofs import ProofKind, verify_proof
 from jiaozi.protocol.refusals import Code, refuse
 from jiaozi.wallet import readers
+from jiaozi.wallet.edge import SYSTEM_EDGE
 from jiaozi.wallet.errors import CardPulled
 from jiaozi.wallet.keystore import KdfCost, Keystore, WalletPublic, write_keystore
 from jiaozi.wallet.offline.frames import MessageKind, from_text, to_frames
 from jiaozi.wallet.offline.software import SoftwarePurse
-from tests.card.purse_cards import PIN, PUK, WRONG, DirectCard, issue, transmitter
+from jiaozi.wallet.store import Journal
+from jiaozi.wallet.wallet import journal_path, keystore_path
+from tests.card.purse_cards import PIN, PUK, WRONG, DirectCard, issue, load_for, transmitter
 from tests.protocol.builders import ALICE, NETWORK, ROOT, seed_of, signer_of
-from tests.protocol.offline_builders import ANCHOR, END_MS, PAYEE, PAYER, Party, chain_of, device_of
+from tests.protocol.offline_builders import (
+    ANCHOR,
+    END_MS,
+    PAYEE,
+    PAYER,
+    Party,
+    chain_of,
+    device_of,
+    load_message,
+)
+from tests.wallet.conftest import NUMBER, keystore_for
+from tests.wallet.fake_operator import FakeOperator, key, served
+from tests.wallet.purses import opened
 
 PASSPHRASE = "correct horse battery"
 
@@ -151,6 +167,33 @@ def test_what_a_purse_in_a_file_finds_against_a_copy_is_told(counter: Counter) -
     refused = counter("wallet", "offline", "collect", payments[1], code=1)
     assert refused["error"]["name"] == "double_spent"
     assert "`jiaozi wallet offline proofs` writes it down" in counter.told
+
+
+def test_g3_sync_tells_of_another_load_under_one_number_and_where_the_proof_is(
+    counter: Counter,
+) -> None:
+    on_card = counter.cards["here"].purse().view().device.key
+    with opened(counter.directory / "purse.sqlite", PAYEE) as purse:
+        purse.take_load(load_message(PAYEE, 1, 5))
+    with served(FakeOperator(clock=SYSTEM_EDGE.now_ms)) as operator:
+        operator.wallets[format_number(NUMBER)] = key("wallet").public_key
+        write_keystore(
+            keystore_path(counter.directory), keystore_for(operator), PASSPHRASE,
+            random=os.urandom, cost=KdfCost(8, 1, 1),
+        )  # fmt: skip
+        Journal(journal_path(counter.directory)).close()
+        operator.loads = {2: load_for(on_card, 1, 901)}
+        assert counter("card", "sync", code=1)["error"]["name"] == "double_loaded"
+        [kept] = (counter.directory / "proofs").iterdir()
+        assert str(kept) in counter.told.replace("\n", "")
+        operator.loads = {2: load_message(PAYEE, 1, 6)}
+        refused = counter("wallet", "offline", "sync", code=1)
+        assert refused["error"]["name"] == "double_loaded"
+        assert "`jiaozi wallet offline proofs` writes it down" in counter.told
+    [written] = counter("wallet", "offline", "proofs", counter.directory / "written")["proofs"]
+    for proof, device in ((kept, on_card), (Path(written), signer_of(PAYEE).public_key)):
+        proven = verify_proof(proof.read_bytes(), ANCHOR)
+        assert (proven.kind, proven.device) == (ProofKind.DOUBLE_LOAD, device)
 
 
 def test_a_card_pays_a_purse_in_a_file_and_the_card_in_another_reader(counter: Counter) -> None:
