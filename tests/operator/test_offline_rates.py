@@ -1,15 +1,19 @@
 """What one address hands in at the desk takes a small share of the CPU, and nothing from others."""
 
+import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from typing import Any
 
 import httpx
 import pytest
 
+from jiaozi.operator.offline.hand_in import HandIn
 from jiaozi.operator.rates import OperatorRates
-from jiaozi.protocol.refusals import Code
+from jiaozi.protocol.refusals import Code, Refusal
 from jiaozi.service.network_examples import LOG
-from jiaozi.service.rates import Rate
+from jiaozi.service.rates import Allowance, Rate, RateLimit
 from tests.operator.builders import operator_world
 
 PROXY = "127.0.0.1"
@@ -54,3 +58,14 @@ async def test_a_log_is_read_and_paid_off_before_the_next_one(
     assert int(again[0].headers["retry-after"]) > 500
     other = await hand_in("10.0.0.2", path, LOG)
     assert other.json()["code"] == first.json()["code"]
+
+
+async def test_of_a_crowd_from_one_address_no_more_are_read_than_are_read_at_once() -> None:
+    nothing: Any = None
+    hand_in = HandIn(anchor=nothing, database=nothing, settle=nothing, now_ms=lambda: 0)
+    cpu_ms = Allowance(RateLimit(Rate(per_s=0.001, burst=1)), "an address")
+    refused = await asyncio.gather(
+        *(hand_in.payments(b"no payments", cpu_ms) for _ in range(20)), return_exceptions=True
+    )
+    codes = Counter(each.code for each in refused if isinstance(each, Refusal))
+    assert codes == {Code.NOT_CANONICAL: 2, Code.BUSY: 18}
