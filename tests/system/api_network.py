@@ -122,6 +122,7 @@ async def _serve(
         assert (await world.http.post("/v1/orders", content=order)).status_code == 200
         numbers = [payer.key_id, payee.key_id]
         network.orders = [order, payer.payment(payee.number, 2_00), payer.redeem_order(1_00)]
+        too_late = payer.redeem_order(1_00, expires_ms=payer.clock() - 1)
         network.known = {
             "number": numbers,
             "account": numbers,
@@ -130,7 +131,7 @@ async def _serve(
             "deposit_id": [payer.deposit_id],
             "amount_fen": [1_00],
             "wait_ms": [0],
-            "submission": [base64.b64encode(each).decode() for each in network.orders],
+            "submission": [base64.b64encode(each).decode() for each in (*network.orders, too_late)],
         }
         network.urls = {"operator": str(world.http.base_url), "central bank": registry.url}
         wallet = SignedBy(payer.signer, world.network, payer.key_id)

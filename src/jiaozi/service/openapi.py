@@ -30,6 +30,8 @@ REFUSALS = "x-jiaozi-refusals"
 
 ORDER_SHAPE = tuple(code for code in Code if Code.NOT_CANONICAL <= code <= Code.NUMBER_INVALID)
 """What may be wrong with the bytes of an order."""
+ORDER_WINDOW = (Code.EXPIRED, Code.LIFETIME_TOO_LONG, Code.ID_TIME_AHEAD)
+"""What may be wrong with its times."""
 
 _PROBLEM = {"$ref": "#/components/schemas/ProblemDocument"}
 _SCHEME = {

@@ -26,7 +26,7 @@ from jiaozi.operator.wallets.model import Wallet
 from jiaozi.operator.waterfall.store import choose_deposit
 from jiaozi.operator.wiring import Operator
 from jiaozi.protocol.refusals import Code, refuse
-from jiaozi.service.openapi import ORDER_SHAPE, may_refuse
+from jiaozi.service.openapi import ORDER_SHAPE, ORDER_WINDOW, may_refuse
 
 _EXCHANGE = (
     Code.AMOUNT_OUT_OF_RANGE,
@@ -36,6 +36,7 @@ _EXCHANGE = (
 )
 _REDEMPTION = (
     *ORDER_SHAPE,
+    *ORDER_WINDOW,
     Code.SIGNATURE_INVALID,
     Code.SIGNER_FOREIGN,
     Code.DEPOSIT_UNKNOWN,

@@ -33,7 +33,7 @@ from jiaozi.service.network_examples import (
     LOAD,
     TIME_AND_FRAMES,
 )
-from jiaozi.service.openapi import ORDER_SHAPE, may_refuse, raw_answer, raw_content
+from jiaozi.service.openapi import ORDER_SHAPE, ORDER_WINDOW, may_refuse, raw_answer, raw_content
 
 CBOR = "application/cbor"
 KeyHex = Annotated[str, Path(pattern=r"^([0-9a-f]{2}){1,65}$", examples=[DEVICE_KEY.hex()])]
@@ -48,7 +48,7 @@ _ENROLMENT = (
     Code.DEVICE_KNOWN,
     Code.GUARANTEE_INSUFFICIENT,
 )
-_CLAIM = (*ORDER_SHAPE, Code.EXPIRED, Code.LIFETIME_TOO_LONG, Code.ID_TIME_AHEAD)
+_CLAIM = (*ORDER_SHAPE, *ORDER_WINDOW)
 
 
 class DeviceView(BaseModel):

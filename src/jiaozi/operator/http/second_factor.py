@@ -20,17 +20,15 @@ from jiaozi.protocol.legs import LEG_BYTES_MAX
 from jiaozi.protocol.order_types import LEGS_MAX
 from jiaozi.protocol.orders import ORDER_BYTES_MAX
 from jiaozi.protocol.refusals import Code, refuse
-from jiaozi.service.openapi import ORDER_SHAPE, may_refuse
+from jiaozi.service.openapi import ORDER_SHAPE, ORDER_WINDOW, may_refuse
 
 PinDigits = Annotated[str, Field(max_length=64, examples=["602817"], repr=False)]
 _PAYLOAD_CHARACTERS_MAX = ORDER_BYTES_MAX * 4 // 3 + 4
 _COMPARED = (Code.PIN_WRONG, Code.PIN_LOCKED, Code.PIN_MISSING)
 _COUNTERSIGNED = (
     *ORDER_SHAPE,
+    *ORDER_WINDOW,
     *_COMPARED,
-    Code.EXPIRED,
-    Code.LIFETIME_TOO_LONG,
-    Code.ID_TIME_AHEAD,
     Code.NOT_COUNTERSIGNED,
 )
 _RESET = (
