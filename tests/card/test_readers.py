@@ -125,8 +125,9 @@ def test_an_empty_reader_is_told(empty_slot: Slot) -> None:
 
 
 def test_an_unknown_reader_is_told(reader_service: VirtualReaders) -> None:
-    with pytest.raises(ReaderUnknown), readers.card_in("no such reader"):
+    with pytest.raises(ReaderUnknown) as told, readers.card_in("no such reader"):
         pass
+    assert reader_service.slots[0].reader in told.value.detail
 
 
 def test_a_card_pulled_in_the_middle_is_told_and_may_come_back(empty_slot: Slot) -> None:

@@ -23,6 +23,8 @@ from jiaozi.protocol.genesis import read_genesis
 from jiaozi.protocol.order_types import OrderType
 from jiaozi.storage.database import Database
 from jiaozi.storage.embedded import EmbeddedPostgres
+from jiaozi.wallet.errors import CardPulled
+from jiaozi.wallet.offline.software import SoftwarePurse
 from tests.cli.conftest import PASSPHRASE
 from tests.cli.test_wallet_story import (
     OPERATORS,
@@ -173,8 +175,16 @@ async def a_load_asks_for_the_pin_as_a_payment_does(market: Market) -> None:
     assert await refused(anna, "load", "600") == "purse_balance_cap"
     loaded = await anna("offline", "load", "100", "--pin-file", pin_file)
     assert (loaded["state"], loaded["balance_fen"]) == ("settled", 10_000)
-    assert "purse holds" in await told(anna, "offline", "load", "1")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(SoftwarePurse, "take_load", pull)
+        settled = await told(anna, "offline", "load", "1")
+    assert "on its way" in settled, "else it would be ordered a second time"
+    assert "101.00 yuan" in await told(anna, "offline", "sync")
     assert await anna.balance_fen() == 40_000 - 10_100
+
+
+def pull(_: SoftwarePurse, __: bytes) -> None:
+    raise CardPulled(detail="The card left the reader before it answered")
 
 
 async def what_takes_the_network_says_so(market: Market) -> None:
@@ -196,7 +206,7 @@ async def pictures_and_texts_carry_a_payment(market: Market) -> None:
     await told(anna, "offline", "pay", "--yes", asked, "--picture", paid)
     assert paid.read_bytes() == first, "the same request again gives the same payment"
     assert await held_fen(anna) == 7_100
-    assert "1 payments wait" in await told(anna, "offline", "waiting")
+    assert "1 payment waits" in await told(anna, "offline", "waiting")
     collect = ("offline", "collect", paid, "--text", acknowledged)
     for _ in range(2):
         assert "Received 30.00 yuan; the purse holds 30.00." in await told(ben, *collect)

@@ -15,7 +15,7 @@ from jiaozi.cli.output import stderr
 from jiaozi.cli.wallet_pin import given_pin
 from jiaozi.cli.wallet_setup import Setup
 from jiaozi.protocol.card_commands import Phase
-from jiaozi.wallet.errors import CardNotPurse, ReaderUnknown
+from jiaozi.wallet.errors import CardNotPurse, ReaderUnknown, ReaderUnnamed
 from jiaozi.wallet.offline.card import CardPurse
 from jiaozi.wallet.offline.device import PurseDevice
 from jiaozi.wallet.readers import card_in, reader_names
@@ -73,7 +73,8 @@ class AtReader(Setup):
         """Hold the card in the reader until the end of the block, blank or not.
 
         Raises:
-            ReaderUnknown: There is no reader, or several and none was named.
+            ReaderUnknown: There is no reader.
+            ReaderUnnamed: There are several and none was named.
             WalletError: As `card_in` and `CardPurse.select`.
         """
         ask_once = functools.cache(self.card_pin)
@@ -129,7 +130,8 @@ def set_up(
 
 def _only_reader() -> str:
     names = reader_names()
-    if len(names) != 1:
-        there = ", ".join(names) or "none"
-        raise ReaderUnknown(detail=f"Name the reader with --reader; there is: {there}")
+    if not names:
+        raise ReaderUnknown(detail="There is no card reader at this machine")
+    if len(names) > 1:
+        raise ReaderUnnamed(detail=f"There are several readers: {', '.join(names)}")
     return names[0]

@@ -148,7 +148,8 @@ def waiting_command(
     if as_json:
         print_json({"waiting": len(waiting), "frames": frames})
     else:
-        stdout.print(f"{len(waiting)} payments wait for an acknowledgement.")
+        who = "1 payment waits" if len(waiting) == 1 else f"{len(waiting)} payments wait"
+        stdout.print(f"{who} for an acknowledgement.")
 
 
 def view_facts(view: PurseView) -> dict[str, str | None]:

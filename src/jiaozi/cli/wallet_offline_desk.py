@@ -23,6 +23,7 @@ from jiaozi.cli.output import (
 from jiaozi.cli.wallet_pin import PinFile, with_pin_if_asked
 from jiaozi.cli.wallet_setup import failures_told, remind_of_open, setup_of, tell_standing
 from jiaozi.protocol.offline.certificate import Profile
+from jiaozi.wallet.errors import WalletError
 from jiaozi.wallet.model import JournaledOrder
 from jiaozi.wallet.offline import desk, devices
 from jiaozi.wallet.offline.device import PurseDevice, PurseView
@@ -72,7 +73,12 @@ def enrol_command(
     if as_json:
         print_json({"device": key, "profile": profile.name.lower()})
     else:
-        print_facts({"Device": key, "Next": "`jiaozi wallet offline load` puts money into it"})
+        following = (
+            "`jiaozi pos take` takes payments of cards"
+            if terminal
+            else "`jiaozi wallet offline load` puts money into it"
+        )
+        print_facts({"Device": key, "Next": following})
 
 
 def load_command(
@@ -81,12 +87,12 @@ def load_command(
     """Move money from the wallet to the purse."""
     amount_fen = amount_of(amount)
 
-    async def order(wallet: Wallet, purse: PurseDevice) -> tuple[JournaledOrder, int]:
+    async def order(wallet: Wallet, purse: PurseDevice) -> tuple[JournaledOrder, int | None]:
         remind_of_open(wallet, as_json=as_json)
         loaded = await with_pin_if_asked(
             lambda pin: desk.load(wallet, purse, amount_fen, pin=pin), pin_file
         )
-        return loaded, purse.view().balance_fen
+        return loaded, await _held_after(wallet, purse)
 
     loaded, held_fen = _with_both(context, order, as_json=as_json)
     tell_standing(
@@ -98,10 +104,21 @@ def load_command(
         },
         labels={
             "Amount": f"{yuan(amount_fen)} yuan",
-            "The purse holds": f"{yuan(held_fen)} yuan",
+            "The purse holds": "not known: what is on its way comes with the next `sync`"
+            if held_fen is None
+            else f"{yuan(held_fen)} yuan",
         },
         as_json=as_json,
     )
+
+
+async def _held_after(wallet: Wallet, purse: PurseDevice) -> int | None:
+    """Return what a purse holds once it has its loads; None if they could not be brought to it."""
+    try:
+        await desk.fetch_loads(wallet, purse)
+        return purse.view().balance_fen
+    except WalletError:
+        return None
 
 
 def unload_command(context: typer.Context, amount: _Amount, as_json: AsJson = False) -> None:

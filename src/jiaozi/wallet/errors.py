@@ -223,10 +223,20 @@ class ReaderServiceDown(WalletError):
 
 
 class ReaderUnknown(WalletError):
-    """No reader has that name."""
+    """No reader has that name, or there is none at all."""
 
     code = "reader_unknown"
-    advice = "Plug the reader in and take its name as pcscd gives it"
+    advice = (
+        "Plug the reader in, or name one that is there with --reader; then do the same again: a "
+        "card pays nothing twice"
+    )
+
+
+class ReaderUnnamed(WalletError):
+    """There are several readers, and none was named."""
+
+    code = "reader_unnamed"
+    advice = "Name one with --reader, or in JIAOZI_READER"
 
 
 class CardAbsent(WalletError):

@@ -149,6 +149,9 @@ def _context() -> Iterator[tuple[ModuleType, int]]:
 def _await_card(scard: ModuleType, context: int, reader: str, wait_s: float) -> None:
     """Return once a card is in the reader: at once if there is one now."""
     known, timeout_ms = scard.SCARD_STATE_UNAWARE, 0
+    result, names = scard.SCardListReaders(context, [])
+    if _is(result, scard.SCARD_S_SUCCESS) and reader not in names:
+        raise ReaderUnknown(detail=f"There is no reader {reader}; there is: {', '.join(names)}")
     while True:
         result, states = scard.SCardGetStatusChange(context, timeout_ms, [(reader, known)])
         if _is(result, scard.SCARD_E_TIMEOUT):

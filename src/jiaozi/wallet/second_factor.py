@@ -33,7 +33,7 @@ class PinNotGiven(WalletError):
     """The PIN cannot be read, or nobody is there to type it."""
 
     code = "pin_not_given"
-    advice = "Nothing was sent. Name a file with --pin-file, or use a terminal"
+    advice = "Nothing was sent. Name a file that holds it (--help lists how), or use a terminal"
 
 
 async def set_pin(wallet: Wallet, new: str, *, old: str | None = None) -> None:

@@ -24,7 +24,7 @@ from jiaozi.protocol.order_types import OrderType
 from jiaozi.protocol.refusals import Code, Refusal, refuse
 from jiaozi.wallet.client import OperatorClient
 from jiaozi.wallet.edge import Edge
-from jiaozi.wallet.errors import AnswerMalformed, DeviceLeftBehind, NoAnswer
+from jiaozi.wallet.errors import AnswerMalformed, DeviceLeftBehind, NoAnswer, WalletError
 from jiaozi.wallet.model import JournaledOrder, State
 from jiaozi.wallet.offline.desk_answers import check_array, read_array, read_chain, read_value
 from jiaozi.wallet.offline.device import PurseDevice
@@ -90,7 +90,8 @@ async def load(
 
     What an earlier load left on the way is fetched first, so that numbers leave no gap.
 
-    What settled and could not be fetched stays for later: `fetch_loads` gets it.
+    What settled and could not be fetched, or a device that is out of reach then could not take,
+    stays for later: `fetch_loads` gets it.
 
     Raises:
         DeviceLeftBehind: It could not take what the wallet's operator of today would sign.
@@ -114,7 +115,7 @@ async def load(
     wallet.journal.store([order])
     standing = (await submit(wallet, [order]))[order.order_id]
     if standing.state is State.SETTLED:
-        with suppress(NoAnswer):
+        with suppress(WalletError):
             await fetch_loads(wallet, device)
     return JournaledOrder(order=order, standing=standing)
 
