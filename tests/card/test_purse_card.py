@@ -166,8 +166,9 @@ def test_three_wrong_pins_block_what_takes_one_until_the_puk(
     card: DirectCard, merchant: Party
 ) -> None:
     allow(card, 100, 100)
-    for left in (2, 1, 0):
-        with pytest.raises(CardPinWrong) as wrong:
+    told = ("PIN is wrong, 2 tries are left", "1 try is left", "and blocked now")
+    for left, sentence in zip((2, 1, 0), told, strict=True):
+        with pytest.raises(CardPinWrong, match=sentence) as wrong:
             card.purse().show_pin(WRONG)
         assert wrong.value.tries_left == left
     card.power_off()
@@ -182,7 +183,7 @@ def test_three_wrong_pins_block_what_takes_one_until_the_puk(
         with pytest.raises(CardPinBlocked):
             blocked(card.purse())
     card.purse().collect(Party(THIRD, fen=10).pay(card.purse().ask(10, END_MS)))
-    with pytest.raises(CardPinWrong):
+    with pytest.raises(CardPinWrong, match="PUK is wrong, 9 tries are left"):
         card.purse().unblock_pin("13579024", WRONG)
     card.purse().unblock_pin(PUK, WRONG)
     assert card.purse().protection().pin_tries == 3

@@ -267,8 +267,10 @@ class CardPurse:
 def _failure(instruction: Instruction, response: Response) -> WalletError:
     """Return what a status word means."""
     if response.tries is not None:
-        told = f"The PIN or PUK is wrong, {response.tries} tries are left"
-        return CardPinWrong(detail=told, tries_left=response.tries)
+        which = "PUK" if instruction is Instruction.UNBLOCK_PIN else "PIN"
+        left = {0: "and blocked now", 1: "1 try is left"}
+        told = left.get(response.tries, f"{response.tries} tries are left")
+        return CardPinWrong(detail=f"The {which} is wrong, {told}", tries_left=response.tries)
     is_about_pin = instruction.data.startswith(("[PIN", "[PUK", "[network"))
     if response.status == Status.DATA_REFUSED and is_about_pin:
         return CardPinUnfit(detail="The card does not take that for a PIN")
