@@ -68,7 +68,12 @@ class Registry:
             return True
         others = self._others(handed)
         if payment.wallet is not None and not others:
-            if row.is_convicted or row.shadow_fen < payment.amount_fen:
+            if row.is_convicted:
+                return False
+            if self.is_undeliverable(handed):
+                self._record(handed)
+                return True
+            if row.shadow_fen < payment.amount_fen:
                 return False
             self.wallets[payment.wallet] += payment.amount_fen
             self.offline_fen -= payment.amount_fen
@@ -87,6 +92,15 @@ class Registry:
             self._change(row, -payment.amount_fen)
             self._change(self.rows[payment.payee], payment.amount_fen)
         return True
+
+    def is_undeliverable(self, handed: HandedPayment) -> bool:
+        """Whether a payment is to a wallet that there is not: it stays on its device."""
+        wallet = handed.payment.wallet
+        return wallet is not None and wallet not in self.wallets
+
+    def held_by(self, handed: HandedPayment) -> bytes | None:
+        """Whose device a settled payment is on: its payee's, or its payer's still."""
+        return handed.device.key if self.is_undeliverable(handed) else handed.payment.payee
 
     def convict(self, key: bytes, proof: bytes) -> None:
         row = self.rows[key]

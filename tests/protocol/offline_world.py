@@ -71,8 +71,8 @@ class World:
         self.payments.append((payee, payment))
         return payment
 
-    def unload(self, device: int, amount_fen: int) -> None:
-        self._speak(device, self.parties[device].unload(amount_fen))
+    def unload(self, device: int, amount_fen: int, wallet: int = ALICE) -> None:
+        self._speak(device, self.parties[device].unload(amount_fen, wallet))
 
     def collect(self, device: int, message: bytes) -> None:
         party = self.parties[device]
@@ -94,7 +94,7 @@ class World:
         settled = {
             identity
             for identity, each in self.registry.records.items()
-            if each.payment.payee == self.keys[device]
+            if self.keys[device] == self.registry.held_by(each)
         }
         self.included.setdefault(answer[0], settled)
         self.answers.append((device, *answer))

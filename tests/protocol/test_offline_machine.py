@@ -16,7 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 
 from jiaozi.protocol.offline.proofs import verify_proof
 from jiaozi.protocol.offline.replay import HandedPayment
-from tests.protocol.builders import ALICE
+from tests.protocol.builders import ALICE, BOB
 from tests.protocol.offline_builders import ANCHOR
 from tests.protocol.offline_registry import Desk, Registry
 from tests.protocol.offline_world import DEVICES, GUARANTEE_FEN, MONEY_FEN, World, refused
@@ -71,6 +71,11 @@ class PurseMachine(RuleBasedStateMachine):
     @rule(device=devices, amount=amounts)
     def unload(self, device: int, amount: int) -> None:
         refused(self.world.unload, device, amount)
+
+    @rule(device=devices, amount=amounts)
+    def misdirect(self, device: int, amount: int) -> None:
+        """An unload to a wallet that there is not: it comes back."""
+        refused(self.world.unload, device, amount, BOB)
 
     @rule(device=devices)
     def hand_in(self, device: int) -> None:
@@ -233,6 +238,21 @@ def test_g2_what_the_guarantee_does_not_cover_waits_and_comes_to_the_same() -> N
         states.append(world.registry.state)
         assert list(world.registry.proofs) == [world.keys[0]]
     assert {repr(each[1:4]) for each in states} == {repr(states[0][1:4])}  # type: ignore[index]
+
+
+def test_g1_what_no_wallet_can_get_comes_back_once_and_may_be_spent() -> None:
+    world = World()
+    world.load(0, 400)
+    world.take_load(*world.said_loads[-1])
+    world.unload(0, 300, BOB)
+    for _ in range(2):
+        assert world.parties[0].purse.balance_fen == 100
+        assert world.hand_in(0)
+    world.synchronise(*world.answers[-1])
+    assert world.parties[0].purse.balance_fen == 400
+    world.collect(1, world.pay(0, 1, world.ask(1, 400)))
+    finish(world)
+    assert world.parties[1].purse.balance_fen == 400
 
 
 def test_a_desk_answers_a_log_once_and_whoever_comes_back_anew() -> None:
