@@ -25,7 +25,7 @@ _HEAD = f"""# Commands of a card
 What a terminal says to the purse on a card, APDU by APDU. [Cards](../card.md) tells what lies
 behind. The application is `{APPLICATION.hex().upper()}`. Data and answers in brackets are lists in
 deterministic CBOR; the others are digits, or
-[messages of purses](../../src/jiaozi/protocol/offline/messages.py) as they are. Amounts are fen,
+[messages of purses](../../src/jiaozi/protocol/offline/__init__.py) as they are. Amounts are fen,
 times Unix milliseconds. An index in P1 P2 counts from 0. Parts of the log have {PART_BYTES} bytes,
 and the last is shorter. A PIN has {PIN_DIGITS[0]} to {PIN_DIGITS[-1]} digits and a PUK
 {PUK_DIGITS[0]} to {PUK_DIGITS[-1]}, three different ones at least.

@@ -84,6 +84,15 @@ RULES: dict[str, dict[str, tuple[str, ...]]] = {
             "test_g3_the_same_load_under_a_later_key_of_its_operator_is_no_other_one",
             "test_g3_loads_are_compared_as_far_back_as_the_log_goes",
         ),
+        "wallet/test_offline_loads.py": (
+            "test_g3_a_desk_that_hands_out_another_load_of_a_number_leaves_its_proof_with_the_purse",
+        ),
+        "cli/test_card_commands.py": (
+            "test_g3_sync_tells_of_another_load_under_one_number_and_where_the_proof_is",
+        ),
+        "cli/test_verify_proof.py": (
+            "test_g3_two_loads_convict_the_operator_from_the_file_and_genesis_alone",
+        ),
         "protocol/test_offline_log.py": (
             "test_g3_a_third_party_changes_a_log_into_none_and_never_into_a_fault",
             "test_g3_an_honest_device_is_at_fault_nowhere_on_its_way",

@@ -2,7 +2,8 @@
 
 ::
 
-    operator -> purse     enrolment  device certificate (`certificate`)
+    purse    -> operator  enrolment  what it wants to be (`enrolment`)
+    operator -> purse     certificate of the device, with the operator's (`certificate`)
     operator -> purse     load       number n+1, once the registry moved wallet -> offline
     payee    -> payer     request    amount, challenge, number of its revocation list
     payer    -> payee     payment    amount, counter, place in its log; its balance is lower by then
@@ -22,7 +23,7 @@ same message says the same again. So value may be in no place for a while, and n
 =====================  ===========================  ===============================================
 step                   what it changes              the same message once more
 =====================  ===========================  ===============================================
-`loading.take_load`    balance up, load counted     nothing: the purse takes load n+1 only
+`loading.take_load`    balance up, load counted     nothing; another one of its number is a proof
 `steps.ask`            a request is open            another request, with another challenge
 `steps.pay`            balance down, counter up     the identical payment, while the log holds it
 `steps.collect`        balance up, request closed   the identical acknowledgement
@@ -30,8 +31,10 @@ step                   what it changes              the same message once more
 `steps.unload`         balance down, counter up     another unload: send what waits first
 `synchronisation`      the log begins anew          refused: it is not for this purse any more
 `news.raise_floor`     a later time is known        nothing
-`news.learn_…`         more keys are revoked        nothing
+`news.learn_…`         more keys are revoked; the   nothing
+                       time may fall with one
 =====================  ===========================  ===============================================
 
-`log` reads what a purse hands in, `proofs` what convicts one.
+`log` is what a purse hands in, `replay` judges it, `proofs` are what convicts. `certificate` and
+`limits` say what a purse may do, `floor` what time it is for it, `view` what it shows.
 """

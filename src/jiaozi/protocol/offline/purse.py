@@ -1,6 +1,6 @@
 """The purse: all that a device keeps beside its private key (rules.md §G).
 
-A value that never changes: each step in `steps` returns the next one. `encoded` and `read_purse`
+A value that never changes: each step returns the next one. `encoded` and `read_purse`
 are how a device keeps it. What was kept is the device's own word; it is not judged again.
 """
 
