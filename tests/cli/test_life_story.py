@@ -12,6 +12,7 @@ import pytest
 
 from jiaozi.storage.embedded import EmbeddedPostgres
 from tests.cli.test_wallet_story import Bank, Holder, _make_quick, _open, bank_of
+from tests.copies import network_databases
 
 PIN, PHONE = "602817", "+8613800000001"
 
@@ -19,7 +20,7 @@ PIN, PHONE = "602817", "+8613800000001"
 @pytest.fixture
 async def bank(postgres: EmbeddedPostgres) -> AsyncIterator[Bank]:
     names = [f"life_story_{part}" for part in ("registry", "one", "two")]
-    dsns = [await postgres.create_database(name) for name in names]
+    dsns = await network_databases(postgres, names)
     async with bank_of(dsns, "demo", idle_block_s=0.3) as bank:
         yield bank
     for name in names:

@@ -35,6 +35,7 @@ from tests.cli.test_wallet_story import (
     make_quick,
     now_ms,
 )
+from tests.copies import network_databases
 from tests.registry.builders import Orders
 from tests.registry.network import Keys
 
@@ -45,7 +46,7 @@ PIN = "602817"
 @pytest.fixture
 async def bank(postgres: EmbeddedPostgres) -> AsyncIterator[Bank]:
     names = [f"offline_story_{part}" for part in ("registry", "one", "two")]
-    dsns = [await postgres.create_database(name) for name in names]
+    dsns = await network_databases(postgres, names)
     async with bank_of(dsns, "demo-offline", idle_block_s=0.3) as bank:
         for operator in OPERATORS:
             await _fund_guarantee(bank, operator)

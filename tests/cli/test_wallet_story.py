@@ -37,6 +37,7 @@ from jiaozi.wallet.payroll import Payment, PayrollInstruction, write_pain001
 from jiaozi.wallet.payroll.values import BUSINESS_ZONE
 from jiaozi.wallet.wallet import keystore_path
 from tests.cli.conftest import PASSPHRASE
+from tests.copies import network_databases
 from tests.operator.builders import operator_keys
 from tests.registry.builders import Orders
 from tests.registry.listed import list_signers, listed_genesis, root_certificates
@@ -181,7 +182,7 @@ async def bank_of(
 @pytest.fixture
 async def bank(postgres: EmbeddedPostgres) -> AsyncIterator[Bank]:
     names = [f"wallet_story_{part}" for part in ("registry", "one", "two")]
-    dsns = [await postgres.create_database(name) for name in names]
+    dsns = await network_databases(postgres, names)
     async with bank_of(dsns) as bank:
         yield bank
     for name in names:

@@ -17,6 +17,7 @@ from jiaozi.protocol.orders import OrderHead, sign_order
 from jiaozi.protocol.suites import Ed25519Signer
 from jiaozi.service.server import listening
 from jiaozi.storage.embedded import EmbeddedPostgres
+from tests.copies import network_databases
 from tests.operator.builders import OperatorWorld, operator_keys, operator_world, until
 from tests.operator.clock import Clock
 from tests.operator.holders import Caller
@@ -45,7 +46,7 @@ async def life_worlds(postgres: EmbeddedPostgres) -> AsyncIterator[Worlds]:
     """Serve a registry with short delays and two operators."""
     async with AsyncExitStack() as stack:
         names = [f"life_{name}" for name in ("registry", *OPERATORS)]
-        dsns = [await postgres.create_database(name) for name in names]
+        dsns = await network_databases(postgres, names)
         for name in names:
             stack.push_async_callback(postgres.drop_database, name)
         keys, clock = Keys(), Clock()

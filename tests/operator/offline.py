@@ -35,6 +35,7 @@ from jiaozi.protocol.order_types import OrderType
 from jiaozi.protocol.suites import Ed25519Signer
 from jiaozi.service.server import listening
 from jiaozi.storage.embedded import EmbeddedPostgres
+from tests.copies import network_databases
 from tests.operator.builders import OperatorWorld, operator_keys, operator_world, until
 from tests.operator.clock import Clock
 from tests.operator.holders import Holder
@@ -354,7 +355,7 @@ async def open_desks(
     """Serve a registry and two operators with guarantees."""
     async with AsyncExitStack() as stack:
         names = [f"{name}_{each}" for each in ("registry", *OPERATORS)]
-        dsns = [await postgres.create_database(each) for each in names]
+        dsns = await network_databases(postgres, names)
         for each in names:
             stack.push_async_callback(postgres.drop_database, each)
         at = await stack.enter_async_context(open_institutions(dsns[0]))

@@ -16,6 +16,7 @@ from jiaozi.protocol.http_signatures import AGE_MAX_S, NETWORK_HEADER, sign_requ
 from jiaozi.protocol.refusals import Code
 from jiaozi.protocol.suites import Ed25519Signer
 from jiaozi.storage.embedded import EmbeddedPostgres
+from tests.copies import operator_database
 from tests.operator.builders import OperatorWorld, operator_world
 from tests.operator.holders import Holder
 from tests.operator.test_customers import DOCUMENT
@@ -132,7 +133,7 @@ class Case:
 async def case(postgres: EmbeddedPostgres) -> AsyncIterator[Case]:
     """One world for all of this file: nothing here changes it."""
     name = f"access_{secrets.token_hex(8)}"
-    async with operator_world(await postgres.create_database(name)) as world:
+    async with operator_world(await operator_database(postgres, name)) as world:
         owner = await world.open_wallet(deposit_fen=1000)
         stranger = await world.open_wallet()
         await owner.exchange(500)

@@ -21,6 +21,7 @@ from jiaozi.protocol.refusals import Code
 from jiaozi.service.server import listening
 from jiaozi.storage.database import Database
 from jiaozi.storage.embedded import EmbeddedPostgres
+from tests.copies import network_databases
 from tests.operator.builders import OperatorWorld, operator_keys, operator_world, until
 from tests.operator.clock import Clock
 from tests.operator.holders import Holder as Customer
@@ -78,7 +79,7 @@ async def worlds(postgres: EmbeddedPostgres) -> AsyncIterator[list[OperatorWorld
     """Both operators."""
     async with AsyncExitStack() as stack:
         names = [f"end_to_end_{name}" for name in ("registry", *OPERATORS)]
-        dsns = [await postgres.create_database(name) for name in names]
+        dsns = await network_databases(postgres, names)
         for name in names:
             stack.push_async_callback(postgres.drop_database, name)
         registry: Any = await stack.enter_async_context(real_registry(dsns[0]))

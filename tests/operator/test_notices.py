@@ -21,6 +21,7 @@ from jiaozi.operator.wallets.store import find_wallet
 from jiaozi.protocol.http_signatures import NETWORK_HEADER, sign_request
 from jiaozi.protocol.refusals import Code
 from jiaozi.storage.embedded import EmbeddedPostgres
+from tests.copies import operator_database
 from tests.operator.builders import OperatorWorld, operator_world, until
 from tests.operator.holders import Holder
 from tests.operator.test_sessions import ORIGIN, log_in, refused
@@ -33,7 +34,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def dsn(postgres: EmbeddedPostgres) -> AsyncIterator[str]:
     name = f"notices_{secrets.token_hex(8)}"
-    yield await postgres.create_database(name)
+    yield await operator_database(postgres, name)
     await postgres.drop_database(name)
 
 

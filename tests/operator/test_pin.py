@@ -31,6 +31,7 @@ from jiaozi.protocol.refusals import Code, Refusal
 from jiaozi.protocol.suites import Ed25519Signer
 from jiaozi.service.keys import KdfCost
 from jiaozi.storage.embedded import EmbeddedPostgres
+from tests.copies import operator_database
 from tests.operator.builders import OPERATOR, OperatorWorld, operator_world
 from tests.operator.holders import LIFETIME_MS, Holder, send_order
 
@@ -45,7 +46,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 async def world(postgres: EmbeddedPostgres) -> AsyncIterator[OperatorWorld]:
     """One world for all of this file; each test has wallets of its own."""
     name = f"pin_{secrets.token_hex(8)}"
-    async with operator_world(await postgres.create_database(name)) as world:
+    async with operator_world(await operator_database(postgres, name)) as world:
         yield world
     await postgres.drop_database(name)
 

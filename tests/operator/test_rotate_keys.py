@@ -33,6 +33,7 @@ from jiaozi.wallet.client import OperatorClient
 from jiaozi.wallet.edge import SYSTEM_EDGE
 from jiaozi.wallet.open import learn_certify_keys
 from jiaozi.wallet.transport import Patience, Transport
+from tests.copies import network_databases
 from tests.operator.builders import OperatorWorld, operator_keys, operator_world, until
 from tests.operator.clock import Clock
 from tests.operator.holders import Holder
@@ -102,7 +103,7 @@ async def rotation(postgres: EmbeddedPostgres) -> AsyncIterator[Rotation]:
     certify, vault, transport = rotating
     async with AsyncExitStack() as stack:
         names = ["rotation_registry", "rotation_operator"]
-        dsns = [await postgres.create_database(name) for name in names]
+        dsns = await network_databases(postgres, names)
         for name in names:
             stack.push_async_callback(postgres.drop_database, name)
         settings = CentralBankSettings(

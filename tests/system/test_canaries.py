@@ -28,6 +28,7 @@ from jiaozi.protocol.suites import Ed25519Signer
 from jiaozi.service import traces
 from jiaozi.service.logs import configure_logs
 from jiaozi.storage.embedded import EmbeddedPostgres
+from tests.copies import network_databases
 from tests.operator.builders import OperatorWorld, operator_keys, operator_world
 from tests.operator.test_end_to_end import real_registry
 from tests.registry.network import OPERATORS
@@ -260,7 +261,7 @@ async def site(
     configure_logs("both", level="DEBUG")
     async with AsyncExitStack() as stack:
         names = [f"canaries_{name}" for name in ("registry", "operator")]
-        dsns = [await postgres.create_database(name) for name in names]
+        dsns = await network_databases(postgres, names)
         for name in names:
             stack.push_async_callback(postgres.drop_database, name)
         registry: Any = await stack.enter_async_context(real_registry(dsns[0]))
