@@ -131,8 +131,8 @@ async def test_a_load_is_signed_once_and_given_for_ever(desks: Desks) -> None:
     holder, card = await loaded(desks, 10_00)
     messages = [await desks.fetch_load(holder, card.key, 1) for _ in range(3)]
     assert len(set(messages)) == 1
-    load, operator = read_load(messages[0], desks.anchor)
-    assert (load.amount_fen, load.number, operator) == (10_00, 1, ONE)
+    load, certifier = read_load(messages[0], desks.anchor)
+    assert (load.amount_fen, load.number, certifier.operator) == (10_00, 1, ONE)
     stranger = await desks.customer()
     path = f"{stranger.path}/devices/{card.key.hex()}/loads/1"
     assert code_of(await stranger.ask("GET", path)) == Code.NOT_FOUND

@@ -20,7 +20,7 @@ from jiaozi.operator.rotate_keys import RotatingKey
 from jiaozi.protocol import cbor
 from jiaozi.protocol.certificates import Use
 from jiaozi.protocol.ids import DAY_MS
-from jiaozi.protocol.offline import synchronisation
+from jiaozi.protocol.offline import loading, news, synchronisation
 from jiaozi.protocol.offline.certificate import Chain, certify_device
 from jiaozi.protocol.offline.purse import new_purse
 from jiaozi.protocol.refusals import SETTLED as AS_ORDERED
@@ -178,23 +178,35 @@ async def test_g4_the_key_is_revoked_its_purses_are_refused_and_honest_ones_go_o
     late = await desks.enrol(await desks.customer(TWO))
     pay(rogues[0], payee, 20_00)
     pay(rogues[1], late, 20_00)
+    assert (await desks.send_load(theft.holder, honest.key, 2, 10_00))[:2] == [1, [0]]
+    load = await desks.fetch_load(theft.holder, honest.key, 2)
+    checkpoint = (await desks.ask_to_synchronise(honest)).content
     await theft.change_key()
     revoked_at_s = asyncio.get_running_loop().time()
+    await desks.here.operator.registry.block_keys.learn()
     await desks.synchronise(payee)
     assert payee.purse.balance_fen == 20_00, "it surfaced in time"
     refused = refusal_of(lambda: payee.collect(rogues[2].pay(payee.ask(1))))
     assert refused.code is Code.DEVICE_REVOKED
 
+    # What was on its way to a device is signed again, and says the same.
+    for frame in payee.purse.revocations.frames_after(honest.purse.revocations.number):
+        honest.purse = news.learn_revocations(honest.purse, frame)
+    refused = refusal_of(lambda: loading.take_load(honest.purse, load))
+    assert refused.code is Code.CERTIFICATE_REVOKED
+    again = await desks.fetch_load(theft.holder, honest.key, 2)
+    assert loading.take_load(honest.purse, again).balance_fen == honest.purse.balance_fen + 10_00
+    assert await desks.fetch_load(theft.holder, honest.key, 2) == again
+    assert (await desks.ask_to_synchronise(honest)).content != checkpoint
     await desks.synchronise(honest)
     assert refusal_of(lambda: honest.pay(payee.ask(1))).code is Code.DEVICE_REVOKED
     before = honest.purse.chain
-    await desks.here.operator.registry.block_keys.learn()
     await renew(theft)
     assert honest.purse.chain != before
     pay(honest, payee, 5_00)
-    again = honest.purse.chain
+    renewed = honest.purse.chain
     await renew(theft)
-    assert honest.purse.chain == again, "the same until it is about to end"
+    assert honest.purse.chain == renewed, "the same until it is about to end"
 
     await asyncio.sleep(max(0.0, revoked_at_s + 1.1 - asyncio.get_running_loop().time()))
     before_fen = await guarantee_fen(desks)

@@ -3,10 +3,12 @@
 import pytest
 
 from jiaozi.protocol.ids import DAY_MS
+from jiaozi.protocol.offline import loading, synchronisation
 from jiaozi.protocol.offline.certificate import VALIDITY_MAX_MS, read_chain
+from jiaozi.protocol.offline.operator_messages import read_checkpoint, sign_checkpoint
 from jiaozi.protocol.offline.revocations import certifier_entry
 from jiaozi.protocol.refusals import Code
-from tests.protocol.builders import CERTIFY_SEED, NOW_MS, refusal_of, signer_of
+from tests.protocol.builders import CERTIFY_SEED, NETWORK, NOW_MS, refusal_of, signer_of
 from tests.protocol.offline_builders import (
     ANCHOR,
     END_MS,
@@ -14,9 +16,12 @@ from tests.protocol.offline_builders import (
     PAYEE,
     PAYER,
     Party,
+    certificate,
     chain_of,
     device_of,
     frame_of,
+    load_message,
+    time_message,
 )
 
 
@@ -57,3 +62,28 @@ def test_g4_a_revoked_certify_key_is_remembered_while_one_of_its_devices_may_liv
     assert [*party.purse.revocations.revoked.values()] == [ends_ms]
     assert not party.purse.revocations.at(ends_ms - 1).accept(party.purse.device)
     assert party.purse.revocations.at(ends_ms).accept(party.purse.device)
+
+
+def test_g4_a_load_by_a_revoked_key_is_taken_once_another_signs_the_same() -> None:
+    key, party = signer_of(CERTIFY_SEED).public_key, Party(fen=10)
+    party.learn(frame_of([certifier_entry(key, END_MS)]))
+    refused = refusal_of(lambda: party.load(5))
+    assert refused.code is Code.CERTIFICATE_REVOKED
+    again = load_message(PAYER, 2, 5, certify_seed=OTHER_CERTIFY_SEED)
+    party.purse = loading.take_load(party.purse, again)
+    assert party.purse.balance_fen == 15
+    assert loading.take_load(party.purse, load_message(PAYER, 2, 5)) == party.purse
+    assert party.log().fault is None, "both are genuine"
+
+
+def test_g4_a_checkpoint_by_a_revoked_key_is_taken_once_another_signs_the_same() -> None:
+    key, party = signer_of(CERTIFY_SEED).public_key, Party(fen=10)
+    party.learn(frame_of([certifier_entry(key, END_MS)]))
+    first = party.checkpoint()
+    refused = refusal_of(lambda: synchronisation.synchronise(party.purse, first, time_message()))
+    assert refused.code is Code.CERTIFICATE_REVOKED
+    checkpoint, _ = read_checkpoint(first, ANCHOR)
+    signer, proof = signer_of(OTHER_CERTIFY_SEED), certificate(seed=OTHER_CERTIFY_SEED)
+    again = sign_checkpoint(checkpoint, signer, proof, NETWORK)
+    party.purse = synchronisation.synchronise(party.purse, again, time_message())
+    assert (party.purse.balance_fen, party.log().fault) == (10, None)

@@ -14,9 +14,11 @@ from jiaozi.operator.offline.model import RegistryDevice
 from jiaozi.operator.registry.client import RegistryClient
 from jiaozi.protocol import blocks, cbor
 from jiaozi.protocol.blocks import SignedHeader
-from jiaozi.protocol.certificates import read_certificate
+from jiaozi.protocol.certificates import read_certificate, read_unverified
 from jiaozi.protocol.genesis import Network
 from jiaozi.protocol.offline.certificate import LIMIT_NAMES, Anchor, Profile, PurseLimits
+from jiaozi.protocol.offline.operator_messages import read_checkpoint
+from jiaozi.protocol.offline.reading import read_parts
 from jiaozi.protocol.refusals import Code, Refusal, refuse
 from jiaozi.protocol.suites import Signer
 
@@ -66,6 +68,13 @@ class Authority:
     def is_revoked(self, certify_key: bytes) -> bool:
         """Say whether a certify key was revoked, as far as this operator has heard."""
         return certify_key in self.registry.block_keys.certify_revocations_ms
+
+    def is_disowned(self, message: bytes, time_message: bytes) -> bool:
+        """Say whether purses refuse a checkpoint or the time with it: a key was revoked since."""
+        _, certifier = read_checkpoint(message, self.anchor)
+        _, certificate = read_parts(time_message, "time", size_max=len(time_message), count=2)
+        is_refused = read_unverified(certificate).key in self.registry.block_keys.revocations_ms
+        return is_refused or self.is_revoked(certifier.key)
 
     async def time_message(self) -> bytes:
         """Return the registry's time as devices take it: a header, and its key's certificate.

@@ -1,4 +1,7 @@
-"""Give a device the loads that the registry has moved to it: signed once, the same for ever."""
+"""Give a device the loads that the registry has moved to it: signed once, the same for ever.
+
+Only when the key was revoked that signed one, the same is signed again by another.
+"""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -37,11 +40,18 @@ class GiveLoad:
             load = await self._find(device, number)
         if load is None or load.wallet != wallet:
             raise refuse(Code.NOT_FOUND)
-        return load.message or await self._sign(load)
+        if load.message is None or self._is_disowned(load.message):
+            return await self._sign(load)
+        return load.message
 
     async def _find(self, device: bytes, number: int) -> Load | None:
         async with self.database.connection() as connection:
             return await store.find_load(connection, device, number)
+
+    def _is_disowned(self, message: bytes) -> bool:
+        """Say whether purses would refuse what was signed: the key was revoked since."""
+        _, certifier = operator_messages.read_load(message, self.authority.anchor)
+        return self.authority.is_revoked(certifier.key)
 
     async def _sign(self, load: Load) -> bytes:
         authority = self.authority
@@ -57,4 +67,6 @@ class GiveLoad:
             authority.network.id,
         )
         async with self.database.transaction() as connection:
-            return await store.sign_load(connection, load.device, load.number, message)
+            return await store.sign_load(
+                connection, (load.device, load.number), before=load.message, message=message
+            )

@@ -93,8 +93,9 @@ SELECT device, number, wallet, amount_fen, identity, message FROM offline_load
 WHERE device = $1 AND number = $2;
 
 -- name: sign_load
--- What was signed first stays.
-UPDATE offline_load SET message = coalesce(message, $3) WHERE device = $1 AND number = $2
+-- What was signed first stays, unless its key was revoked: then who knows it signs the same again.
+UPDATE offline_load SET message = CASE WHEN message IS DISTINCT FROM $3 THEN message ELSE $4 END
+WHERE device = $1 AND number = $2
 RETURNING message;
 
 -- name: find_checkpoint
@@ -102,6 +103,10 @@ RETURNING message;
 SELECT message, time_message FROM offline_checkpoint
 WHERE device = $1 AND position = $2 AND head = $3 AND number > $4
 ORDER BY number LIMIT 1;
+
+-- name: sign_checkpoint_again
+-- The same checkpoint by another key: that of the first was revoked.
+UPDATE offline_checkpoint SET message = $3, time_message = $4 WHERE device = $1 AND number = $2;
 
 -- name: last_checkpoint
 -- The number of a device's last checkpoint; 0 before the first.

@@ -37,6 +37,7 @@ class _Statements:
     find_load: str
     sign_load: str
     find_checkpoint: str
+    sign_checkpoint_again: str
     last_checkpoint: str
     add_checkpoint: str
     add_decision: str
@@ -197,10 +198,12 @@ async def find_load(connection: Connection, device: bytes, number: int) -> Load 
     return None if row is None else Load(**row)
 
 
-async def sign_load(connection: Connection, device: bytes, number: int, message: bytes) -> bytes:
-    """Keep what was signed, and return what was signed first."""
-    first: bytes = await connection.fetchval(_SQL.sign_load, device, number, message)
-    return first
+async def sign_load(
+    connection: Connection, load: tuple[bytes, int], *, before: bytes | None, message: bytes
+) -> bytes:
+    """Keep what was signed of a load, and return what somebody else signed meanwhile, or this."""
+    kept: bytes = await connection.fetchval(_SQL.sign_load, *load, before, message)
+    return kept
 
 
 async def find_checkpoint(
@@ -209,6 +212,13 @@ async def find_checkpoint(
     """Return what was signed for a device at a place of its log, after the number that it has."""
     row = await connection.fetchrow(_SQL.find_checkpoint, device, position, head, after)
     return None if row is None else Signed(*row.values())
+
+
+async def sign_checkpoint_again(
+    connection: Connection, device: bytes, number: int, signed: Signed
+) -> None:
+    """Keep what was signed anew for a device at a place of its log."""
+    await connection.execute(_SQL.sign_checkpoint_again, device, number, *signed)
 
 
 async def last_checkpoint(connection: Connection, device: bytes) -> int:

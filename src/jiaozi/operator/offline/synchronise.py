@@ -7,7 +7,8 @@
 The checkpoint says what the registry says that the device holds. A device that was rolled back has
 paid more than its log tells, and gets none for that; but anyone may bring an old log of an honest
 one, so this log alone is refused, and a clerk is told. A lost answer is given again: the same place
-of a log gets the same bytes, until the device shows that it has them.
+of a log gets the same bytes, until the device shows that it has them. Only when a key was revoked
+that signed them, the same is signed again.
 """
 
 from collections.abc import Callable
@@ -20,7 +21,11 @@ from jiaozi.operator.offline.model import RegistryDevice, Suspicion
 from jiaozi.operator.offline.payment_model import Told
 from jiaozi.operator.offline.settle import Settled
 from jiaozi.operator.offline.store import Signed
-from jiaozi.protocol.offline.operator_messages import Checkpoint, sign_checkpoint
+from jiaozi.protocol.offline.operator_messages import (
+    Checkpoint,
+    read_checkpoint,
+    sign_checkpoint,
+)
 from jiaozi.protocol.offline.replay import HandedLog
 from jiaozi.protocol.refusals import Code, refuse
 from jiaozi.service.rates import Allowance
@@ -66,7 +71,23 @@ class SynchroniseDevice:
 
     async def _signed_before(self, log: HandedLog) -> Signed | None:
         async with self.database.connection() as connection:
-            return await _find(connection, log)
+            signed = await _find(connection, log)
+        if signed is None or not self.authority.is_disowned(signed.message, signed.time_message):
+            return signed
+        return await self._sign_again(signed)
+
+    async def _sign_again(self, signed: Signed) -> Signed:
+        """Sign the same checkpoint by another key: purses refuse the one, or the time with it."""
+        authority = self.authority
+        checkpoint, _ = read_checkpoint(signed.message, authority.anchor)
+        certificate = await authority.own_certificate()
+        message = sign_checkpoint(checkpoint, authority.certify, certificate, authority.network.id)
+        anew = Signed(message, await authority.time_message())
+        async with self.database.transaction() as connection:
+            await store.sign_checkpoint_again(
+                connection, checkpoint.device, checkpoint.number, anew
+            )
+        return anew
 
     async def _sign(self, log: HandedLog, settled: list[Settled]) -> Signed:
         waits = sum(each.told in (Told.OPEN, Told.WAITS) for each in settled)

@@ -3,6 +3,7 @@
 Counts and sums bind without any clock; days count between times that the registry signed.
 """
 
+from jiaozi.protocol.certificates import Certified
 from jiaozi.protocol.ids import DAY_MS
 from jiaozi.protocol.offline.certificate import Device
 from jiaozi.protocol.offline.purse import Purse
@@ -19,6 +20,16 @@ def check_peer(purse: Purse, device: Device) -> None:
         raise refuse(Code.DEVICE_EXPIRED, device.not_after_ms)
     if not purse.revocations.accept(device):
         raise refuse(Code.DEVICE_REVOKED)
+
+
+def check_certifier(purse: Purse, certifier: Certified) -> None:
+    """Check that what an operator signed may be believed, as far as is known here.
+
+    Raises:
+        Refusal: ``certificate_revoked``: the key may be a thief's.
+    """
+    if certifier.key in purse.revocations.revoked:
+        raise refuse(Code.CERTIFICATE_REVOKED)
 
 
 def check_works(purse: Purse) -> None:

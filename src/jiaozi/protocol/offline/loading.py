@@ -7,7 +7,7 @@ synchronisation, so what came before is no longer there to be compared.
 """
 
 from jiaozi.protocol.offline.balances import added
-from jiaozi.protocol.offline.limits import check_room
+from jiaozi.protocol.offline.limits import check_certifier, check_room
 from jiaozi.protocol.offline.log import load_in, loaded_entry
 from jiaozi.protocol.offline.operator_messages import Load, read_load
 from jiaozi.protocol.offline.proofs import DoubleLoadFound, double_load_proof
@@ -21,16 +21,18 @@ def take_load(purse: Purse, load_message: bytes) -> Purse:
     Raises:
         DoubleLoadFound: Its operator signed another one under this number.
         Refusal: A shape code, ``device_uncertified``, ``signature_invalid``, ``other_device``,
-            ``load_out_of_order`` or ``purse_balance_cap``: the load stays for later.
+            ``load_out_of_order``; ``certificate_revoked``: its operator signs it again; or
+            ``purse_balance_cap``: the load stays for later.
     """
-    load, operator = read_load(load_message, purse.anchor)
-    if (load.device, operator) != (purse.device.key, purse.device.operator):
+    load, certifier = read_load(load_message, purse.anchor)
+    if (load.device, certifier.operator) != (purse.device.key, purse.device.operator):
         raise refuse(Code.OTHER_DEVICE)
     if load.number <= purse.loads:
         _compare(purse, load, load_message)
         return purse
     if load.number != purse.loads + 1:
         raise refuse(Code.LOAD_OUT_OF_ORDER, purse.loads + 1)
+    check_certifier(purse, certifier)
     check_room(purse, load.amount_fen)
     return purse.logged(
         loaded_entry(load_message),

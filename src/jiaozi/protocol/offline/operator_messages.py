@@ -13,6 +13,7 @@
 from dataclasses import dataclass
 
 from jiaozi.protocol import cbor, cose
+from jiaozi.protocol.certificates import Certified
 from jiaozi.protocol.cose import Message
 from jiaozi.protocol.domains import Domain, NetworkId, external_aad
 from jiaozi.protocol.offline.certificate import Anchor, read_operator
@@ -71,17 +72,17 @@ def sign_load(load: Load, certify: Signer, certificate: bytes, network: NetworkI
     )
 
 
-def read_load(data: bytes, anchor: Anchor) -> tuple[Load, int]:
-    """Read a load and return it with the operator that signed it.
+def read_load(data: bytes, anchor: Anchor) -> tuple[Load, Certified]:
+    """Read a load and return it with what the root says of the key that signed it.
 
     Raises:
         Refusal: A shape code, ``device_uncertified`` or ``signature_invalid``.
     """
-    message, operator = _read_operators(data, "load", Domain.OFFLINE_LOAD, anchor)
+    message, certifier = _read_operators(data, "load", Domain.OFFLINE_LOAD, anchor)
     load = Load(**read_map(message.payload, "load", _LOAD))
     if not load.amount_fen:
         raise refuse(Code.AMOUNT_OUT_OF_RANGE)
-    return load, operator
+    return load, certifier
 
 
 def sign_checkpoint(
@@ -92,19 +93,21 @@ def sign_checkpoint(
     return cbor.encode([signed, certificate])
 
 
-def read_checkpoint(data: bytes, anchor: Anchor) -> tuple[Checkpoint, int]:
-    """Read a checkpoint and return it with the operator that signed it.
+def read_checkpoint(data: bytes, anchor: Anchor) -> tuple[Checkpoint, Certified]:
+    """Read a checkpoint and return it with what the root says of the key that signed it.
 
     Raises:
         Refusal: A shape code, ``device_uncertified`` or ``signature_invalid``.
     """
-    message, operator = _read_operators(data, "checkpoint", Domain.OFFLINE_CHECKPOINT, anchor)
-    return Checkpoint(**read_map(message.payload, "checkpoint", _CHECKPOINT)), operator
+    message, certifier = _read_operators(data, "checkpoint", Domain.OFFLINE_CHECKPOINT, anchor)
+    return Checkpoint(**read_map(message.payload, "checkpoint", _CHECKPOINT)), certifier
 
 
-def _read_operators(data: bytes, name: str, domain: Domain, anchor: Anchor) -> tuple[Message, int]:
+def _read_operators(
+    data: bytes, name: str, domain: Domain, anchor: Anchor
+) -> tuple[Message, Certified]:
     signed, certificate = read_parts(data, name, size_max=MESSAGE_BYTES_MAX, count=2)
     certified = read_operator(certificate, anchor)
     aad = external_aad(domain, anchor.network)
     message = cose.read1(signed, key=certified.key, aad=aad, size_max=COSE_BYTES_MAX)
-    return message, certified.operator
+    return message, certified

@@ -168,8 +168,9 @@ def _log(handed_in: bytes, proof_hash: bytes, anchor: Anchor) -> Proof:
 
 
 def _double_load(first: bytes, second: bytes, proof_hash: bytes, anchor: Anchor) -> Proof:
-    load, operator = read_load(first, anchor)
-    other, other_operator = read_load(second, anchor)
+    load, certifier = read_load(first, anchor)
+    other, other_certifier = read_load(second, anchor)
+    operator, other_operator = certifier.operator, other_certifier.operator
     is_one_place = (load.device, load.number) == (other.device, other.number)
     if operator != other_operator or not is_one_place or load == other:
         raise refuse(Code.PROOF_INVALID)

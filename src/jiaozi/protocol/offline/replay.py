@@ -166,11 +166,11 @@ class _Replay:
 
     def _load(self, encoded: bytes) -> Fault | None:
         try:
-            load, operator = read_load(encoded, self._anchor)
+            load, certifier = read_load(encoded, self._anchor)
         except Refusal as refusal:
             return _judged(refusal, Fault.LOAD_INVALID)
         expected = (self._device.key, self._device.operator, self.loads + 1)
-        if (load.device, operator, load.number) != expected:
+        if (load.device, certifier.operator, load.number) != expected:
             return Fault.LOAD_INVALID
         self.loads += 1
         return self._add(load.amount_fen, 0)
@@ -248,7 +248,7 @@ def _begin(
         raise refuse(Code.LOG_DIFFERS)
     if not encoded:
         return None
-    checkpoint, operator = read_checkpoint(encoded, anchor)
-    if (checkpoint.device, operator) != (device.key, device.operator):
+    checkpoint, certifier = read_checkpoint(encoded, anchor)
+    if (checkpoint.device, certifier.operator) != (device.key, device.operator):
         raise refuse(Code.LOG_DIFFERS)
     return checkpoint

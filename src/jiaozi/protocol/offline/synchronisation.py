@@ -10,6 +10,7 @@ from hashlib import sha256
 from types import MappingProxyType
 
 from jiaozi.protocol.offline.certificate import Chain, read_chain
+from jiaozi.protocol.offline.limits import check_certifier
 from jiaozi.protocol.offline.log import Statement, certificates_hash, sign_log
 from jiaozi.protocol.offline.news import raise_floor
 from jiaozi.protocol.offline.operator_messages import read_checkpoint
@@ -42,15 +43,18 @@ def synchronise(purse: Purse, checkpoint_message: bytes, time_message: bytes) ->
         time_message: Header of the block at which that is so, as `raise_floor` takes it.
 
     Raises:
-        Refusal: A shape code, ``device_uncertified``, ``signature_invalid``, or
-            ``checkpoint_unfit``: for another device, or the purse has changed meanwhile.
+        Refusal: A shape code, ``device_uncertified``, ``signature_invalid``;
+            ``checkpoint_unfit``: for another device, or the purse has changed meanwhile; or
+            ``certificate_revoked``: its operator signs it again.
     """
-    checkpoint, operator = read_checkpoint(checkpoint_message, purse.anchor)
-    named = (checkpoint.device, operator, checkpoint.position, checkpoint.head, checkpoint.counter)
+    checkpoint, certifier = read_checkpoint(checkpoint_message, purse.anchor)
+    issuer, place = certifier.operator, (checkpoint.position, checkpoint.head, checkpoint.counter)
+    named = (checkpoint.device, issuer, *place)
     own = (purse.device.key, purse.device.operator, purse.position, purse.head, purse.counter)
     is_later = checkpoint.number > purse.checkpoint_number and checkpoint.loads >= purse.loads
     if named != own or not is_later:
         raise refuse(Code.CHECKPOINT_UNFIT)
+    check_certifier(purse, certifier)
     purse = raise_floor(purse, time_message)
     remembered = dict.fromkeys([*purse.paid][-CHALLENGES_KEPT:], -1)
     return replace(
