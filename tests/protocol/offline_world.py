@@ -5,9 +5,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
+
 from jiaozi.protocol.offline import loading, synchronisation
+from jiaozi.protocol.offline.log import loaded_entry
 from jiaozi.protocol.offline.messages import Payment, decode_payment, read_payment
-from jiaozi.protocol.offline.proofs import DoubleSpendFound, verify_proof
+from jiaozi.protocol.offline.operator_messages import read_load
+from jiaozi.protocol.offline.proofs import DoubleLoadFound, DoubleSpendFound, verify_proof
 from jiaozi.protocol.offline.purse import Purse, read_purse
 from jiaozi.protocol.refusals import Refusal
 from tests.protocol.builders import ALICE
@@ -58,7 +62,23 @@ class World:
 
     def take_load(self, device: int, message: bytes) -> None:
         party = self.parties[device]
-        party.purse = loading.take_load(party.purse, message)
+        try:
+            party.purse = loading.take_load(party.purse, message)
+        except DoubleLoadFound:
+            raise AssertionError("an honest operator is accused") from None
+
+    def load_twice(self, device: int, message: bytes) -> None:
+        """The operator signs another load under a number that the purse has passed."""
+        before, load = self.parties[device].purse, read_load(message, ANCHOR)[0]
+        other = load_message(PAYER + device, load.number, load.amount_fen + 1)
+        if load.number > before.loads:
+            return
+        if loaded_entry(message) not in before.entries:
+            assert loading.take_load(before, other) is before
+            return
+        with pytest.raises(DoubleLoadFound) as found:
+            loading.take_load(before, other)
+        assert verify_proof(found.value.proof, ANCHOR).loads
 
     def ask(self, device: int, amount_fen: int) -> bytes:
         request = self.parties[device].ask(amount_fen)

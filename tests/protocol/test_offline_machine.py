@@ -44,6 +44,10 @@ class PurseMachine(RuleBasedStateMachine):
     def take_load(self, pick: int) -> None:
         self._any(self.world.said_loads, pick, self.world.take_load)
 
+    @rule(pick=picks)
+    def load_twice(self, pick: int) -> None:
+        self._any(self.world.said_loads, pick, self.world.load_twice)
+
     @rule(payee=devices, amount=amounts)
     def ask(self, payee: int, amount: int) -> None:
         refused(self.world.ask, payee, amount)
