@@ -24,6 +24,8 @@ from jiaozi.protocol.order_types import OrderType
 from jiaozi.storage.database import Database
 from jiaozi.storage.embedded import EmbeddedPostgres
 from jiaozi.wallet.errors import CardPulled
+from jiaozi.wallet.offline.frames import MessageKind, to_frames
+from jiaozi.wallet.offline.own import open_purse
 from jiaozi.wallet.offline.software import SoftwarePurse
 from tests.cli.conftest import PASSPHRASE
 from tests.cli.test_wallet_story import (
@@ -40,6 +42,7 @@ from tests.registry.builders import Orders
 from tests.registry.network import Keys
 
 GUARANTEE_FEN = 1_000_000
+NOBODYS_WALLET = numbers.account_number(1001, 10**10)
 PIN = "602817"
 
 
@@ -287,6 +290,11 @@ async def what_is_unloaded_is_in_the_wallet(market: Market) -> None:
     unloaded = await anna("offline", "unload", "41")
     assert (unloaded["state"], unloaded["balance_fen"]) == ("settled", 5_000)
     assert await refused(anna, "unload", "51") == "purse_funds"
+    with open_purse(anna.directory, PASSPHRASE) as purse:
+        misdirected = to_frames(MessageKind.PAYMENT, purse.unload(100, NOBODYS_WALLET))
+    assert await held_fen(anna) == 4_900
+    back = await told(anna, "offline", "hand-in", *misdirected, code=1)
+    assert "1.00 yuan: back on its device" in back
     assert "40.00 yuan: settled." in await told(anna, "offline", "unload", "40")
     assert await anna.balance_fen() == 40_000 - 10_100 + 8_100
     assert "Handed in" in await told(anna, "offline", "sync")
