@@ -79,9 +79,9 @@ def offline_hot_routes(desk: Desk, limits: OperatorLimits) -> dict[tuple[str, st
     """Return the routes."""
 
     def count(request: HotRequest) -> tuple[bytes, Allowance]:
+        limits.addresses.take(request.source, 1 + len(request.body) // _BYTES_PER_REQUEST)
         cpu_ms = limits.hand_in_cpu_ms(request.source)
         cpu_ms.check()
-        limits.addresses.take(request.source, 1 + len(request.body) // _BYTES_PER_REQUEST)
         return request.body, cpu_ms
 
     async def take_log(request: HotRequest) -> HotResponse:
