@@ -29,8 +29,8 @@ from jiaozi.central_bank.rulebook.load import shipped
 from jiaozi.storage.database import Database
 from jiaozi.storage.embedded import EmbeddedPostgres
 
-CONNECTIONS = 16
-"""To each operator, from each of two handing in."""
+CONNECTIONS = 32
+"""To each operator, from both markets together: so many people hand in at once."""
 MARKETS = 2
 
 
@@ -145,7 +145,7 @@ async def _judge(database: Database, traded: Traded) -> dict[str, object]:
 
 
 def _stalls(bench: OfflineBench, founding: Founding) -> list[Stalls]:
-    """Divide devices and payments among the markets."""
+    """Divide devices and payments among the markets; on each, devices of all operators meet."""
     payments = bench.payments // MARKETS
     return [
         Stalls(
@@ -153,7 +153,7 @@ def _stalls(bench: OfflineBench, founding: Founding) -> list[Stalls]:
             chains={
                 number: chain
                 for number, chain in founding.chains.items()
-                if number % MARKETS == market
+                if number // len(OPERATORS) % MARKETS == market
             },
             certify=founding.certify,
             payments=payments,
