@@ -26,6 +26,7 @@ from jiaozi.protocol.certificates import Certified, Use
 from jiaozi.protocol.domains import Domain, external_aad
 from jiaozi.protocol.genesis import Genesis, read_genesis, sign_genesis
 from jiaozi.protocol.http_signatures import REQUEST_HEADER, claimed_key_id, verify_request
+from jiaozi.protocol.offline.certificate import Chain
 from jiaozi.protocol.orders import Order, parse_item
 from jiaozi.protocol.receipts import encode_receipt
 from jiaozi.protocol.refusals import SETTLED, Code, Outcome, Refusal, refuse
@@ -123,6 +124,7 @@ class FakeOperator:
     countersigned: Counter[bytes] = field(default_factory=Counter)
     block_keys: list[dict[str, Any]] = field(default_factory=list)
     loads: dict[int, bytes] = field(default_factory=dict)
+    chain: Chain | None = None
     """What its desk hands out as the load of a number, whatever the device."""
     errors: list[BaseException | None] = field(default_factory=list)
 
@@ -245,12 +247,18 @@ class FakeOperator:
                 return 200, self._receipt(bytes.fromhex(order_id))
             case "GET", ["v1", "wallets", _, "history"]:
                 return 200, self._history(query)
-            case "GET", ["v1", "wallets", _, "devices", _, "loads", number]:
-                return 200, self._load(int(number))
+            case _, ["v1", "wallets", _, "devices", *asked]:
+                return 200, self._load(int(asked[-1])) if asked else self._certificates()
             case "POST", ["v1", "wallets", _, name]:
                 return 200, self._asked_of(name)(json.loads(body))
             case _:
                 raise refuse(Code.NOT_FOUND)
+
+    def _certificates(self) -> bytes:
+        """What it certified a device with."""
+        if self.chain is None:
+            raise refuse(Code.NOT_SERVED)
+        return cbor.encode(self.chain.parts)
 
     def _asked_of(self, name: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
         """What a wallet asks for about itself, by the last word of the path."""

@@ -8,9 +8,20 @@ import pytest
 from jiaozi.protocol.offline.certificate import Chain, Profile, PurseLimits
 from jiaozi.protocol.offline.enrolment import Enrolment, read_enrolment
 from jiaozi.protocol.refusals import Code, Refusal, refuse
+from jiaozi.wallet.offline.desk import renew_if_due
 from jiaozi.wallet.offline.issue import renew
+from jiaozi.wallet.wallet import Wallet
 from tests.protocol.builders import ALICE, NETWORK
-from tests.protocol.offline_builders import END_MS, LIMITS, OPERATOR, PAYER, chain_of, device_of
+from tests.protocol.offline_builders import (
+    END_MS,
+    LIMITS,
+    OPERATOR,
+    OTHER_CERTIFY_SEED,
+    PAYER,
+    chain_of,
+    device_of,
+)
+from tests.wallet.fake_operator import FakeOperator
 from tests.wallet.purses import made
 
 LOWER = {"balance_fen": LIMITS.balance_fen - 100, "payment_fen": LIMITS.payment_fen - 1}
@@ -62,3 +73,18 @@ async def test_a_purse_that_is_not_certified_stays_as_it_is(tmp_path: Path) -> N
         with pytest.raises(Refusal) as refusal:
             await renew(purse, OPERATOR, ALICE, refused)
         assert (refusal.value.code, purse.view()) == (Code.NOT_SERVED, before)
+
+
+async def test_a_purse_takes_its_certificate_by_another_key_as_soon_as_a_desk_gives_one(
+    wallet: Wallet, operator: FakeOperator, tmp_path: Path
+) -> None:
+    """Each synchronisation asks; what cannot be had now is had the next time."""
+    with made(tmp_path / "purse", PAYER, fen=500) as purse:
+        before = purse.view()
+        await renew_if_due(wallet, purse)
+        operator.chain = before.chain
+        await renew_if_due(wallet, purse)
+        assert purse.view() == before
+        operator.chain = chain_of(device_of(PAYER), certify_seed=OTHER_CERTIFY_SEED)
+        await renew_if_due(wallet, purse)
+        assert (purse.view().chain, purse.view().balance_fen) == (operator.chain, 500)

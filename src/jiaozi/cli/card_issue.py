@@ -170,7 +170,7 @@ def renew_command(
     anonymous_at: Anonymous = None,
     as_json: AsJson = False,
 ) -> None:
-    """Have the card's certificate renewed, from 60 days before it ends."""
+    """Have the card certified anew, once that is due; `sync` does it too, for a wallet's card."""
     setup = at_reader(context)
 
     async def go() -> int:
@@ -196,6 +196,8 @@ def synchronise_command(
                 loads = 0 if at.wallet is None else await desk.fetch_loads(at.wallet, card)
                 entries = card.view().entries
                 await desk.synchronise(at.client, card, SYSTEM_EDGE)
+                if at.wallet is not None:
+                    await desk.renew_if_due(at.wallet, card)
                 return loads, entries, card.view().balance_fen
 
     with failures_told(as_json=as_json):

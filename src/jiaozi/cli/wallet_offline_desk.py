@@ -164,7 +164,7 @@ def synchronise_command(context: typer.Context, as_json: AsJson = False) -> None
 
 
 def renew_command(context: typer.Context, as_json: AsJson = False) -> None:
-    """Have the purse's certificate renewed, from 60 days before it ends; it keeps its limits."""
+    """Have the purse certified anew, once that is due; `sync` does it too. It keeps its limits."""
 
     async def go(wallet: Wallet, purse: PurseDevice) -> int:
         desk.check_carried(wallet, purse)

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import partial
 
 from jiaozi.protocol import cbor, numbers
 from jiaozi.protocol.legs import SALT_LENGTH, Leg
@@ -29,6 +30,7 @@ from jiaozi.wallet.model import JournaledOrder, State
 from jiaozi.wallet.offline.desk_answers import check_array, read_array, read_chain, read_value
 from jiaozi.wallet.offline.device import PurseDevice
 from jiaozi.wallet.offline.devices import sign_about
+from jiaozi.wallet.offline.issue import renew
 from jiaozi.wallet.second_factor import made_whole
 from jiaozi.wallet.submit import submit
 from jiaozi.wallet.wallet import Wallet
@@ -167,6 +169,8 @@ async def synchronise(client: OperatorClient, device: PurseDevice, edge: Edge) -
 async def synchronise_own(wallet: Wallet, device: PurseDevice) -> int:
     """Fetch loads on the way for a device of this wallet, synchronise it, and return how many.
 
+    Its certificate is renewed with it when that is due.
+
     Raises:
         DeviceLeftBehind: Its log is handed in, and no operator gives it a checkpoint.
         Refusal: As `fetch_loads` and `synchronise`.
@@ -177,7 +181,17 @@ async def synchronise_own(wallet: Wallet, device: PurseDevice) -> int:
     check_carried(wallet, device)
     loads = await fetch_loads(wallet, device)
     await synchronise(wallet.client, device, wallet.edge)
+    await renew_if_due(wallet, device)
     return loads
+
+
+async def renew_if_due(wallet: Wallet, device: PurseDevice) -> None:
+    """Have a device of this wallet certified anew if that is due; if not now, then the next time.
+
+    It may be that the key which certified it was revoked: then it pays and is paid after this only.
+    """
+    with suppress(Refusal, NoAnswer):
+        await renew(device, wallet.operator, wallet.number, partial(enrol, wallet))
 
 
 async def hand_in(client: OperatorClient, log: bytes) -> list[Handed]:

@@ -76,9 +76,10 @@ async def renew(
     wallet: int | None,
     certify: Callable[[bytes], Awaitable[Chain]],
 ) -> None:
-    """Have a device certified for longer, once its certificate is about to end.
+    """Have a device certified anew, once its certificate is about to end or its key was revoked.
 
-    It keeps its limits, unless the rulebook allows less by now: then it gets the rulebook's.
+    Else nothing changes. It keeps its limits, unless the rulebook allows less by now: then it gets
+    the rulebook's.
 
     Raises:
         Refusal: The operator does not certify it.
@@ -97,7 +98,8 @@ async def renew(
         if refusal.code is not Code.DEVICE_LIMITS_TOO_HIGH:
             raise
         chain = await certify(device.enrolment(replace(enrolment, limits={})))
-    device.renew(chain)
+    if chain != device.view().chain:
+        device.renew(chain)
 
 
 def _enrolment(wanted: Issue) -> Enrolment:
