@@ -13,7 +13,9 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 _CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["tests.operator.run_operator", "tests.registry.run_registry"])
+_CONTEXT.set_forkserver_preload(
+    ["tests.operator.run_operator", "tests.registry.run_registry", "tests.wallet.run_wallet"]
+)
 
 
 class ServingProcess:

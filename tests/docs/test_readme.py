@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from jiaozi.local.ports import free_ports
+from tests.docs.warm import warm_jiaozi
 
 ROOT = Path(__file__).parents[2]
 _BLOCK = re.compile(r"(<!-- test: background -->\n)?```bash\n(.*?)```", re.DOTALL)
@@ -48,7 +49,8 @@ def background(script: str, place: Path, environment: dict[str, str]) -> Iterato
 @pytest.mark.slow
 def test_the_tour_runs(tmp_path: Path) -> None:
     (tmp_path / ".venv").mkdir()
-    (tmp_path / ".venv" / "bin").symlink_to(Path(sys.executable).parent)
+    programs = tmp_path / ".venv" / "bin"
+    programs.symlink_to(Path(sys.executable).parent)
     ports = free_ports(len(_PORTS))
     environment = {
         **os.environ,
@@ -63,6 +65,8 @@ def test_the_tour_runs(tmp_path: Path) -> None:
         for is_background, script in parts:
             if is_background:
                 stack.enter_context(background(script, tmp_path, environment))
+        programs.unlink()
+        programs.symlink_to(stack.enter_context(warm_jiaozi(tmp_path / "warm", environment)))
         tour = "set -euo pipefail\n" + "\n".join(script for alone, script in parts if not alone)
         done = subprocess.run(
             ["bash", "-c", tour],

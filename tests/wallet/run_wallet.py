@@ -1,14 +1,12 @@
 """One verb of a wallet in a process of its own, that dies by kill -9 at a named point.
 
-``python -m tests.wallet.run_wallet '{"verb": …}'``; see `Run`. The point is a method of the wallet
-before or after whose n-th call the process kills itself: no clean-up of any kind runs.
+What it does tells `Run`. The point is a method of the wallet before or after whose n-th call the
+process kills itself: no clean-up of any kind runs.
 """
 
 import asyncio
-import json
 import os
 import signal
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -116,5 +114,6 @@ async def _main(run: Run) -> None:
             await _do(run, wallet)
 
 
-if __name__ == "__main__":
-    asyncio.run(_main(Run(**json.loads(sys.argv[1]))))
+def main(run: Run, _: Callable[[str], None]) -> None:
+    """Do it; it serves nobody, so that it has no address to tell."""
+    asyncio.run(_main(run))

@@ -1,25 +1,20 @@
 """kill -9 of the wallet at every step: nothing is lost, nothing is paid twice."""
 
-import asyncio
-import json
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
 from jiaozi.wallet.model import State
 from jiaozi.wallet.wallet import Wallet
+from tests.processes import ServingProcess
+from tests.wallet import run_wallet
 from tests.wallet.conftest import ANNA, resumed
 from tests.wallet.fake_operator import FakeOperator
 from tests.wallet.payrolls import expected_pay, paid_file, wage, write_payroll
 from tests.wallet.run_wallet import Run
-
-ROOT = Path(__file__).parents[2]
 
 NEVER_SENT = ["before journal.store", "after journal._insert"]
 MAYBE_SENT = ["after journal.store", "before client.send_orders"]
@@ -27,14 +22,12 @@ SENT = ["after client.send_orders", "before journal.record", "after journal.reco
 WAGES = 12
 
 
-def _start(run: Run) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "tests.wallet.run_wallet", json.dumps(asdict(run))]
-    return subprocess.Popen(command, cwd=ROOT)
+def _start(run: Run) -> ServingProcess:
+    return ServingProcess(run_wallet.main, run)
 
 
 async def _killed(run: Run) -> None:
-    process = _start(run)
-    assert await asyncio.to_thread(process.wait) == -signal.SIGKILL
+    assert await _start(run).wait() == -signal.SIGKILL
 
 
 @pytest.fixture
@@ -73,14 +66,14 @@ async def test_a_payment_is_paid_once_when_its_process_dies_while_it_waits(
     run_of: Callable[..., Run], wallet: Wallet, operator: FakeOperator, moment: str
 ) -> None:
     """Before the other side looked at the order, and after, before the answer went out."""
-    processes: list[subprocess.Popen[bytes]] = []
+    processes: list[ServingProcess] = []
 
     def kill(_: str) -> None:
         os.kill(processes[0].pid, signal.SIGKILL)
 
     setattr(operator, moment, kill)
     processes.append(_start(run_of("pay")))
-    assert await asyncio.to_thread(processes[0].wait) == -signal.SIGKILL
+    assert await processes[0].wait() == -signal.SIGKILL
     setattr(operator, moment, lambda _: None)
 
     assert await resumed(wallet) == [State.SETTLED]
@@ -132,7 +125,7 @@ async def test_two_runs_of_a_payroll_at_once_pay_nobody_twice(
     path = write_payroll(tmp_path / "payroll.xml", [wage(index) for index in range(WAGES)])
 
     runs = [_start(run_of("pay_file", file=str(path), batch=1)) for _ in range(3)]
-    endings = [await asyncio.to_thread(each.wait) for each in runs]
+    endings = [await each.wait() for each in runs]
 
     assert endings == [0, 0, 0]
     assert operator.paid == expected_pay(WAGES)
