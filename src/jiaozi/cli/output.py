@@ -148,6 +148,7 @@ def _told(name: str, value: int | str) -> str:
     words = name.rpartition("_")
     if isinstance(value, int) and words[2] == "fen":
         return f"{words[0].replace('_', ' ')} {format_yuan(value)} yuan"
-    if isinstance(value, int) and name.endswith("_time_ms"):
-        return f"{words[0].replace('_', ' ')} {local_time(value)}"
+    if isinstance(value, int) and words[2] == "ms":
+        told = f"{value / 1000:g} s" if name == "retry_after_ms" else local_time(value)
+        return f"{words[0].replace('_', ' ')} {told}"
     return f"{name.replace('_', ' ')} {value}"

@@ -26,7 +26,7 @@ from jiaozi.cli.wallet_setup import failures_told
 from jiaozi.protocol.refusals import Code, Refusal
 from jiaozi.wallet.client import OperatorClient
 from jiaozi.wallet.edge import SYSTEM_EDGE
-from jiaozi.wallet.errors import CardPulled
+from jiaozi.wallet.errors import CardPulled, WalletError
 from jiaozi.wallet.offline import desk
 from jiaozi.wallet.offline.own import open_purse
 from jiaozi.wallet.offline.sales import Sale, Sales, SaleState
@@ -59,8 +59,8 @@ def take_command(
             stdout.print(f"[bold]{yuan(amount_fen)} yuan.[/bold] Hold the card to the reader.")
         try:
             taken = till.collect(sale) if sale.payment else _taken(setup, till, sale)
-        except Refusal as refusal:
-            _tell_what_stays(sales, sale, refusal)
+        except (Refusal, WalletError) as error:
+            _tell_what_stays(sales, sale, error)
             raise
     if as_json:
         print_json(_document(taken))
@@ -153,9 +153,9 @@ def _taken(setup: AtReader, till: Till, sale: Sale) -> Sale:
         time.sleep(_NOTICED_S)
 
 
-def _tell_what_stays(sales: Sales, sale: Sale, refusal: Refusal) -> None:
-    """Say what a refusal does not: a proof is kept, or the card has paid all the same."""
-    if refusal.code is Code.DOUBLE_SPENT:
+def _tell_what_stays(sales: Sales, sale: Sale, error: Refusal | WalletError) -> None:
+    """Say what an error does not: a proof is kept, or the card has paid all the same."""
+    if error.code is Code.DOUBLE_SPENT:
         stderr.print("The proof is kept: `jiaozi wallet offline proofs` writes it down.")
     if any(each.number == sale.number for each in sales.not_collected()):
         stderr.print(

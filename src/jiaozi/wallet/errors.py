@@ -362,7 +362,10 @@ class SalesUnavailable(WalletError):
     """The list of sales cannot be read or written."""
 
     code = "sales_unavailable"
-    advice = "No card is asked to pay before the sale is written down. Make room on the disk"
+    advice = (
+        "Make room on the disk or give the file back, then take the sale from the same card: what "
+        "it has paid it says again, and pays nothing twice"
+    )
 
 
 class PurseMissing(WalletError):
@@ -386,7 +389,7 @@ class PurseUnavailable(WalletError):
     """The purse's file cannot be read or written."""
 
     code = "purse_unavailable"
-    advice = "Nothing was said, so nothing moved. Make room on the disk, or give the file back"
+    advice = "In this purse nothing moved. Make room on the disk, or give the file back"
 
 
 class PurseDamaged(WalletError):
@@ -418,6 +421,13 @@ class DeviceNotLost(WalletError):
         "Nothing moved. Unload it, or report it lost with `jiaozi wallet offline lost` and claim "
         "after the wait"
     )
+
+
+class DeviceUnknown(WalletError):
+    """The wallet has no such device."""
+
+    code = "device_unknown"
+    advice = "Nothing was changed. `jiaozi wallet offline devices` lists those of this wallet"
 
 
 class NothingToClaim(WalletError):

@@ -13,8 +13,9 @@ from jiaozi.protocol.ids import new_order_id
 from jiaozi.protocol.legs import SALT_LENGTH, Leg
 from jiaozi.protocol.order_types import OrderType
 from jiaozi.protocol.orders import OrderHead
+from jiaozi.protocol.refusals import Code, Refusal
 from jiaozi.wallet.answers import take
-from jiaozi.wallet.errors import AnswerMalformed, DeviceNotLost, NothingToClaim
+from jiaozi.wallet.errors import AnswerMalformed, DeviceNotLost, DeviceUnknown, NothingToClaim
 from jiaozi.wallet.model import JournaledOrder, Purpose, SignedOrder
 from jiaozi.wallet.pay import LIFETIME_MS
 from jiaozi.wallet.second_factor import beside
@@ -47,21 +48,28 @@ async def devices(wallet: Wallet) -> list[dict[str, Any]]:
 
 
 async def report_lost(wallet: Wallet, key: bytes) -> dict[str, Any]:
-    """Have a device revoked: no purse that learns of it pays or believes it any more."""
-    return _device(await wallet.client.ask_own("POST", f"/devices/{key.hex()}/revocation"))
+    """Have a device revoked: no purse that learns of it pays or believes it any more.
+
+    Raises:
+        DeviceUnknown: The wallet has no such device.
+        Refusal: The operator does not revoke it.
+        NoAnswer: Report it again.
+    """
+    return await _ask(wallet, "POST", f"/devices/{key.hex()}/revocation")
 
 
 async def claim(wallet: Wallet, key: bytes) -> JournaledOrder:
     """Take back what is left of a lost device, once what it paid must have surfaced.
 
     Raises:
+        DeviceUnknown: The wallet has no such device.
         DeviceNotLost: It was not reported lost.
         NothingToClaim: Nothing is left on it.
         Refusal: The operator does not sign it.
         NoAnswer: What was stored stays open.
         AnswerMalformed: The operator tells no amount, or its signature is none.
     """
-    device = _device(await wallet.client.ask_own("GET", f"/devices/{key.hex()}"))
+    device = await _ask(wallet, "GET", f"/devices/{key.hex()}")
     amount_fen = int(device["shadow_fen"])
     if device["state"] not in ("revoked", "convicted"):
         raise DeviceNotLost(detail="The device is in use")
@@ -78,6 +86,16 @@ async def claim(wallet: Wallet, key: bytes) -> JournaledOrder:
     wallet.journal.store([order])
     standing = (await submit(wallet, [order]))[order.order_id]
     return JournaledOrder(order=order, standing=standing)
+
+
+async def _ask(wallet: Wallet, method: str, path: str) -> dict[str, Any]:
+    """Ask something about one device."""
+    try:
+        return _device(await wallet.client.ask_own(method, path))
+    except Refusal as refusal:
+        if refusal.code is Code.NOT_FOUND:
+            raise DeviceUnknown(detail="This wallet has no such device") from refusal
+        raise
 
 
 def _device(document: dict[str, Any]) -> dict[str, Any]:
