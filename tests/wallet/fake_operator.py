@@ -247,7 +247,7 @@ class FakeOperator:
                 return 200, self._receipt(bytes.fromhex(order_id))
             case "GET", ["v1", "wallets", _, "history"]:
                 return 200, self._history(query)
-            case _, ["v1", "wallets", _, "devices", *asked]:
+            case _, ["v1", "wallets", _, "devices", *asked] if not asked or "loads" in asked:
                 return 200, self._load(int(asked[-1])) if asked else self._certificates()
             case "POST", ["v1", "wallets", _, name]:
                 return 200, self._asked_of(name)(json.loads(body))
