@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry, Gauge
 from jiaozi.operator.gateway.batch import Batcher
 from jiaozi.operator.headers.doubt import Doubt
 from jiaozi.operator.history.store import read_position
+from jiaozi.operator.offline.payment_model import GIVEN_UP
 from jiaozi.operator.registry.client import RegistryClient
 from jiaozi.protocol.refusals import Code
 from jiaozi.storage.database import Database
@@ -79,6 +80,8 @@ class OperatorFigures:
         self._given_up = gauge(
             "offline_payments_given_up", "Offline payments that nobody here can settle.", "code"
         )
+        for each in GIVEN_UP:
+            self._given_up.labels(each.name.lower()).set(0)
 
     async def run(self) -> None:
         """Look into the database until cancelled."""

@@ -28,6 +28,8 @@ FIRST_RETRY_MS = 30_000
 RETRY_MS_MAX = 3_600_000
 TRIES_MAX = 6
 """Of a payment that is nobody's to settle here; a quarter of an hour."""
+GIVEN_UP = (Code.DEVICE_UNKNOWN, Code.SURFACED_TOO_LATE, Code.LEGS_NOT_ALLOWED)
+"""What such a payment is refused with; the last, of another operator's wallet alone."""
 _UNDELIVERABLE = frozenset(
     (Code.DEVICE_ENDED, Code.ACCOUNT_UNKNOWN, Code.ACCOUNT_CLOSED, Code.DEVICE_UNKNOWN)
 )
@@ -150,9 +152,7 @@ def is_given_up(tries: int, outcome: Outcome | None, *, is_elsewhere: bool) -> b
     """
     if outcome is None or tries < TRIES_MAX:
         return False
-    return outcome[0] in (Code.DEVICE_UNKNOWN, Code.SURFACED_TOO_LATE) or (
-        is_elsewhere and outcome[0] == Code.LEGS_NOT_ALLOWED
-    )
+    return outcome[0] in GIVEN_UP and (is_elsewhere or outcome[0] != Code.LEGS_NOT_ALLOWED)
 
 
 def told(record: PaymentRecord) -> Told:
