@@ -53,6 +53,7 @@ def test_g4_a_header_of_the_registry_raises_the_floor_and_nothing_lowers_it() ->
     ):
         party.purse = news.raise_floor(party.purse, time_message(time_ms))
         assert party.purse.floor_ms == floor_ms
+        assert news.raise_floor(party.purse, time_message(time_ms)) is party.purse
 
 
 BAD_TIMES = {

@@ -18,7 +18,7 @@ _TIME_BYTES_MAX = 2048
 def raise_floor(purse: Purse, time_message: bytes) -> Purse:
     """Learn the time from a header of the registry: ``[header, block key's certificate]``.
 
-    A header once more, or an earlier one, lowers nothing.
+    A header once more changes nothing, and an earlier one lowers nothing.
 
     Raises:
         Refusal: A shape code, or ``signature_invalid``: not the registry's, or its key revoked.
@@ -31,7 +31,8 @@ def raise_floor(purse: Purse, time_message: bytes) -> Purse:
     signed = read_header(header, block_keys=keys, network=anchor.network)
     if signed.key in purse.revocations.revoked:
         raise refuse(Code.SIGNATURE_INVALID)
-    return replace(purse, floor=purse.floor.told(signed.key, signed.header.time_ms))
+    floor = purse.floor.told(signed.key, signed.header.time_ms)
+    return purse if floor == purse.floor else replace(purse, floor=floor)
 
 
 def learn_revocations(purse: Purse, frame: bytes) -> Purse:
