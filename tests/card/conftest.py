@@ -16,6 +16,8 @@ from jiaozi.local.card_readers import Slot, VirtualReaders, virtual_readers
 from jiaozi.local.errors import ReadersFailed
 from jiaozi.storage.privilege import dying_with_us
 from jiaozi.wallet import readers
+from tests.card.purse_cards import DirectCard, issue
+from tests.protocol.offline_builders import PAYEE, Party
 
 REQUIRED = "JIAOZI_TEST_CARDS"
 """Set to ``required`` where missing PC/SC is a failure, as in continuous integration."""
@@ -92,3 +94,18 @@ def full_slot(reader_service: VirtualReaders) -> Iterator[Slot]:
 def empty_slot(reader_service: VirtualReaders) -> Slot:
     """A reader that is empty, unless a test puts a card in."""
     return reader_service.slots[1]
+
+
+@pytest.fixture
+def card(tmp_path: Path) -> DirectCard:
+    """A card that holds 9 yuan, and whose PIN has not been shown."""
+    card = DirectCard(tmp_path)
+    issue(card.purse(), fen=900)
+    card.dialogue.reset()
+    return card
+
+
+@pytest.fixture
+def merchant() -> Party:
+    """Whoever is paid, by a purse without a card."""
+    return Party(PAYEE)

@@ -9,13 +9,18 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any, cast
 
+import pytest
+
 from jiaozi.card.dialogue import Dialogue
 from jiaozi.card.purse import PurseApplication
 from jiaozi.card.storage import Storage
 from jiaozi.local.card_readers import Slot
+from jiaozi.protocol.apdu import Command, Response
+from jiaozi.protocol.card_commands import Instruction
 from jiaozi.protocol.offline.certificate import Chain, Profile
 from jiaozi.protocol.offline.enrolment import Enrolment
 from jiaozi.protocol.offline.operator_messages import Load, sign_load
+from jiaozi.protocol.refusals import Code, Refusal
 from jiaozi.storage.privilege import dying_with_us
 from jiaozi.wallet import readers
 from jiaozi.wallet.errors import CardAbsent, CardPulled
@@ -125,3 +130,21 @@ def await_card(slot: Slot) -> None:
             assert time.monotonic() < deadline_s, "no card came"
         else:
             return
+
+
+def refused(code: Code) -> Any:  # noqa: ANN401 - pytest's own type is not public
+    """What is in the block, the purse refuses so."""
+    return pytest.raises(Refusal, check=lambda refusal: refusal.code is code)
+
+
+def allow(card: DirectCard, payment_fen: int, sum_fen: int) -> None:
+    """Let so much be paid without the PIN."""
+    card.purse(PIN).set_allowance(payment_fen, sum_fen)
+
+
+def say(card: DirectCard, instruction: Instruction, data: bytes = b"", **changes: int) -> Response:
+    """Say one command as it is, and return the whole answer."""
+    fields = {"cla": instruction.cla, "ins": int(instruction)}
+    parameters = instruction.parameters or 0
+    fields |= {"p1": parameters >> 8, "p2": parameters & 0xFF, "expected": 65_536} | changes
+    return Response.decode(card.dialogue.answer(Command(data=data, **fields).encode()))
