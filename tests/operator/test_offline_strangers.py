@@ -210,13 +210,17 @@ async def test_g4_the_key_is_revoked_its_purses_are_refused_and_honest_ones_go_o
 
     await asyncio.sleep(max(0.0, revoked_at_s + 1.1 - asyncio.get_running_loop().time()))
     before_fen = await guarantee_fen(desks)
-    assert states(await desks.hand_in(late.log, TWO)) == [WAITS]
+    [became] = await desks.hand_in(late.log, TWO)
+    assert (became[3], became[4][0]) == (WAITS, Code.SURFACED_TOO_LATE)
     [told] = [each for each in (await report(desks, TWO)).strangers if each.key == rogues[1].key]
     assert told.outcome is not None
     assert told.outcome[0] == Code.SURFACED_TOO_LATE
     more = rogues[0].pay(late.ask(1_00))
     assert (await desks.hand_in_payments(more, operator=TWO))[0][4][0] == Code.SURFACED_TOO_LATE
     assert await guarantee_fen(desks) == before_fen
+    assert (await desks.hand_in(late.log, TWO))[0][4][0] == Code.SURFACED_TOO_LATE
+    await desks.synchronise(late)
+    assert late.purse.balance_fen == 0, "it goes on without what nobody pays"
 
 
 async def renew(theft: Theft) -> None:

@@ -34,7 +34,7 @@ class DeviceView(BaseModel):
     wallet: str | None = Field(description="it was enrolled from; null: anonymous")
     profile: int = Field(description="1 card, 2 software, 3 tap, 4 terminal", examples=[1])
     generation: int = Field(examples=[1])
-    not_after_ms: int
+    not_after_ms: int = Field(description="end of its certificate; 0: nobody enrolled it")
     balance_cap_fen: int = Field(examples=[100_000])
     shadow_fen: int = Field(
         description="loaded and received, less what it paid; below zero: not all has surfaced",

@@ -19,7 +19,7 @@ it in has it and does so again.
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple, TypeVar
 
@@ -50,7 +50,7 @@ from jiaozi.protocol.numbers import AccountNumber
 from jiaozi.protocol.offline.messages import decode_payment
 from jiaozi.protocol.order_types import OrderType
 from jiaozi.protocol.orders import OrderHead, sign_order
-from jiaozi.protocol.refusals import Code, Outcome, Refusal
+from jiaozi.protocol.refusals import SETTLED, Code, Outcome, Refusal
 from jiaozi.protocol.suites import Signer
 from jiaozi.storage.database import Database
 
@@ -135,10 +135,8 @@ class SettlePayments:
         now_ms = self.now_ms()
         strange = {key: each for key, each in records.items() if is_of_stranger(each)}
         if strange:
-            known = await self.take_up.shown([each for each in batch if each.identity in strange])
-            for key, each in strange.items():
-                if not known.isdisjoint(_keys_of([each])):
-                    records[key] = replace(each, next_try_ms=now_ms)
+            decided = await self.take_up.shown([each for each in batch if each.identity in strange])
+            records |= {key: _known(each, decided, now_ms) for key, each in strange.items()}
         at_once = {key: each for key, each in records.items() if is_due(each, now_ms)}
         return {**records, **await self._advance(at_once)} if at_once else records
 
@@ -248,6 +246,15 @@ def _keys_of(records: Iterable[PaymentRecord]) -> set[bytes]:
         payment, message = decode_payment(each.payment)
         keys |= {message.signatures[0].key, payment.payee or b""}
     return keys
+
+
+def _known(record: PaymentRecord, decided: Mapping[bytes, Outcome], now_ms: int) -> PaymentRecord:
+    """Return a payment with what was decided about its devices: due now, or too late."""
+    outcomes = [decided[key] for key in _keys_of([record]) if key in decided]
+    if SETTLED in outcomes:
+        return replace(record, next_try_ms=now_ms)
+    too_late = [each for each in outcomes if each[0] == Code.SURFACED_TOO_LATE]
+    return replace(record, outcome=too_late[0]) if too_late else record
 
 
 def _leg(wallet: int, amount_fen: int) -> Leg:

@@ -4,6 +4,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 
+import asyncpg
+
 from jiaozi.operator.offline.model import Stranger
 from jiaozi.protocol.refusals import Outcome
 from jiaozi.storage.database import Connection
@@ -13,7 +15,7 @@ from jiaozi.storage.queries import load_statements
 @dataclass(frozen=True, slots=True)
 class _Statements:
     keep_strangers: str
-    undecided_strangers: str
+    find_strangers: str
     decide_strangers: str
     take_told_stranger: str
     strangers: str
@@ -30,10 +32,9 @@ async def keep(
     await connection.execute(_SQL.keep_strangers, keys, operators, certificates, now_ms)
 
 
-async def undecided(connection: Connection, keys: Collection[bytes]) -> dict[bytes, bytes]:
-    """Return the certificates of those devices that the registry has not decided about."""
-    rows = await connection.fetch(_SQL.undecided_strangers, list(keys))
-    return {row["key"]: row["certificate"] for row in rows}
+async def find(connection: Connection, keys: Collection[bytes]) -> list[Stranger]:
+    """Return what is kept of devices."""
+    return [_stranger(row) for row in await connection.fetch(_SQL.find_strangers, list(keys))]
 
 
 async def decide(connection: Connection, decided: Mapping[bytes, Outcome]) -> None:
@@ -49,5 +50,9 @@ async def take_told(connection: Connection, told: Stranger) -> None:
 
 async def taken_up(connection: Connection, *, limit: int) -> list[Stranger]:
     """Return the devices that were taken up, or came too late for it, the oldest first."""
-    rows = await connection.fetch(_SQL.strangers, limit)
-    return [Stranger(*row)._replace(outcome=tuple(row["outcome"])) for row in rows]
+    return [_stranger(row) for row in await connection.fetch(_SQL.strangers, limit)]
+
+
+def _stranger(row: asyncpg.Record) -> Stranger:
+    outcome = row["outcome"]
+    return Stranger(*row)._replace(outcome=None if outcome is None else tuple(outcome))

@@ -8,10 +8,10 @@ FROM unnest($1::bytea[], $2::smallint[], $3::bytea[]) AS it (key, operator, cert
 ORDER BY key
 ON CONFLICT (key) DO NOTHING;
 
--- name: undecided_strangers
--- Those of these devices that the registry has not decided about.
-SELECT key, certificate FROM offline_stranger WHERE key = ANY($1::bytea[]) AND outcome IS NULL
-ORDER BY key;
+-- name: find_strangers
+-- What is kept of these devices.
+SELECT key, operator, certificate, outcome, created_ms FROM offline_stranger
+WHERE key = ANY($1::bytea[]) ORDER BY key;
 
 -- name: decide_strangers
 -- What the registry decided, once.

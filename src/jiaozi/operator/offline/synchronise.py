@@ -90,7 +90,7 @@ class SynchroniseDevice:
         return anew
 
     async def _sign(self, log: HandedLog, settled: list[Settled]) -> Signed:
-        waits = sum(each.told in (Told.OPEN, Told.WAITS) for each in settled)
+        waits = sum(_is_open(each, log.device.key) for each in settled)
         if waits:
             raise refuse(Code.SYNCHRONISATION_WAITS, waits)
         known = await self.authority.device(log.device.key)
@@ -137,6 +137,17 @@ class SynchroniseDevice:
         )
         authority = self.authority
         return sign_checkpoint(checkpoint, authority.certify, certificate, authority.network.id)
+
+
+def _is_open(settled: Settled, device: bytes) -> bool:
+    """Say whether a payment of a log may settle yet, or has to before the device goes on.
+
+    What came in too late to be paid by anybody is left out: the device never had it.
+    """
+    if settled.told not in (Told.OPEN, Told.WAITS):
+        return False
+    is_late = settled.outcome is not None and settled.outcome[0] == Code.SURFACED_TOO_LATE
+    return not is_late or settled.handed.payment.payee != device
 
 
 async def _find(connection: Connection, log: HandedLog) -> Signed | None:

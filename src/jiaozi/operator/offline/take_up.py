@@ -5,7 +5,7 @@
     payment refused, device_unknown -> certificates that came with it, kept -> registry, TAKE_UP
       -> taken up: the payment is brought again at once
       -> known: the other device is the one that nobody knows, and its certificate did not come
-      -> surfaced_too_late: it stays so
+      -> surfaced_too_late: nobody is paid for it any more
 
 The registry decides whether nobody enrolled a device: an order about one that is enrolled changes
 nothing. So certificates are sent that may be anybody's, and an order that died may be followed by
@@ -14,11 +14,11 @@ another without asking what became of it.
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from jiaozi.operator.offline import stranger_store as store
-from jiaozi.operator.offline.model import ORDER_LIFETIME_MS
+from jiaozi.operator.offline.model import ORDER_LIFETIME_MS, Stranger
 from jiaozi.operator.offline.payment_model import Handed
 from jiaozi.operator.registry.answers import Final, RawAnswer, read_answer
 from jiaozi.protocol.domains import NetworkId
@@ -26,11 +26,9 @@ from jiaozi.protocol.ids import new_order_id
 from jiaozi.protocol.offline.certificate import read_unverified_device
 from jiaozi.protocol.order_types import OrderType
 from jiaozi.protocol.orders import OrderHead, sign_order
-from jiaozi.protocol.refusals import SETTLED, Outcome, Refusal
+from jiaozi.protocol.refusals import Outcome, Refusal
 from jiaozi.protocol.suites import Signer
 from jiaozi.storage.database import Database
-
-_NONE: frozenset[bytes] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,17 +41,17 @@ class TakeUpDevices:
     certify: Signer
     now_ms: Callable[[], int]
 
-    async def shown(self, payments: Sequence[Handed]) -> frozenset[bytes]:
+    async def shown(self, payments: Sequence[Handed]) -> dict[bytes, Outcome]:
         """Have those devices of refused payments taken up whose certificates came with them.
 
         Returns:
-            The keys of the devices that were taken up now.
+            What the registry decided about devices, now or before, by their keys.
         """
         certificates = {
             key: certificate for each in payments for key, certificate in each.certificates.items()
         }
         if not certificates:
-            return _NONE
+            return {}
         shown = [
             (key, read_unverified_device(each)[0].operator, each)
             for key, each in certificates.items()
@@ -62,24 +60,31 @@ class TakeUpDevices:
             await store.keep(connection, shown, self.now_ms())
         return await self.kept(certificates.keys())
 
-    async def kept(self, keys: Collection[bytes]) -> frozenset[bytes]:
+    async def kept(self, keys: Collection[bytes]) -> dict[bytes, Outcome]:
         """Have those of these devices taken up whose certificates are kept; return as `shown`."""
         if not keys:
-            return _NONE
+            return {}
         async with self.database.connection() as connection:
-            certificates = await store.undecided(connection, keys)
-        if not certificates:
-            return _NONE
-        orders = await asyncio.to_thread(self._sign, certificates.values())
+            strangers = await store.find(connection, keys)
+        decided = {each.key: each.outcome for each in strangers if each.outcome is not None}
+        undecided = [each for each in strangers if each.outcome is None]
+        if undecided:
+            decided |= await self._decide(undecided)
+        return decided
+
+    async def _decide(self, strangers: Sequence[Stranger]) -> dict[bytes, Outcome]:
+        """Ask the registry, and keep what it decided for good."""
+        orders = await asyncio.to_thread(self._sign, [each.certificate for each in strangers])
         try:
             answers = await self.submit(orders)
         except Refusal:
-            return _NONE
-        decided = _decided(certificates, answers)
+            return {}
+        read = zip(strangers, map(read_answer, answers), strict=True)
+        decided = {each.key: it.outcome for each, it in read if isinstance(it, Final)}
         if decided:
             async with self.database.transaction() as connection:
                 await store.decide(connection, decided)
-        return frozenset(key for key, outcome in decided.items() if outcome == SETTLED)
+        return decided
 
     def _sign(self, certificates: Collection[bytes]) -> list[bytes]:
         now_ms = self.now_ms()
@@ -96,9 +101,3 @@ class TakeUpDevices:
             )
             for each in certificates
         ]
-
-
-def _decided(keys: Mapping[bytes, bytes], answers: Sequence[RawAnswer]) -> dict[bytes, Outcome]:
-    """Return what was decided for good; a device whose order was not taken waits."""
-    read = zip(keys, map(read_answer, answers), strict=True)
-    return {key: answer.outcome for key, answer in read if isinstance(answer, Final)}
