@@ -6,7 +6,7 @@ While people pay each other nobody serves anything: the operators are stopped.
 import asyncio
 import json
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -295,11 +295,23 @@ async def what_is_unloaded_is_in_the_wallet(market: Market) -> None:
     assert await held_fen(anna) == 4_900
     back = await told(anna, "offline", "hand-in", *misdirected, code=1)
     assert "1.00 yuan: back on its device" in back
-    assert "40.00 yuan: settled." in await told(anna, "offline", "unload", "40")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(SoftwarePurse, "unload", pulled_once_done(SoftwarePurse.unload))
+        assert await name_of(anna, "unload", "40") == "card_pulled"
+    finished = await told(anna, "offline", "unload", "40")
+    assert "40.00 yuan, by an unload that had broken off: settled." in finished
     assert await anna.balance_fen() == 40_000 - 10_100 + 8_100
     assert "Handed in" in await told(anna, "offline", "sync")
     assert "There is a purse" in await told(anna, "offline", "enrol", code=2)
     assert (await anna("resume"))["resumed"] == []
+
+
+def pulled_once_done(step: Callable[..., bytes]) -> Callable[..., bytes]:
+    def done_unheard(*given: object) -> bytes:
+        step(*given)
+        raise CardPulled(detail="The card left the reader before it answered")
+
+    return done_unheard
 
 
 async def what_is_left_of_a_lost_purse_is_claimed_once(carla: Holder, claim_from_ms: int) -> None:

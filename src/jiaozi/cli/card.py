@@ -29,8 +29,7 @@ from jiaozi.cli.output import (
 from jiaozi.cli.wallet_setup import failures_told
 from jiaozi.protocol.refusals import Refusal
 from jiaozi.wallet.edge import SYSTEM_EDGE
-from jiaozi.wallet.errors import WalletError
-from jiaozi.wallet.offline.device import PurseDevice
+from jiaozi.wallet.offline.device import held_fen_of
 from jiaozi.wallet.offline.transfer import transfer
 
 app = typer.Typer(
@@ -86,7 +85,7 @@ def _pay_card(setup: AtReader, to_reader: str, amount_fen: int, *, as_json: bool
                     "`jiaozi card sync` hands it in."
                 )
             raise
-        left_fen, held_fen = _held_fen(payer), _held_fen(payee)
+        left_fen, held_fen = held_fen_of(payer), held_fen_of(payee)
     if as_json:
         print_json(
             {
@@ -107,14 +106,6 @@ def _pay_card(setup: AtReader, to_reader: str, amount_fen: int, *, as_json: bool
         stdout.print(f"{told}; a card was pulled before it told its balance.")
     else:
         stdout.print(f"{told}; this one holds {yuan(left_fen)}, the other {yuan(held_fen)}.")
-
-
-def _held_fen(purse: PurseDevice) -> int | None:
-    """Return what a card holds; None if it was pulled once all was done."""
-    try:
-        return purse.view().balance_fen
-    except WalletError:
-        return None
 
 
 def emulate_command(

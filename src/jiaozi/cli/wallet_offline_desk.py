@@ -26,9 +26,10 @@ from jiaozi.protocol.offline.certificate import Profile
 from jiaozi.wallet.errors import WalletError
 from jiaozi.wallet.model import JournaledOrder
 from jiaozi.wallet.offline import desk, devices
-from jiaozi.wallet.offline.device import PurseDevice, PurseView
+from jiaozi.wallet.offline.device import PurseDevice, PurseView, held_fen_of
 from jiaozi.wallet.offline.issue import renew
 from jiaozi.wallet.offline.own import make_purse, open_purse
+from jiaozi.wallet.offline.unload import Unloaded, unload
 from jiaozi.wallet.wallet import Wallet, unlock
 
 _Told = TypeVar("_Told")
@@ -95,6 +96,7 @@ def load_command(
         return loaded, await _held_after(wallet, purse)
 
     loaded, held_fen = _with_both(context, order, as_json=as_json)
+    unseen = "not known: what is on its way comes with the next `sync`"
     tell_standing(
         loaded.standing,
         facts={
@@ -104,9 +106,7 @@ def load_command(
         },
         labels={
             "Amount": f"{yuan(amount_fen)} yuan",
-            "The purse holds": "not known: what is on its way comes with the next `sync`"
-            if held_fen is None
-            else f"{yuan(held_fen)} yuan",
+            "The purse holds": unseen if held_fen is None else f"{yuan(held_fen)} yuan",
         },
         as_json=as_json,
     )
@@ -116,28 +116,28 @@ async def _held_after(wallet: Wallet, purse: PurseDevice) -> int | None:
     """Return what a purse holds once it has its loads; None if they could not be brought to it."""
     try:
         await desk.fetch_loads(wallet, purse)
-        return purse.view().balance_fen
     except WalletError:
         return None
+    return held_fen_of(purse)
 
 
 def unload_command(context: typer.Context, amount: _Amount, as_json: AsJson = False) -> None:
     """Move money from the purse back to the wallet."""
     amount_fen = amount_of(amount)
 
-    async def move(wallet: Wallet, purse: PurseDevice) -> tuple[desk.HandedState, int]:
-        state = await desk.unload(wallet, purse, amount_fen)
-        return state, purse.view().balance_fen
+    async def move(wallet: Wallet, purse: PurseDevice) -> tuple[Unloaded, int | None]:
+        return await unload(wallet, purse, amount_fen), held_fen_of(purse)
 
-    state, held_fen = _with_both(context, move, as_json=as_json)
+    done, held_fen = _with_both(context, move, as_json=as_json)
     if as_json:
-        told = {"amount_fen": amount_fen, "state": state.name.lower(), "balance_fen": held_fen}
-        print_json(told)
+        told = {"amount_fen": amount_fen, "state": done.state.name.lower(), "balance_fen": held_fen}
+        print_json({**told, "is_new": done.is_new})
     else:
-        stdout.print(f"{yuan(amount_fen)} yuan: {STATES[state]}.")
-    if state is desk.HandedState.RETURNED:
+        which = "" if done.is_new else ", by an unload that had broken off"
+        stdout.print(f"{yuan(amount_fen)} yuan{which}: {STATES[done.state]}.")
+    if done.state is desk.HandedState.RETURNED:
         raise typer.Exit(ExitCode.REFUSED)
-    if state is not desk.HandedState.SETTLED:
+    if done.state is not desk.HandedState.SETTLED:
         raise typer.Exit(ExitCode.UNKNOWN)
 
 

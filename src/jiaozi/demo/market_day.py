@@ -49,6 +49,7 @@ from jiaozi.wallet.offline import desk
 from jiaozi.wallet.offline.desk import HandedState
 from jiaozi.wallet.offline.device import PurseDevice
 from jiaozi.wallet.offline.devices import devices as list_devices
+from jiaozi.wallet.offline.unload import unload
 from jiaozi.wallet.wallet import Wallet
 
 _REQUEST_LIFETIME_MS = 10 * 60_000
@@ -180,9 +181,10 @@ class MarketDay:
             if stand.purse.view().balance_fen != held_fen(name):
                 raise DemoFailed(detail=f"The purse of {name} does not hold what it must")
             if stand.trader.is_stall:
-                state = await desk.unload(stand.wallet, stand.purse, held_fen(name))
-                if state is not HandedState.SETTLED:
-                    raise DemoFailed(detail=f"{name} could not unload: {state.name.lower()}")
+                unloaded = await unload(stand.wallet, stand.purse, held_fen(name))
+                if unloaded.state is not HandedState.SETTLED:
+                    told = unloaded.state.name.lower()
+                    raise DemoFailed(detail=f"{name} could not unload: {told}")
             advance()
 
         last = self._stands[_LAST]

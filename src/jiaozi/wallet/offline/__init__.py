@@ -7,7 +7,7 @@
 `transfer`     from one purse within reach to another, once
 `till`         a point of sale that takes payments of cards; `sales` is its list
 `frames`       messages as text, in as many QR codes as they need; `pictures` draws and reads them
-`desk`         the operator's desk: enrol, load, hand in, synchronise, unload
+`desk`         the operator's desk: enrol, load, hand in, synchronise; `unload` back to the wallet
 `devices`      a wallet's devices that need not be at hand: list, report lost, claim
 =============  ===================================================================================
 

@@ -176,8 +176,8 @@ async def synchronise_own(wallet: Wallet, device: PurseDevice) -> int:
         Refusal: As `fetch_loads` and `synchronise`.
         NoAnswer: Nothing is lost; begin again.
     """
-    if _is_left_behind(wallet, device):
-        await _settle(wallet, device)
+    if is_left_behind(wallet, device):
+        await settle(wallet, device)
     check_carried(wallet, device)
     loads = await fetch_loads(wallet, device)
     await synchronise(wallet.client, device, wallet.edge)
@@ -233,51 +233,22 @@ async def bring(client: OperatorClient, payment: bytes, edge: Edge) -> Handed:
         await edge.sleep(_POLL_S)
 
 
-async def unload(wallet: Wallet, device: PurseDevice, amount_fen: int) -> HandedState:
-    """Move money from a device, which must be within reach, to its wallet.
-
-    The device is synchronised first: what came in may be unloaded then, and the registry has seen
-    it. An unload that was said before and did not arrive is said again by the synchronisation.
-    Of a device whose operator failed the log is handed in instead.
-
-    Returns:
-        What became of it; while that is open, the payment stands on the device, and synchronising
-        finishes it.
-
-    Raises:
-        Refusal: ``purse_funds``, or as `synchronise`: nothing moved.
-        NoAnswer: Nothing moved.
-    """
-    is_left_behind = _is_left_behind(wallet, device)
-    if is_left_behind:
-        await _settle(wallet, device)
-    else:
-        await synchronise(wallet.client, device, wallet.edge)
-    payment = device.unload(amount_fen, wallet.number)
-    state = HandedState.OPEN
-    with suppress(NoAnswer):
-        state = (await bring(wallet.client, payment, wallet.edge)).state
-        if state in (HandedState.SETTLED, HandedState.RETURNED) and not is_left_behind:
-            await synchronise(wallet.client, device, wallet.edge)
-    return state
-
-
 def check_carried(wallet: Wallet, device: PurseDevice) -> None:
     """Check that the wallet's operator of today is the one that certified a device.
 
     Raises:
         DeviceLeftBehind: It is another.
     """
-    if _is_left_behind(wallet, device):
+    if is_left_behind(wallet, device):
         raise DeviceLeftBehind(detail="The operator that certified this purse carries it no more")
 
 
-def _is_left_behind(wallet: Wallet, device: PurseDevice) -> bool:
+def is_left_behind(wallet: Wallet, device: PurseDevice) -> bool:
     """Say whether another operator certified a device than the one that carries the wallet now."""
     return device.view().device.operator != wallet.operator
 
 
-async def _settle(wallet: Wallet, device: PurseDevice) -> None:
+async def settle(wallet: Wallet, device: PurseDevice) -> None:
     """Hand a device's log in until nothing of it is under way."""
     deadline_s = wallet.edge.monotonic_s() + _SETTLE_WAIT_S
     log = device.hand_in()

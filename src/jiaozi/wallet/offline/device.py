@@ -7,6 +7,7 @@ from jiaozi.protocol.offline.certificate import Chain, Device
 from jiaozi.protocol.offline.enrolment import Enrolment
 from jiaozi.protocol.offline.view import PurseNumbers
 from jiaozi.protocol.refusals import Code, Refusal, refuse
+from jiaozi.wallet.errors import WalletError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +82,14 @@ def acknowledge_waiting(device: PurseDevice, acknowledgement: bytes) -> None:
         else:
             return
     raise refusal
+
+
+def held_fen_of(device: PurseDevice) -> int | None:
+    """Return what a device holds; None of one that is out of reach now that all is done."""
+    try:
+        return device.view().balance_fen
+    except WalletError:
+        return None
 
 
 def share_revocations(first: PurseDevice, second: PurseDevice) -> None:
