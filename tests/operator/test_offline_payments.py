@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import replace
 from importlib import resources
 from itertools import product
 
@@ -41,14 +40,14 @@ def sent(each: Handed) -> PaymentRecord:
 def waiting(each: Handed) -> PaymentRecord:
     """After the registry refused it for now."""
     outcome = (int(Code.GUARANTEE_INSUFFICIENT), 1)
-    return replace(
-        sent(each), state=PaymentState.WAITING, submission=None, outcome=outcome, tries=1
+    return sent(each)._replace(
+        state=PaymentState.WAITING, submission=None, outcome=outcome, tries=1
     )
 
 
 def settled(each: Handed) -> PaymentRecord:
     """After the registry took it."""
-    return replace(sent(each), state=PaymentState.SETTLED, submission=None, height=HEIGHT, tries=1)
+    return sent(each)._replace(state=PaymentState.SETTLED, submission=None, height=HEIGHT, tries=1)
 
 
 @pytest.fixture
@@ -69,7 +68,7 @@ async def test_g1_a_payment_that_settled_is_settled_whatever_else_was_answered(
                 await store.add(connection, [(payment, record)], now_ms=NOW_MS)
             found = await store.find(connection, [payment.identity])
             stands = settled if settled in (first, second) else first
-            assert replace(found[payment.identity], tries=0) == replace(stands(payment), tries=0)
+            assert found[payment.identity]._replace(tries=0) == stands(payment)._replace(tries=0)
 
 
 async def test_answers_and_feed_tell_of_the_same_payments_at_once(kept: Database) -> None:

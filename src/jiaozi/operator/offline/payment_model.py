@@ -13,8 +13,9 @@ device that nobody enrolled, or a wallet that another operator has, is tried a f
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
+from typing import NamedTuple
 
 from jiaozi.operator.offline.model import RESUME_AFTER_MS
 from jiaozi.operator.registry.answers import Final, NotTaken, RawAnswer, read_answer
@@ -72,8 +73,7 @@ class Handed:
     certificates: Mapping[bytes, bytes] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PaymentRecord:
+class PaymentRecord(NamedTuple):
     """A payment as the desk records it; ``submission`` while an order is under way.
 
     Attributes:
@@ -206,8 +206,7 @@ def record_after(record: PaymentRecord, raw: RawAnswer, now_ms: int) -> PaymentR
     was_unload = is_unload(record)
     at_once = was_unload and is_undeliverable(record.wallet, outcome)
     is_settled = isinstance(answer, Final) and answer.outcome == SETTLED
-    return replace(
-        record,
+    return record._replace(
         state=state,
         submission=None,
         height=answer.height if is_settled and isinstance(answer, Final) else None,

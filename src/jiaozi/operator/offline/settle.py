@@ -252,9 +252,9 @@ def _known(record: PaymentRecord, decided: Mapping[bytes, Outcome], now_ms: int)
     """Return a payment with what was decided about its devices: due now, or too late."""
     outcomes = [decided[key] for key in _keys_of([record]) if key in decided]
     if SETTLED in outcomes:
-        return replace(record, next_try_ms=now_ms)
+        return record._replace(next_try_ms=now_ms)
     too_late = [each for each in outcomes if each[0] == Code.SURFACED_TOO_LATE]
-    return replace(record, outcome=too_late[0]) if too_late else record
+    return record._replace(outcome=too_late[0]) if too_late else record
 
 
 def _leg(wallet: int, amount_fen: int) -> Leg:
