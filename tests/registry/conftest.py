@@ -6,12 +6,14 @@ rulebooks and the clock. Whoever changes one of those takes `own_world`.
 
 import asyncio
 import itertools
+import uuid
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
 import structlog
 
 from jiaozi.storage.embedded import EmbeddedPostgres
+from tests.copies import copy_of
 from tests.registry.limited import LIMITED
 from tests.registry.network import OPERATORS, Keys
 from tests.registry.offline_builders import OFFLINE, OfflineDesk
@@ -30,17 +32,23 @@ def _plain_logs() -> None:
 
 
 @pytest.fixture(scope="session")
-def shared_dsn(postgres: EmbeddedPostgres) -> str:
-    """A founded network whose operators have money in their vaults."""
+def provided(postgres: EmbeddedPostgres) -> str:
+    """A database to copy: a founded network whose operators have money in their vaults."""
 
-    async def prepare() -> str:
-        dsn = await postgres.create_database("shared_registry")
+    async def prepare() -> None:
+        dsn = await postgres.create_database("provided_registry")
         async with registry_world(dsn, rulebooks=[LIMITED]) as world:
             for operator in OPERATORS:
                 await world.provide(operator, PROVIDED_FEN)
-        return dsn
 
-    return asyncio.run(prepare())
+    asyncio.run(prepare())
+    return "provided_registry"
+
+
+@pytest.fixture(scope="session")
+def shared_dsn(postgres: EmbeddedPostgres, provided: str) -> str:
+    """The network that tests share."""
+    return asyncio.run(copy_of(postgres, provided, "shared_registry"))
 
 
 @pytest.fixture(scope="session")
@@ -57,16 +65,22 @@ async def world(shared_dsn: str, series: Iterator[int]) -> AsyncIterator[Registr
 
 
 @pytest.fixture(scope="session")
-def offline_dsn(postgres: EmbeddedPostgres) -> str:
-    """A founded network with rules for devices, money and guarantees."""
+def guaranteed(postgres: EmbeddedPostgres) -> str:
+    """A database to copy: a founded network with rules for devices, money and guarantees."""
 
-    async def prepare() -> str:
-        dsn = await postgres.create_database("offline_registry")
+    async def prepare() -> None:
+        dsn = await postgres.create_database("guaranteed_registry")
         async with registry_world(dsn, rulebooks=[OFFLINE]) as world:
             await OfflineDesk(world).prepare()
-        return dsn
 
-    return asyncio.run(prepare())
+    asyncio.run(prepare())
+    return "guaranteed_registry"
+
+
+@pytest.fixture(scope="session")
+def offline_dsn(postgres: EmbeddedPostgres, guaranteed: str) -> str:
+    """The network with devices that tests share."""
+    return asyncio.run(copy_of(postgres, guaranteed, "offline_registry"))
 
 
 @pytest.fixture
@@ -77,12 +91,18 @@ async def desk(offline_dsn: str, series: Iterator[int]) -> AsyncIterator[Offline
 
 
 @pytest.fixture
-async def own_desk(database_dsn: str) -> AsyncIterator[OfflineDesk]:
+async def own_offline_dsn(postgres: EmbeddedPostgres, guaranteed: str) -> AsyncIterator[str]:
+    """The network with guarantees for one test, gone after it."""
+    name = f"test_{uuid.uuid4().hex}"
+    yield await copy_of(postgres, guaranteed, name)
+    await postgres.drop_database(name)
+
+
+@pytest.fixture
+async def own_desk(own_offline_dsn: str) -> AsyncIterator[OfflineDesk]:
     """A registry in which devices are enrolled, for this test alone."""
-    async with registry_world(database_dsn, rulebooks=[OFFLINE]) as world:
-        desk = OfflineDesk(world)
-        await desk.prepare()
-        yield desk
+    async with registry_world(own_offline_dsn, rulebooks=[OFFLINE], series=1) as world:
+        yield OfflineDesk(world)
 
 
 @pytest.fixture(scope="session")
@@ -115,9 +135,15 @@ async def served(
 
 
 @pytest.fixture
-async def own_world(database_dsn: str) -> AsyncIterator[RegistryWorld]:
+async def own_dsn(postgres: EmbeddedPostgres, provided: str) -> AsyncIterator[str]:
+    """The network with money for one test, gone after it."""
+    name = f"test_{uuid.uuid4().hex}"
+    yield await copy_of(postgres, provided, name)
+    await postgres.drop_database(name)
+
+
+@pytest.fixture
+async def own_world(own_dsn: str) -> AsyncIterator[RegistryWorld]:
     """A registry for this test alone, with money in the vaults; class II has `LIMITS`."""
-    async with registry_world(database_dsn, rulebooks=[LIMITED]) as world:
-        for operator in OPERATORS:
-            await world.provide(operator, PROVIDED_FEN)
+    async with registry_world(own_dsn, rulebooks=[LIMITED], series=1) as world:
         yield world
