@@ -28,11 +28,11 @@ from jiaozi.operator.registry.client import RegistryClient
 from jiaozi.protocol import cbor, numbers
 from jiaozi.protocol.genesis import Network, read_genesis
 from jiaozi.protocol.offline import loading, news, steps, synchronisation
-from jiaozi.protocol.offline.certificate import Anchor, Chain, Profile
+from jiaozi.protocol.offline.certificate import Anchor, Chain, Profile, certify_device
 from jiaozi.protocol.offline.enrolment import Enrolment, sign_enrolment
 from jiaozi.protocol.offline.purse import Purse, new_purse
 from jiaozi.protocol.order_types import OrderType
-from jiaozi.protocol.suites import Ed25519Signer
+from jiaozi.protocol.suites import Ed25519Signer, Signer
 from jiaozi.service.server import listening
 from jiaozi.storage.embedded import EmbeddedPostgres
 from tests.copies import network_databases
@@ -164,6 +164,15 @@ class Desks:
         }  # fmt: skip
         message = sign_enrolment(Enrolment(**fields), signer, self.network.id)
         return await signed(holder, "POST", f"{holder.path}/devices", message)
+
+    def rogue(self, like: Card, certify: Signer, fen: int = 500_00) -> Card:
+        """A device that a thief of a certify key made like another; it holds what they say."""
+        signer = Ed25519Signer(secrets.token_bytes(32))
+        device = replace(like.purse.device, key=signer.public_key)
+        certificate = certify_device(device, certify, self.network.id)
+        chain = Chain(operator=like.purse.chain.operator, device=certificate)
+        purse = new_purse(chain, self.anchor)
+        return Card(signer, replace(purse, balances_fen=(fen, *purse.balances_fen[1:])))
 
     async def enrol_anonymous(self, operator: int = OPERATORS[0]) -> Card:
         """A new card of nobody's."""

@@ -14,7 +14,9 @@ from jiaozi.operator.http.serve import serve_operator
 from jiaozi.operator.life import store as life
 from jiaozi.operator.life.rebind import RebindWallet
 from jiaozi.operator.offline import payment_store as payments
+from jiaozi.operator.offline import signed_store as signed
 from jiaozi.operator.offline import store as offline
+from jiaozi.operator.offline import stranger_store as strangers
 from jiaozi.operator.registry.client import RegistryClient
 from jiaozi.operator.settings import OperatorSettings
 from jiaozi.operator.wallets import store as wallets
@@ -58,7 +60,7 @@ REBIND_COMPLETION_STEPS = (
     "life.move_rebind",
 )
 ENROLMENT_STEPS = ("offline.add_order", "RegistryClient.submit", "offline.decide_order")
-LOAD_STEPS = ("follow.add_load", "offline.sign_load")
+LOAD_STEPS = ("signed.add_load", "signed.sign_load")
 HAND_IN_STEPS = ("RegistryClient.submit", "payments.add")
 RETURN_STEPS = (
     "RegistryClient.submit",
@@ -67,7 +69,14 @@ RETURN_STEPS = (
     "payments.record",
     "+RegistryClient.submit",
 )
-SYNCHRONISATION_STEPS = ("offline.add_checkpoint", "RegistryClient.revocations")
+SYNCHRONISATION_STEPS = ("signed.add_checkpoint", "RegistryClient.revocations")
+TAKE_UP_STEPS = (
+    "payments.add",
+    "strangers.keep",
+    "+RegistryClient.submit",
+    "strangers.decide",
+    "payments.record",
+)
 _PLACES: dict[str, Any] = {
     "LedgerCore": LedgerCore,
     "ExchangeStore": ExchangeStore,
@@ -77,6 +86,8 @@ _PLACES: dict[str, Any] = {
     "RebindWallet": RebindWallet,
     "life": life,
     "offline": offline,
+    "signed": signed,
+    "strangers": strangers,
     "payments": payments,
     "follow": follow,
     "store": wallets,
@@ -85,6 +96,7 @@ _STEPS = {
     *OPENING_STEPS, *CLASS_STEPS, *EXCHANGE_STEPS, *GIVING_BACK_STEPS, *REDEEM_STEPS,
     *REBIND_REQUEST_STEPS, *REBIND_COMPLETION_STEPS, *SWEEP_STEPS,
     *ENROLMENT_STEPS, *LOAD_STEPS, *HAND_IN_STEPS, *RETURN_STEPS[:-1], *SYNCHRONISATION_STEPS,
+    *TAKE_UP_STEPS[:2], *TAKE_UP_STEPS[3:],
 }  # fmt: skip
 
 

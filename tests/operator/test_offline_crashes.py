@@ -23,6 +23,7 @@ from tests.operator.test_offline_returned import (
     handed_in,
     loaded,
 )
+from tests.registry.network import Keys
 
 ANSWERS_BYTES_MAX = 1 << 20
 
@@ -158,3 +159,24 @@ async def test_killed_while_an_unload_comes_back(desk: MortalDesk, steps: tuple[
     holder.http = desk.desks.here.http
     assert (await handed_in(desk.desks, card.unload(holder.number, 50_00)))[0] == SETTLED
     assert await balance_fen(holder) == 1_000_00
+
+
+@pytest.mark.chaos
+async def test_killed_while_devices_that_nobody_enrolled_are_taken_up(desk: MortalDesk) -> None:
+    _, honest, payee = await two_cards(desk)
+    stolen = Keys().certify(run_operator.OPERATOR)
+    for number, step in enumerate(run_operator.TAKE_UP_STEPS, 1):
+        rogue = desk.desks.rogue(honest, stolen)
+        pay(rogue, payee, 10_00)
+        await desk.dies_after(step, desk.post("/v1/offline/logs", payee.log))
+
+        async def is_settled(number: int = number) -> bool:
+            became = await desk.desks.hand_in(payee.log)
+            return [each[3] for each in became] == [SETTLED] * number
+
+        await until(is_settled)
+        known = await desk.desks.device(rogue.key)
+        assert (known["convicted"], known["covered_fen"]) == (True, 10_00)
+        assert await desk.desks.shadow_fen(payee.key) == 10_00 * number
+    known = await desk.desks.device(honest.key)
+    assert (known["convicted"], known["shadow_fen"]) == (False, 100_00)

@@ -32,13 +32,15 @@ RULES: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "G2: an operator's guarantee covers what its devices lack": {
         "registry/test_offline_fraud.py": (
+            "test_g2_money_that_comes_to_a_convicted_device_goes_back_to_the_guarantee",
+            "test_g2_what_a_device_without_proof_lacks_is_written_off_after_the_wait",
+        ),
+        "registry/test_offline_guarantees.py": (
             "test_g2_an_empty_guarantee_makes_claims_wait_and_stops_loads",
             "test_g2_a_guarantee_covers_its_share_of_live_caps_by_one_fen",
             "test_g2_all_devices_of_an_operator_lack_no_more_together_than_its_guarantee_holds",
-            "test_g2_money_that_comes_to_a_convicted_device_goes_back_to_the_guarantee",
             "test_g2_money_that_was_never_loaded_buys_no_more_than_the_guarantee_covers",
             "test_g2_what_a_device_lacks_is_not_released_before_it_is_known_why",
-            "test_g2_what_a_device_without_proof_lacks_is_written_off_after_the_wait",
         ),
         "registry/test_offline_taken_up.py": (
             "test_g2_who_was_paid_by_a_device_of_a_stolen_key_is_paid_from_the_guarantee",

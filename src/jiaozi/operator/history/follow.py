@@ -18,8 +18,7 @@ from jiaozi.operator.history.store import FeedPosition
 from jiaozi.operator.life import store as life
 from jiaozi.operator.life.carriage import Carriage
 from jiaozi.operator.notices.store import tell_history
-from jiaozi.operator.offline import payment_store, stranger_store
-from jiaozi.operator.offline.store import add_load
+from jiaozi.operator.offline import payment_store, signed_store, stranger_store
 from jiaozi.operator.reconcile.movements import Movement, movements_of
 from jiaozi.operator.reconcile.store import add_movements
 from jiaozi.operator.registry.client import FeedPage, RegistryClient
@@ -156,7 +155,7 @@ class FollowFeed:
             for stranger in told.strangers:
                 await stranger_store.take_told(connection, stranger)
             for load in told.loads:
-                await add_load(connection, load)
+                await signed_store.add_load(connection, load)
             for opening in told.openings:
                 state = state_after(Decided(opening.outcome))
                 await wallets.finish_opening(

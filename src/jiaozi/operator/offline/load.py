@@ -6,7 +6,7 @@ Only when the key was revoked that signed one, the same is signed again by anoth
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from jiaozi.operator.offline import store
+from jiaozi.operator.offline import signed_store
 from jiaozi.operator.offline.authority import Authority
 from jiaozi.operator.offline.model import Load
 from jiaozi.protocol.offline import operator_messages
@@ -46,7 +46,7 @@ class GiveLoad:
 
     async def _find(self, device: bytes, number: int) -> Load | None:
         async with self.database.connection() as connection:
-            return await store.find_load(connection, device, number)
+            return await signed_store.find_load(connection, device, number)
 
     def _is_disowned(self, message: bytes) -> bool:
         """Say whether purses would refuse what was signed: the key was revoked since."""
@@ -67,6 +67,6 @@ class GiveLoad:
             authority.network.id,
         )
         async with self.database.transaction() as connection:
-            return await store.sign_load(
+            return await signed_store.sign_load(
                 connection, (load.device, load.number), before=load.message, message=message
             )

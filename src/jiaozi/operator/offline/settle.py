@@ -250,11 +250,12 @@ def _keys_of(records: Iterable[PaymentRecord]) -> set[bytes]:
 
 def _known(record: PaymentRecord, decided: Mapping[bytes, Outcome], now_ms: int) -> PaymentRecord:
     """Return a payment with what was decided about its devices: due now, or too late."""
-    outcomes = [decided[key] for key in _keys_of([record]) if key in decided]
-    if SETTLED in outcomes:
+    outcomes = [decided.get(key) for key in _keys_of([record])]
+    codes = {None if each is None else each[0] for each in outcomes}
+    if SETTLED in outcomes or codes == {Code.DEVICE_KNOWN}:
         return record._replace(next_try_ms=now_ms)
-    too_late = [each for each in outcomes if each[0] == Code.SURFACED_TOO_LATE]
-    return record._replace(outcome=too_late[0]) if too_late else record
+    too_late = (each for each in outcomes if each and each[0] == Code.SURFACED_TOO_LATE)
+    return record._replace(outcome=next(too_late, record.outcome))
 
 
 def _leg(wallet: int, amount_fen: int) -> Leg:

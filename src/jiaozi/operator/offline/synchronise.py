@@ -14,13 +14,13 @@ that signed them, the same is signed again.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from jiaozi.operator.offline import store
+from jiaozi.operator.offline import signed_store, store
 from jiaozi.operator.offline.authority import Authority
 from jiaozi.operator.offline.hand_in import HandIn
 from jiaozi.operator.offline.model import RegistryDevice, Suspicion
 from jiaozi.operator.offline.payment_model import Told
 from jiaozi.operator.offline.settle import Settled
-from jiaozi.operator.offline.store import Signed
+from jiaozi.operator.offline.signed_store import Signed
 from jiaozi.protocol.offline.operator_messages import (
     Checkpoint,
     read_checkpoint,
@@ -84,7 +84,7 @@ class SynchroniseDevice:
         message = sign_checkpoint(checkpoint, authority.certify, certificate, authority.network.id)
         anew = Signed(message, await authority.time_message())
         async with self.database.transaction() as connection:
-            await store.sign_checkpoint_again(
+            await signed_store.sign_checkpoint_again(
                 connection, checkpoint.device, checkpoint.number, anew
             )
         return anew
@@ -111,11 +111,13 @@ class SynchroniseDevice:
                 raise refuse(Code.DEVICE_SUSPENDED)
             signed = await _find(connection, log)
             if signed is None:
-                number = await store.last_checkpoint(connection, log.device.key) + 1
+                number = await signed_store.last_checkpoint(connection, log.device.key) + 1
                 message = self._message(log, known, number, certificate)
                 signed = Signed(message, time_message)
                 place = (number, log.statement.position, log.statement.head)
-                await store.add_checkpoint(connection, log.device.key, place, signed, self.now_ms())
+                await signed_store.add_checkpoint(
+                    connection, log.device.key, place, signed, self.now_ms()
+                )
         return signed
 
     async def _suspect(self, key: bytes) -> None:
@@ -152,7 +154,7 @@ def _is_open(settled: Settled, device: bytes) -> bool:
 
 async def _find(connection: Connection, log: HandedLog) -> Signed | None:
     statement, begun_at = log.statement, log.checkpoint
-    return await store.find_checkpoint(
+    return await signed_store.find_checkpoint(
         connection,
         log.device.key,
         statement.position,
