@@ -22,9 +22,9 @@ async def steal(desk: OfflineDesk) -> None:
 
 
 async def test_g2_who_was_paid_by_a_device_of_a_stolen_key_is_paid_from_the_guarantee(
-    own_desk: OfflineDesk,
+    desk: OfflineDesk,
 ) -> None:
-    desk, world = own_desk, own_desk.world
+    world = desk.world
     rogue, payee = desk.purse("rogue"), await desk.enrolled("payee", THERE)
     payment, guarantee_fen = desk.pay(rogue, payee, 700), await desk.guarantee_fen()
     await refused(world, desk.settle(payment, by=THERE), Code.DEVICE_UNKNOWN, operator=THERE)
@@ -42,9 +42,9 @@ async def test_g2_who_was_paid_by_a_device_of_a_stolen_key_is_paid_from_the_guar
 
 
 async def test_g2_what_an_honest_device_paid_to_it_comes_to_the_guarantee(
-    own_desk: OfflineDesk,
+    desk: OfflineDesk,
 ) -> None:
-    desk, world = own_desk, own_desk.world
+    world = desk.world
     rogue, wallet = desk.purse("rogue"), await world.open_wallet(balance_fen=1_000)
     payer = await desk.enrolled("payer", wallet=wallet, load_fen=1_000)
     payee, guarantee_fen = await desk.enrolled("payee", THERE), await desk.guarantee_fen()
@@ -60,9 +60,9 @@ async def test_g2_what_an_honest_device_paid_to_it_comes_to_the_guarantee(
     await refused(world, unload, Code.DEVICE_ENDED)
 
 
-async def test_g2_no_device_that_was_ever_enrolled_is_taken_up(own_desk: OfflineDesk) -> None:
+async def test_g2_no_device_that_was_ever_enrolled_is_taken_up(desk: OfflineDesk) -> None:
     """Under no certificate of its key, a later one and one that was refused among them."""
-    desk, world = own_desk, own_desk.world
+    world = desk.world
     device, lost = await desk.enrolled("honest"), await desk.enrolled("lost")
     await world.settle(desk.revoke(lost))
     later = START_MS + 301 * DAY_MS
@@ -145,9 +145,9 @@ async def test_g2_a_stolen_key_drains_nothing_once_honest_payees_must_have_surfa
 
 
 async def test_a_taken_up_device_is_neither_loaded_nor_enrolled_nor_claimed(
-    own_desk: OfflineDesk,
+    desk: OfflineDesk,
 ) -> None:
-    desk, world = own_desk, own_desk.world
+    world = desk.world
     wallet = await world.open_wallet(balance_fen=100)
     rogue = desk.purse("rogue", wallet=wallet)
     await world.settle(desk.take_up(rogue))
@@ -158,9 +158,9 @@ async def test_a_taken_up_device_is_neither_loaded_nor_enrolled_nor_claimed(
 
 
 async def test_the_operator_whose_key_it_was_learns_of_a_device_that_another_took_up(
-    own_desk: OfflineDesk,
+    desk: OfflineDesk,
 ) -> None:
-    desk, world = own_desk, own_desk.world
+    world = desk.world
     order = desk.take_up(desk.purse("rogue"), by=THERE)
     await world.settle(order, operator=THERE)
     for operator in OPERATORS:
