@@ -7,7 +7,7 @@ describes itself in OpenAPI. A party adds its routes.
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi.exceptions import RequestValidationError
 from prometheus_client import CollectorRegistry
 from pydantic import BaseModel, Field
@@ -22,7 +22,7 @@ from jiaozi.service.openapi import complete, raw_answer
 from jiaozi.service.problems import Unhealthy
 from jiaozi.storage.errors import StorageUnavailable
 
-__all__ = ["ProblemDocument", "new_application"]
+__all__ = ["ProblemDocument", "add_routes", "new_application"]
 
 
 class ProblemDocument(BaseModel):
@@ -91,6 +91,12 @@ def new_application(
         return Response(exposition(registry), media_type=METRICS_MEDIA_TYPE)
 
     return app
+
+
+def add_routes(app: FastAPI, *routers: APIRouter) -> None:
+    """Add routes as they are: `FastAPI.include_router` would build each of them a second time."""
+    for each in routers:
+        app.router.routes.extend(each.routes)
 
 
 class _Application(FastAPI):

@@ -33,7 +33,7 @@ from jiaozi.central_bank.registry.writer import (
 from jiaozi.central_bank.rulebook.model import Rulebook
 from jiaozi.protocol.certificates import Use
 from jiaozi.protocol.refusals import Code
-from jiaozi.service.application import new_application
+from jiaozi.service.application import add_routes, new_application
 from jiaozi.service.dispatch import AsgiApp, Dispatcher, HotRequest, HotResponse, HotRoute
 from jiaozi.service.metrics import new_registry
 from jiaozi.service.network_examples import ANSWERS, PAYMENT
@@ -169,15 +169,19 @@ def _application(
         check_health=check_health,
         hot_operations={("POST", "/v1/orders"): ORDERS_OPERATION},
     )
-    app.include_router(public_routes(writer, database, settings.genesis))
-    app.include_router(certificate_routes(writer, writer.network, settings.certificates))
-    app.include_router(operator_routes(writer, database, access))
-    app.include_router(auditor_routes(database, access))
-    app.include_router(account_routes(writer, database, access))
-    app.include_router(device_routes(writer, database, access))
-    frames = RevocationFrames(settings.list_signers, settings.certificates)
-    app.include_router(revocation_routes(writer, database, frames))
-    app.include_router(statement_routes(database, access))
+    add_routes(
+        app,
+        public_routes(writer, database, settings.genesis),
+        certificate_routes(writer, writer.network, settings.certificates),
+        operator_routes(writer, database, access),
+        auditor_routes(database, access),
+        account_routes(writer, database, access),
+        device_routes(writer, database, access),
+        revocation_routes(
+            writer, database, RevocationFrames(settings.list_signers, settings.certificates)
+        ),
+        statement_routes(database, access),
+    )
     hot = {("POST", "/v1/orders"): HotRoute(take_orders, ORDERS_BYTES_MAX)}
     addresses = RateLimit(rates.address)
     return Dispatcher(app, hot, registry=figures, addresses=addresses, proxies=rates.proxies)

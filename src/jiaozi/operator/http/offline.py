@@ -76,16 +76,13 @@ class DevicesView(BaseModel):
     devices: Annotated[list[DeviceView], Field(max_length=DEVICES_MAX)]
 
 
-def offline_routes(operator: Operator, access: Access) -> APIRouter:
-    """Return the routes."""
-    router = APIRouter(prefix="/v1")
-    router.include_router(_device_routes(operator, access))
-    router.include_router(_public_routes(operator))
-    return router
+def offline_routes(operator: Operator, access: Access) -> tuple[APIRouter, APIRouter]:
+    """Return the routes: of a wallet's devices, and of whoever has a payment or a log."""
+    return _device_routes(operator, access), _public_routes(operator)
 
 
 def _device_routes(operator: Operator, access: Access) -> APIRouter:
-    router = APIRouter(prefix="/wallets/{number}/devices", tags=["offline"])
+    router = APIRouter(prefix="/v1/wallets/{number}/devices", tags=["offline"])
     desk = operator.desk
 
     @router.post("", **_raw("The certificates", CHAIN, ENROLMENT, *_ENROLMENT, status=201))
@@ -149,7 +146,7 @@ def _device_routes(operator: Operator, access: Access) -> APIRouter:
 
 
 def _public_routes(operator: Operator) -> APIRouter:
-    router = APIRouter(prefix="/offline", tags=["offline"])
+    router = APIRouter(prefix="/v1/offline", tags=["offline"])
     desk = operator.desk
 
     body = cbor.encode([ISSUE_CODE, ENROLMENT])

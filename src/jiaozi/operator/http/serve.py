@@ -36,7 +36,7 @@ from jiaozi.operator.sessions import store as sessions
 from jiaozi.operator.settings import OperatorSettings
 from jiaozi.operator.wiring import Operator, open_operator, working
 from jiaozi.protocol.refusals import Code, refuse
-from jiaozi.service.application import new_application
+from jiaozi.service.application import add_routes, new_application
 from jiaozi.service.dispatch import AsgiApp, Dispatcher, HotRoute
 from jiaozi.service.metrics import new_registry
 from jiaozi.storage.errors import StorageUnavailable
@@ -141,23 +141,26 @@ def _application(
         check_health=check_health,
         hot_operations={("POST", "/v1/orders"): ORDERS_OPERATION, **OPERATIONS},
     )
-    app.include_router(network_routes(operator))
-    app.include_router(header_routes(operator.database))
-    app.include_router(customer_routes(operator, access))
-    app.include_router(wallet_routes(operator, readers))
-    app.include_router(identity_routes(operator, access))
-    app.include_router(demand_routes(operator, access))
-    app.include_router(history_routes(operator, readers))
-    app.include_router(statement_routes(operator, access))
-    app.include_router(life_routes(operator, access))
-    app.include_router(notice_routes(operator, readers))
-    app.include_router(session_routes(operator, origin))
-    app.include_router(second_factor_routes(operator, access))
-    app.include_router(deposit_routes(operator, access))
-    app.include_router(offline_routes(operator, access))
-    app.include_router(privacy_routes(operator, access))
+    add_routes(
+        app,
+        network_routes(operator),
+        header_routes(operator.database),
+        customer_routes(operator, access),
+        wallet_routes(operator, readers),
+        identity_routes(operator, access),
+        demand_routes(operator, access),
+        history_routes(operator, readers),
+        statement_routes(operator, access),
+        life_routes(operator, access),
+        notice_routes(operator, readers),
+        session_routes(operator, origin),
+        second_factor_routes(operator, access),
+        deposit_routes(operator, access),
+        *offline_routes(operator, access),
+        privacy_routes(operator, access),
+    )
     if operator.demo and isinstance(operator.core, LedgerCore):
-        app.include_router(demo_routes(operator.core))
+        add_routes(app, demo_routes(operator.core))
     take_orders = TakeOrders(
         operator.batcher,
         operator.carriage,
