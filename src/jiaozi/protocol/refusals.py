@@ -265,8 +265,8 @@ CATALOGUE: Mapping[Code, Entry] = {
     Code.DEVICE_EXPIRED: Entry(_A, "The device's certificate has ended.", ("ended_ms",)),
     Code.DEVICE_REVOKED: Entry(
         _N,
-        "The device, or the key that certified it, is on the revocation list, or its generation is no "
-        "longer accepted. If it is your own, synchronise: that renews what may be renewed.",
+        "The device, or the key that certified it, is on the revocation list, or its generation is "
+        "no longer accepted. If it is your own, synchronise: that renews what may be renewed.",
     ),
     Code.OTHER_DEVICE: Entry(_N, "The message is meant for another device, or comes from this."),
     Code.PURSE_NOT_SYNCHRONISED: Entry(
