@@ -1,5 +1,7 @@
 """How commands read what they are given: amounts, numbers, addresses, bytes in hexadecimal."""
 
+from typing import Annotated
+
 import httpx
 import typer
 
@@ -8,6 +10,9 @@ from jiaozi.protocol.money import Fen, parse_yuan
 from jiaozi.protocol.numbers import AccountNumber, is_wallet_number, parse_number
 
 _NETWORK_ID_LENGTH = 32
+
+Yuan = Annotated[str, typer.Argument(metavar="YUAN", help="An amount, such as 12.50.")]
+"""What `amount_of` reads."""
 
 
 def amount_of(text: str) -> Fen:

@@ -12,19 +12,23 @@ from jiaozi.bench import gateway, offline, registry
 app = typer.Typer(add_completion=False, help="Measure on this machine.", no_args_is_help=True)
 _stderr = Console(stderr=True)
 
+_Wallets = Annotated[int, typer.Option(min=10, help="Wallets to pay between.")]
+_UsedIds = Annotated[
+    int, typer.Option(min=0, help="Order ids that the registry remembers beforehand.")
+]
+_AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
+
 
 @app.command("registry")
 def bench_registry(
-    wallets: Annotated[int, typer.Option(min=10, help="Wallets to pay between.")] = 100_000,
+    wallets: _Wallets = 100_000,
     seconds: Annotated[float, typer.Option(min=1, help="Length of full load.")] = 30,
-    used_ids: Annotated[
-        int, typer.Option(min=0, help="Order ids that the registry remembers beforehand.")
-    ] = 10_000_000,
+    used_ids: _UsedIds = 10_000_000,
     *,
     to_merchant: Annotated[
         bool, typer.Option("--to-merchant", help="One wallet receives every payment.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+    as_json: _AsJson = False,
 ) -> None:
     """Signed orders, prepared beforehand, submitted to a registry as operators do."""
     bench = registry.RegistryBench(
@@ -37,12 +41,10 @@ def bench_registry(
 def bench_gateway(
     connections: Annotated[int, typer.Option(min=1, help="Connections in use at once.")] = 256,
     seconds: Annotated[float, typer.Option(min=1, help="Length of the load.")] = 20,
-    wallets: Annotated[int, typer.Option(min=10, help="Wallets to pay between.")] = 100_000,
-    used_ids: Annotated[
-        int, typer.Option(min=0, help="Order ids that the registry remembers beforehand.")
-    ] = 1_000_000,
+    wallets: _Wallets = 100_000,
+    used_ids: _UsedIds = 1_000_000,
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+    as_json: _AsJson = False,
 ) -> None:
     """One signed order per HTTP request to an operator's gateway."""
     bench = gateway.GatewayBench(
@@ -59,7 +61,7 @@ def bench_offline(
         float, typer.Option(min=0, max=0.5, help="Share of payments that are spent twice.")
     ] = 0.01,
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+    as_json: _AsJson = False,
 ) -> None:
     """Logs of many devices, handed in shuffled and partly twice, with frauds to be found."""
     bench = offline.OfflineBench(payments=payments, devices=devices, double_spends=double_spends)

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from jiaozi.cli.arguments import amount_of
+from jiaozi.cli.arguments import Yuan, amount_of
 from jiaozi.cli.card_setup import AtReader, at_reader, set_up
 from jiaozi.cli.output import (
     AsJson,
@@ -47,7 +47,7 @@ _DAY_S = 24 * 3600
 
 def take_command(
     context: typer.Context,
-    amount: Annotated[str, typer.Argument(metavar="YUAN", help="An amount, such as 12.50.")],
+    amount: Yuan,
     as_json: AsJson = False,
 ) -> None:
     """Take a payment from the card that is held to the reader; a broken-off one goes on."""

@@ -17,6 +17,7 @@ from jiaozi.cli.wallet_evidence import (
     DocumentNumber,
     DocumentType,
     Name,
+    OwnClass,
     Shown,
     evidence_for,
 )
@@ -37,9 +38,7 @@ def adopt_command(
         str, typer.Option("--operator", help="The address of the operator that carries it now.")
     ],
     phone: Annotated[str, typer.Option(help="With country code, such as +8613800138000.")],
-    wallet_class: Annotated[
-        int, typer.Option("--class", min=1, max=4, help="The wallet's; it says what to show.")
-    ] = 4,
+    wallet_class: OwnClass = 4,
     document_type: DocumentType = DEFAULT_DOCUMENT,
     document_number: DocumentNumber = None,
     document_country: DocumentCountry = None,

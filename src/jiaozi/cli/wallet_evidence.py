@@ -22,6 +22,10 @@ DepositId = Annotated[
 ]
 Branch = Annotated[str | None, _Option(help="Where a clerk saw you, for class 1.")]
 Clerk = Annotated[str | None, _Option(help="Which clerk, for class 1.")]
+OwnPhone = Annotated[str, _Option(help="That the wallet was opened with.")]
+OwnClass = Annotated[
+    int, _Option("--class", min=1, max=4, help="The wallet's; it says what to show.")
+]
 DEFAULT_DOCUMENT = "resident-identity-card"
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import httpx
 import typer
 
-from jiaozi.cli.arguments import address_of, amount_of, hexadecimal, number_of
+from jiaozi.cli.arguments import Yuan, address_of, amount_of, hexadecimal, number_of
 from jiaozi.cli.output import AsJson, print_facts, print_json, yuan
 from jiaozi.cli.wallet_setup import Setup, failures_told, setup_of, tell_standing
 from jiaozi.wallet.client import OperatorClient
@@ -51,7 +51,7 @@ def key_command(
 def pay_command(
     context: typer.Context,
     file: _KeyFile,
-    amount: Annotated[str, typer.Argument(metavar="YUAN", help="An amount, such as 12.50.")],
+    amount: Yuan,
     order_file: _OrderFile,
     mandate: Annotated[str, typer.Option(help="As the payer was told when giving it.")],
     payer: Annotated[str, typer.Option(metavar="WALLET", help="Who gave it.")],

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from jiaozi.cli import wallet_offline_desk, wallet_offline_hand_in
-from jiaozi.cli.arguments import amount_of
+from jiaozi.cli.arguments import Yuan, amount_of
 from jiaozi.cli.offline_messages import (
     Picture,
     TextFile,
@@ -55,7 +55,7 @@ def balance_command(context: typer.Context, as_json: AsJson = False) -> None:
 
 def request_command(
     context: typer.Context,
-    amount: Annotated[str, typer.Argument(metavar="YUAN", help="An amount, such as 12.50.")],
+    amount: Yuan,
     picture: Picture = None,
     text: TextFile = None,
     as_json: AsJson = False,

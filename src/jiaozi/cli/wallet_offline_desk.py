@@ -8,7 +8,7 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from jiaozi.cli.arguments import amount_of, hexadecimal
+from jiaozi.cli.arguments import Yuan, amount_of, hexadecimal
 from jiaozi.cli.offline_messages import write_proof
 from jiaozi.cli.output import (
     AsJson,
@@ -33,7 +33,6 @@ from jiaozi.wallet.offline.unload import Unloaded, unload
 from jiaozi.wallet.wallet import Wallet, unlock
 
 _Told = TypeVar("_Told")
-_Amount = Annotated[str, typer.Argument(metavar="YUAN", help="An amount, such as 12.50.")]
 _Device = Annotated[str, typer.Argument(metavar="DEVICE", help="As `devices` tells it.")]
 _KEY_LENGTH = 32
 STATES = {
@@ -83,7 +82,7 @@ def enrol_command(
 
 
 def load_command(
-    context: typer.Context, amount: _Amount, pin_file: PinFile = None, as_json: AsJson = False
+    context: typer.Context, amount: Yuan, pin_file: PinFile = None, as_json: AsJson = False
 ) -> None:
     """Move money from the wallet to the purse."""
     amount_fen = amount_of(amount)
@@ -121,7 +120,7 @@ async def _held_after(wallet: Wallet, purse: PurseDevice) -> int | None:
     return held_fen_of(purse)
 
 
-def unload_command(context: typer.Context, amount: _Amount, as_json: AsJson = False) -> None:
+def unload_command(context: typer.Context, amount: Yuan, as_json: AsJson = False) -> None:
     """Move money from the purse back to the wallet."""
     amount_fen = amount_of(amount)
 

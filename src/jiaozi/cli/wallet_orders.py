@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from jiaozi.cli import wallet_pin, wallet_request
-from jiaozi.cli.arguments import amount_of, number_of
+from jiaozi.cli.arguments import Yuan, amount_of, number_of
 from jiaozi.cli.output import (
     AsJson,
     ExitCode,
@@ -29,7 +29,6 @@ from jiaozi.wallet.pay import Payee, pay
 from jiaozi.wallet.redeem import redeem
 from jiaozi.wallet.resume import resume
 
-_Amount = Annotated[str, typer.Argument(metavar="YUAN", help="An amount, such as 12.50.")]
 _Deposit = Annotated[str, typer.Option("--deposit", help="Your deposit account at the operator.")]
 
 
@@ -87,7 +86,7 @@ def pay_command(
 
 
 def exchange_command(
-    context: typer.Context, amount: _Amount, deposit_id: _Deposit, as_json: AsJson = False
+    context: typer.Context, amount: Yuan, deposit_id: _Deposit, as_json: AsJson = False
 ) -> None:
     """Exchange a deposit into digital yuan."""
     amount_fen = amount_of(amount)
@@ -110,7 +109,7 @@ def exchange_command(
 
 def redeem_command(
     context: typer.Context,
-    amount: _Amount,
+    amount: Yuan,
     deposit_id: _Deposit,
     pin_file: wallet_pin.PinFile = None,
     as_json: AsJson = False,

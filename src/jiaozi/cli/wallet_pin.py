@@ -22,6 +22,8 @@ from jiaozi.cli.wallet_evidence import (
     DocumentNumber,
     DocumentType,
     Name,
+    OwnClass,
+    OwnPhone,
     Shown,
     evidence_for,
 )
@@ -66,10 +68,8 @@ def change_command(
 @app.command("reset")
 def reset_command(
     context: typer.Context,
-    phone: Annotated[str, typer.Option(help="That the wallet was opened with.")],
-    wallet_class: Annotated[
-        int, typer.Option("--class", min=1, max=4, help="The wallet's; it says what to show.")
-    ] = 4,
+    phone: OwnPhone,
+    wallet_class: OwnClass = 4,
     document_type: DocumentType = DEFAULT_DOCUMENT,
     document_number: DocumentNumber = None,
     document_country: DocumentCountry = None,

@@ -17,6 +17,10 @@ from jiaozi.wallet.keystore import read_public
 from jiaozi.wallet.payroll.values import BUSINESS_ZONE
 from jiaozi.wallet.wallet import keystore_path, open_journal
 
+_Since = Annotated[datetime | None, typer.Option(help="From this day on, UTC+8.")]
+_Until = Annotated[datetime | None, typer.Option(help="Before this day, UTC+8.")]
+_Counterparty = Annotated[str | None, typer.Option(help="One wallet only.")]
+
 
 class Direction(StrEnum):
     """Which way money went."""
@@ -70,10 +74,10 @@ def deposits_command(context: typer.Context, as_json: AsJson = False) -> None:
 
 def history_command(
     context: typer.Context,
-    since: Annotated[datetime | None, typer.Option(help="From this day on, UTC+8.")] = None,
-    until: Annotated[datetime | None, typer.Option(help="Before this day, UTC+8.")] = None,
+    since: _Since = None,
+    until: _Until = None,
     direction: Annotated[Direction | None, typer.Option(help="One direction only.")] = None,
-    counterparty: Annotated[str | None, typer.Option(help="One wallet only.")] = None,
+    counterparty: _Counterparty = None,
     least: Annotated[str | None, typer.Option("--min", help="No less than that many yuan.")] = None,
     most: Annotated[str | None, typer.Option("--max", help="No more than that many yuan.")] = None,
     reference: Annotated[str | None, typer.Option(help="One reference only.")] = None,
@@ -116,9 +120,9 @@ def history_command(
 
 def sums_command(
     context: typer.Context,
-    since: Annotated[datetime | None, typer.Option(help="From this day on, UTC+8.")] = None,
-    until: Annotated[datetime | None, typer.Option(help="Before this day, UTC+8.")] = None,
-    counterparty: Annotated[str | None, typer.Option(help="One wallet only.")] = None,
+    since: _Since = None,
+    until: _Until = None,
+    counterparty: _Counterparty = None,
     as_json: AsJson = False,
 ) -> None:
     """Sum up what settled in a period, by type and direction."""

@@ -18,6 +18,8 @@ from jiaozi.cli.wallet_evidence import (
     DocumentNumber,
     DocumentType,
     Name,
+    OwnClass,
+    OwnPhone,
     Shown,
     evidence_for,
 )
@@ -48,10 +50,8 @@ def start_command(
         str,
         typer.Option("--operator", envvar="JIAOZI_OPERATOR_URL", help="The operator's address."),
     ],
-    phone: Annotated[str, typer.Option(help="That the wallet was opened with.")],
-    wallet_class: Annotated[
-        int, typer.Option("--class", min=1, max=4, help="The wallet's; it says what to show.")
-    ] = 4,
+    phone: OwnPhone,
+    wallet_class: OwnClass = 4,
     document_type: DocumentType = DEFAULT_DOCUMENT,
     document_number: DocumentNumber = None,
     document_country: DocumentCountry = None,
