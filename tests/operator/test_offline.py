@@ -224,6 +224,18 @@ async def test_a_lost_answer_is_given_again(desks: Desks) -> None:
     assert card.purse.checkpoint_number == 2
 
 
+async def test_a_device_goes_on_at_a_desk_that_was_restored_without_its_checkpoints(
+    desks: Desks,
+) -> None:
+    _, card = await loaded(desks, 10_00)
+    for _ in range(2):
+        await desks.synchronise(card)
+    async with desks.here.database.transaction() as connection:
+        await connection.execute("DELETE FROM offline_checkpoint WHERE device = $1", card.key)
+    await desks.synchronise(card)
+    assert card.purse.checkpoint_number == 3
+
+
 async def test_g3_an_old_log_gets_no_checkpoint_and_stops_nobodys_device(desks: Desks) -> None:
     _, card = await loaded(desks, 50_00)
     payee = await desks.enrol(await desks.customer())

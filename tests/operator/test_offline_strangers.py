@@ -4,6 +4,7 @@ In the story the key is operator 1001's. The thief's purses are no purses: they 
 """
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -20,9 +21,13 @@ from jiaozi.protocol import cbor
 from jiaozi.protocol.certificates import Use
 from jiaozi.protocol.ids import DAY_MS
 from jiaozi.protocol.offline import loading, news, synchronisation
-from jiaozi.protocol.offline.certificate import Chain
+from jiaozi.protocol.offline.certificate import Chain, Profile
+from jiaozi.protocol.offline.enrolment import Enrolment, sign_enrolment
+from jiaozi.protocol.offline.purse import new_purse
 from jiaozi.protocol.refusals import SETTLED as AS_ORDERED
 from jiaozi.protocol.refusals import Code
+from jiaozi.protocol.suites import Ed25519Signer, Signer
+from jiaozi.service.rates import Allowance
 from jiaozi.storage.embedded import EmbeddedPostgres
 from tests.operator.builders import operator_keys, until
 from tests.operator.holders import Holder
@@ -59,13 +64,15 @@ class Theft:
     async def change_key(self) -> None:
         """The operator certifies with a new key, and officers revoke the stolen one."""
         orders, here = self.desks.orders, self.desks.here
-        new = self.of_operator.create(f"{STOLEN}-2")
-        what = replace(
-            certified(Use.OPERATOR_CERTIFY, new, ONE), not_before_ms=orders.now_ms() - DAY_MS
-        )
-        await self._settle(orders.certify(what))
+        await self.certify(self.of_operator.create(f"{STOLEN}-2"))
         await here.operator.rotate_keys.step()
         await self._settle(orders.revoke(self.of_operator.signers[STOLEN].public_key))
+
+    async def certify(self, key: Signer) -> None:
+        """Officers take up a key that the root certified for the operator."""
+        since_ms = self.desks.orders.now_ms() - DAY_MS
+        what = replace(certified(Use.OPERATOR_CERTIFY, key, ONE), not_before_ms=since_ms)
+        await self._settle(self.desks.orders.certify(what))
 
     async def _settle(self, order: bytes) -> None:
         officer = RegistryClient(
@@ -210,6 +217,34 @@ async def test_g4_the_key_is_revoked_its_purses_are_refused_and_honest_ones_go_o
     assert (await desks.hand_in(late.log, TWO))[0][4][0] == Code.SURFACED_TOO_LATE
     await desks.synchronise(late)
     assert late.purse.balance_fen == 0, "it goes on without what nobody pays"
+
+
+async def test_b5_a_key_that_changes_meanwhile_signs_under_its_own_certificate(
+    theft: Theft,
+) -> None:
+    """Changed, not revoked: whatever is waited for, key and certificate go together."""
+    desks, card = theft.desks, theft.honest
+    desk = desks.here.operator.desk
+    certify: Any = desk.authority.certify
+    before, after = theft.of_operator.signer(f"{STOLEN}-2"), theft.of_operator.create("next")
+    await theft.certify(after)
+
+    def now_ms() -> int:
+        certify.choose(after)
+        return desks.at.registry.clock()
+
+    certify.choose(before)
+    authority = replace(desk.authority, now_ms=now_ms, _headers=[])
+    synchronise = replace(desk.synchronise, authority=authority)
+    done = await synchronise(card.log, Allowance(None, ""))
+    card.purse = synchronisation.synchronise(card.purse, done.checkpoint, done.time_message)
+
+    certify.choose(before)
+    signer = Ed25519Signer(secrets.token_bytes(32))
+    asked = Enrolment(operator=ONE, profile=Profile.CARD, wallet=theft.holder.number)
+    message = sign_enrolment(asked, signer, desks.network.id)
+    chain = await replace(desk.enrol, now_ms=now_ms)(message, theft.holder.number)
+    assert new_purse(chain, desks.anchor).device.certified_by == after.public_key
 
 
 async def renew(theft: Theft) -> None:

@@ -60,10 +60,17 @@ class Authority:
     async def own_certificate(self) -> bytes:
         """Return the root's certificate for the key that certifies now.
 
+        The key may be changed at any time: what goes with the certificate is signed at once, before
+        anything else is waited for.
+
         Raises:
             Refusal: ``unavailable``: the registry has none, or does not answer.
         """
-        return await self._certificate(self.certify.public_key)
+        while True:
+            key = self.certify.public_key
+            certificate = await self._certificate(key)
+            if self.certify.public_key == key:
+                return certificate
 
     def is_revoked(self, certify_key: bytes) -> bool:
         """Say whether a certify key was revoked, as far as this operator has heard."""

@@ -74,13 +74,12 @@ class EnrolDevice:
             raise refuse(Code.NOT_SERVED)
         rules = await self.authority.rules()
         limits = _limits(enrolment, rules)
-        operator_certificate = await self.authority.own_certificate()
         async with self.database.transaction() as connection:
             known = await self._known(connection, key, enrolment, issue_code)
             order = await self._standing(connection, known, rules)
             if order is None:
                 device = self._device(enrolment, suite, key, limits, rules)
-                order = self._order(device, wallet, operator_certificate)
+                order = self._order(device, wallet, await self.authority.own_certificate())
                 await self.orders.keep(connection, order)
         return _chain(await self.orders.advance(order.order.id))
 

@@ -103,7 +103,6 @@ class SynchroniseDevice:
             raise refuse(Code.DEVICE_SUSPENDED)
         if known.shadow_fen < 0:
             raise refuse(Code.DEVICE_SUSPENDED)
-        certificate = await self.authority.own_certificate()
         time_message = await self.authority.time_message()
         async with self.database.transaction() as connection:
             record = await store.find_device(connection, log.device.key, lock=True)
@@ -111,7 +110,8 @@ class SynchroniseDevice:
                 raise refuse(Code.DEVICE_SUSPENDED)
             signed = await _find(connection, log)
             if signed is None:
-                number = await signed_store.last_checkpoint(connection, log.device.key) + 1
+                number = await _next_number(connection, log)
+                certificate = await self.authority.own_certificate()
                 message = self._message(log, known, number, certificate)
                 signed = Signed(message, time_message)
                 place = (number, log.statement.position, log.statement.head)
@@ -153,11 +153,20 @@ def _is_open(settled: Settled, device: bytes) -> bool:
 
 
 async def _find(connection: Connection, log: HandedLog) -> Signed | None:
-    statement, begun_at = log.statement, log.checkpoint
     return await signed_store.find_checkpoint(
         connection,
         log.device.key,
-        statement.position,
-        statement.head,
-        after=0 if begun_at is None else begun_at.number,
+        log.statement.position,
+        log.statement.head,
+        after=_begun_at(log),
     )
+
+
+async def _next_number(connection: Connection, log: HandedLog) -> int:
+    """Return a later number than the device has, also where a restored desk has lost that one."""
+    last = await signed_store.last_checkpoint(connection, log.device.key)
+    return max(last, _begun_at(log)) + 1
+
+
+def _begun_at(log: HandedLog) -> int:
+    return 0 if log.checkpoint is None else log.checkpoint.number
