@@ -7,7 +7,8 @@
            <-- its process id, then its exit code
 
 ``JIAOZI`` below is what stands in the place of the real script. It hands on signals, so that the
-command can be ended as that can.
+command can be ended as that can. Passphrases of wallets are quick to try, which else takes most of
+the time of a page.
 """
 
 import os
@@ -21,6 +22,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
+
+from jiaozi.wallet.keystore import KdfCost, write_keystore
 
 _REQUEST_BYTES_MAX = 1 << 20
 _ROOT = Path(__file__).parents[2]
@@ -62,6 +65,7 @@ def serve(where: str) -> None:
     cli = import_module("jiaozi.cli")
     for module in cli._GROUPS.values():
         import_module(module)
+    write_keystore.__kwdefaults__["cost"] = KdfCost(memory_kib=8, passes=1, lanes=1)
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(where)
         listener.listen()

@@ -61,6 +61,13 @@ def test_what_is_written_is_read_again(path: Path) -> None:
     assert read_public(path) == KEYSTORE.public
 
 
+def test_a_passphrase_is_as_dear_to_try_as_rfc_9106_says(tmp_path: Path) -> None:
+    path = tmp_path / "keystore.json"
+    write_keystore(path, KEYSTORE, PASSPHRASE, random=os.urandom)
+    told = json.loads(path.read_text())["kdf"]
+    assert (told["memory_kib"], told["passes"], told["lanes"]) == (64 * 1024, 3, 4)
+
+
 def test_the_file_holds_no_key_in_the_clear_and_is_for_its_owner_alone(path: Path) -> None:
     content = path.read_bytes()
     assert KEYSTORE.seed.hex().encode() not in content
