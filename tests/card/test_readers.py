@@ -119,9 +119,17 @@ def answering(answer: str) -> readers.Card:
     return readers.Card(cast("ModuleType", pcsc), 0, "a reader")
 
 
-def test_an_empty_reader_is_told(empty_slot: Slot) -> None:
-    with pytest.raises(CardAbsent), readers.card_in(empty_slot.reader, wait_s=0.05):
-        pass
+def test_an_empty_reader_is_told_and_who_waits_at_it(empty_slot: Slot) -> None:
+    waiting: list[str] = []
+    for wait_s in (0.0, 0.05):
+        with (
+            pytest.raises(CardAbsent),
+            readers.card_in(
+                empty_slot.reader, wait_s=wait_s, tell_waiting=lambda: waiting.append("waiting")
+            ),
+        ):
+            pass
+    assert waiting == ["waiting"]
 
 
 def test_an_unknown_reader_is_told(reader_service: VirtualReaders) -> None:

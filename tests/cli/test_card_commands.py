@@ -53,7 +53,7 @@ class Counter:
     """So many times the card is pulled before it answers."""
 
     @contextmanager
-    def card_in(self, reader: str, *, wait_s: float) -> Iterator[readers.Card]:
+    def card_in(self, reader: str, **_: object) -> Iterator[readers.Card]:
         self.cards[reader].dialogue.reset()
         if self.pulled:
             self.pulled -= 1

@@ -78,7 +78,11 @@ class AtReader(Setup):
             WalletError: As `card_in` and `CardPurse.select`.
         """
         ask_once = functools.cache(self.card_pin)
-        with card_in(reader or self.reader or _only_reader(), wait_s=self.wait_s) as card:
+        name = reader or self.reader or _only_reader()
+        told = f"Waiting for a card in {escape(name)}."
+        with card_in(
+            name, wait_s=self.wait_s, tell_waiting=lambda: stderr.print(told, soft_wrap=True)
+        ) as card:
             yield CardPurse.select(card, pin=lambda: ask_once(), keep_proof=self._keep_proof)
 
     @contextmanager

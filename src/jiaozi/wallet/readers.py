@@ -14,7 +14,7 @@ pcscd and its library are needed for cards alone, so that they are looked for at
 Calls wait for the card: coroutines make them in a thread. What status words mean is the caller's.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import ModuleType
 from typing import NoReturn
@@ -104,12 +104,15 @@ def reader_names() -> list[str]:
 
 
 @contextmanager
-def card_in(reader: str, *, wait_s: float = 0.0) -> Iterator[Card]:
+def card_in(
+    reader: str, *, wait_s: float = 0.0, tell_waiting: Callable[[], None] = lambda: None
+) -> Iterator[Card]:
     """Power up the card in a reader and hold it for this program alone.
 
     Args:
         reader: One of `reader_names`.
         wait_s: How long to wait for a card to come, counted from the reader's last change.
+        tell_waiting: Called once if there is none yet.
 
     Raises:
         ReaderSoftwareMissing: The library for readers is not installed.
@@ -120,7 +123,7 @@ def card_in(reader: str, *, wait_s: float = 0.0) -> Iterator[Card]:
         CardUnreadable: The card does not answer, or not in the protocol T=1.
     """
     with _context() as (scard, context):
-        _await_card(scard, context, reader, wait_s)
+        _await_card(scard, context, reader, wait_s, tell_waiting)
         result, handle, _ = scard.SCardConnect(
             context, reader, scard.SCARD_SHARE_EXCLUSIVE, scard.SCARD_PROTOCOL_T1
         )
@@ -146,7 +149,9 @@ def _context() -> Iterator[tuple[ModuleType, int]]:
         scard.SCardReleaseContext(context)
 
 
-def _await_card(scard: ModuleType, context: int, reader: str, wait_s: float) -> None:
+def _await_card(
+    scard: ModuleType, context: int, reader: str, wait_s: float, tell_waiting: Callable[[], None]
+) -> None:
     """Return once a card is in the reader: at once if there is one now."""
     known, timeout_ms = scard.SCARD_STATE_UNAWARE, 0
     result, names = scard.SCardListReaders(context, [])
@@ -157,9 +162,11 @@ def _await_card(scard: ModuleType, context: int, reader: str, wait_s: float) -> 
         if _is(result, scard.SCARD_E_TIMEOUT):
             raise CardAbsent(detail=f"There is no card in {reader}")
         _check(scard, result, reader)
-        known, timeout_ms = states[0][1], round(wait_s * 1000)
-        if known & scard.SCARD_STATE_PRESENT:
+        if states[0][1] & scard.SCARD_STATE_PRESENT:
             return
+        if known == scard.SCARD_STATE_UNAWARE and wait_s:
+            tell_waiting()
+        known, timeout_ms = states[0][1], round(wait_s * 1000)
 
 
 def _is(result: int, code: int) -> bool:

@@ -14,6 +14,7 @@ before it has answered may have paid: held to the reader again it says the same 
 from contextlib import suppress
 from dataclasses import replace
 
+from jiaozi.protocol.money import format_yuan
 from jiaozi.protocol.offline.limits import check_peer
 from jiaozi.protocol.offline.proofs import DoubleSpendFound
 from jiaozi.protocol.refusals import Refusal
@@ -51,8 +52,8 @@ class Till:
             request = self._purse.ask(amount_fen, now_ms + REQUEST_LIFETIME_MS)
             return self._sales.begin(amount_fen, request, now_ms)
         if unfinished.amount_fen != amount_fen:
-            told = f"Sale {unfinished.number} is not finished"
-            raise SaleOpen(detail=told)
+            amount = format_yuan(unfinished.amount_fen)
+            raise SaleOpen(detail=f"Sale {unfinished.number} of {amount} yuan is not finished")
         return unfinished
 
     def take(self, sale: Sale, card: PurseDevice) -> Sale:
