@@ -1,6 +1,7 @@
 """The card in a slot, told by a driver that is a socket here."""
 
 import socket
+import statistics
 import time
 from collections.abc import Iterator
 
@@ -97,10 +98,12 @@ def test_frames_may_come_in_pieces(driver: Driver) -> None:
 
 def test_an_exchange_does_not_wait_for_a_late_acknowledgement(driver: Driver) -> None:
     driver.ask(SELECT)
-    before = time.monotonic()
+    times_s = []
     for _ in range(60):
+        before = time.monotonic()
         driver.ask(ECHO)
-    assert time.monotonic() - before < 1.0, "a late one takes 40 ms"
+        times_s.append(time.monotonic() - before)
+    assert statistics.median(times_s) < 0.03, "a late one takes 40 ms"
 
 
 def test_the_card_comes_back_when_the_reader_does_and_has_forgotten(driver: Driver) -> None:

