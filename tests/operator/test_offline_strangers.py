@@ -25,9 +25,10 @@ from jiaozi.protocol.offline.certificate import Chain, Profile
 from jiaozi.protocol.offline.enrolment import Enrolment, sign_enrolment
 from jiaozi.protocol.offline.purse import new_purse
 from jiaozi.protocol.refusals import SETTLED as AS_ORDERED
-from jiaozi.protocol.refusals import Code
+from jiaozi.protocol.refusals import Code, Refusal
 from jiaozi.protocol.suites import Ed25519Signer, Signer
 from jiaozi.service.rates import Allowance
+from jiaozi.storage.database import Database
 from jiaozi.storage.embedded import EmbeddedPostgres
 from tests.operator.builders import operator_keys, until
 from tests.operator.holders import Holder
@@ -164,6 +165,22 @@ async def test_g2_an_honest_device_is_accused_by_no_certificate_that_comes(theft
     known = await desks.device(honest.key)
     assert (known["convicted"], known["revoked_ms"]) == (False, None)
     assert honest.key not in {each.key for each in (await report(desks, TWO)).strangers}
+
+
+async def test_g2_a_desk_accuses_no_device_of_its_own_that_a_restored_registry_has_lost(
+    theft: Theft, postgres: EmbeddedPostgres
+) -> None:
+    desks, own = theft.desks, await theft.desks.enrol(theft.holder)
+    async with (
+        await Database.open(postgres.dsn("theft_registry"), pool_size=1) as registry,
+        registry.transaction() as connection,
+    ):
+        await connection.execute("DELETE FROM device WHERE key = $1", own.key)
+    pay(theft.rogue(), own, 1_00)
+    assert states(await desks.hand_in(own.log)) == [WAITS]
+    with pytest.raises(Refusal) as refused:
+        await desks.device(own.key)
+    assert refused.value.code is Code.NOT_FOUND
 
 
 async def test_g4_the_key_is_revoked_its_purses_are_refused_and_honest_ones_go_on(

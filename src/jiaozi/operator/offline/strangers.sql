@@ -1,10 +1,13 @@
 -- Devices that nobody enrolled. See migrations/0029_offline_strangers.sql.
 
 -- name: keep_strangers
--- Certificates of devices that the registry may not know, before it is asked to take them up.
+-- Certificates of devices that the registry may not know, before it is asked to take them up. None of
+-- a device that was enrolled here: should a registry have lost that, this desk accuses nobody for it.
 INSERT INTO offline_stranger (key, operator, certificate, created_ms)
 SELECT key, operator, certificate, $4
 FROM unnest($1::bytea[], $2::smallint[], $3::bytea[]) AS it (key, operator, certificate)
+WHERE NOT EXISTS (
+    SELECT FROM offline_order WHERE device = it.key AND order_type = 40 AND state = 'settled')
 ORDER BY key
 ON CONFLICT (key) DO NOTHING;
 
