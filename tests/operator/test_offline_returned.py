@@ -127,6 +127,28 @@ async def test_a_payment_to_a_device_nobody_enrolled_is_given_up_and_taken_again
     assert await is_recorded(desks, card)
 
 
+async def test_what_a_convicted_device_unloads_is_given_up_and_what_a_suspended_one_does_waits(
+    desks: Desks,
+) -> None:
+    payees = [await desks.enrol(await desks.customer()) for _ in range(2)]
+    holder, convicted = await loaded(desks)
+    _, suspended = await loaded(desks)
+    before = convicted.clone()
+    said = [pay(convicted, payees[0], 5_00), pay(before, payees[1], 5_00)]
+    hops = suspended.purse.balances_fen[1:]
+    suspended.purse = replace(suspended.purse, balances_fen=(90_00, *hops))
+    said.append(pay(suspended, payees[0], 60_00))
+    await desks.hand_in_payments(*said)
+    unloads = [each.unload(holder.number, 1_00) for each in (convicted, suspended)]
+    told = [await handed_in(desks, each) for each in unloads]
+    assert told == [(WAITS, [Code.DEVICE_ENDED]), (WAITS, [Code.LEGS_NOT_ALLOWED])]
+    assert await waits(desks, convicted)
+    for _ in range(TRIES_MAX):
+        await try_again(desks)
+    assert not await waits(desks, convicted)
+    assert await waits(desks, suspended)
+
+
 @pytest.mark.parametrize(
     "code", [Code.GUARANTEE_INSUFFICIENT, Code.SHADOW_INSUFFICIENT, Code.PAYEE_CANNOT_RECEIVE]
 )
@@ -138,6 +160,12 @@ async def test_what_may_settle_later_is_never_given_up(code: Code) -> None:
 async def try_again(desks: Desks) -> None:
     """Let whatever waits be due now."""
     await desks.here.operator.desk.resume(now_ms=2**60, next_try_ms=0)
+
+
+async def waits(desks: Desks, card: Card) -> bool:
+    query = f"""SELECT count(*) FROM offline_payment
+        WHERE device = '\\x{card.key.hex()}'::bytea AND state <> 'settled'"""
+    return bool(await desks.here.database_value(query))
 
 
 async def is_recorded(desks: Desks, card: Card) -> bool:

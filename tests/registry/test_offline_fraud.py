@@ -80,7 +80,7 @@ async def test_g3_an_unload_that_contradicts_is_not_paid_and_convicts_as_evidenc
     assert (row.convicted, row.shadow_fen, row.covered_fen, row.payments) == (True, 600, 0, 2)
     assert (await world.balance_fen(wallet), await desk.guarantee_fen()) == (0, guarantee_fen)
     another = desk.pay(device, wallet, 1, counter=1)
-    await refused(world, desk.settle(another), Code.LEGS_NOT_ALLOWED)
+    await refused(world, desk.settle(another), Code.DEVICE_ENDED)
 
 
 async def test_g3_a_payment_after_an_unload_under_its_counter_convicts(desk: OfflineDesk) -> None:

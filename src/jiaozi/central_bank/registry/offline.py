@@ -71,9 +71,9 @@ def settle(order: Order, caller: Certified, ledger: Ledger) -> None:
     if devices.is_recorded(payer.key, identity, payment):
         raise refuse(Code.PAYMENT_SETTLED)
     is_conflict = devices.conflicts(payer.key, identity, payment)
-    if payee is None and (
-        payer.convicted or not (is_conflict or _is_undeliverable(payer, payment, ledger))
-    ):
+    if payee is None and payer.convicted:
+        raise refuse(Code.DEVICE_ENDED)
+    if payee is None and not (is_conflict or _is_undeliverable(payer, payment, ledger)):
         raise refuse(Code.LEGS_NOT_ALLOWED, 0)
     charged_fen = 0 if payee is None else payment.amount_fen
     check_lack(payer, payee, charged_fen, ledger)

@@ -9,7 +9,8 @@
 
 A payment once spoken belongs to its payee. So none is given up that can ever settle here: the
 registry knows it by its own identity, whatever order brings it, and takes it once. What names a
-device that nobody enrolled, or a wallet that another operator has, is tried a few times only.
+device that nobody enrolled, or a wallet that another operator has, is tried a few times only; so is
+what surfaced too late, and what a convicted device unloads.
 """
 
 from collections.abc import Mapping
@@ -29,7 +30,9 @@ FIRST_RETRY_MS = 30_000
 RETRY_MS_MAX = 3_600_000
 TRIES_MAX = 6
 """Of a payment that is nobody's to settle here; a quarter of an hour."""
-GIVEN_UP = (Code.DEVICE_UNKNOWN, Code.SURFACED_TOO_LATE, Code.LEGS_NOT_ALLOWED)
+GIVEN_UP = (
+    Code.DEVICE_UNKNOWN, Code.SURFACED_TOO_LATE, Code.DEVICE_ENDED, Code.LEGS_NOT_ALLOWED,
+)  # fmt: skip
 """What such a payment is refused with; the last, of another operator's wallet alone."""
 _UNDELIVERABLE = frozenset(
     (Code.DEVICE_ENDED, Code.ACCOUNT_UNKNOWN, Code.ACCOUNT_CLOSED, Code.DEVICE_UNKNOWN)

@@ -194,6 +194,8 @@ class SettlePayments:
         return {each.identity: each for each in read if each.state is not PaymentState.SENT}
 
     def _is_over(self, record: PaymentRecord) -> bool:
+        if is_due(record, self.now_ms()):  # an unload, which is brought in another way at once
+            return False
         is_elsewhere = self._is_elsewhere(record.wallet)
         return is_given_up(record.tries, record.outcome, is_elsewhere=is_elsewhere)
 
