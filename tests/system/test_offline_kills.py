@@ -23,6 +23,7 @@ from jiaozi.wallet.offline import desk, devices
 from jiaozi.wallet.offline.device import acknowledge_waiting
 from jiaozi.wallet.offline.own import open_purse
 from jiaozi.wallet.offline.software import SoftwarePurse
+from jiaozi.wallet.offline.unload import unload
 from jiaozi.wallet.resume import resume
 from jiaozi.wallet.transport import Patience
 from jiaozi.wallet.wallet import Wallet, unlock
@@ -58,7 +59,7 @@ class Trader:
             case "load":
                 doing: Awaitable[object] = desk.load(self.wallet, self.purse, 10_00)
             case "unload" if held_fen:
-                doing = desk.unload(self.wallet, self.purse, self.chance.randint(1, held_fen))
+                doing = unload(self.wallet, self.purse, self.chance.randint(1, held_fen))
             case "misdirect" if held_fen:
                 doing = self.misdirect(self.chance.randint(1, held_fen))
             case _:
