@@ -16,7 +16,9 @@ import pytest_asyncio
 from jiaozi.operator.keys import OperatorKeys
 from jiaozi.operator.offline.cases import Report, ReportCases
 from jiaozi.operator.registry.client import RegistryClient
+from jiaozi.operator.registry.model import Undecided
 from jiaozi.operator.rotate_keys import RotatingKey
+from jiaozi.operator.wallets.model import OrderState
 from jiaozi.protocol import cbor
 from jiaozi.protocol.certificates import Use
 from jiaozi.protocol.ids import DAY_MS
@@ -67,15 +69,15 @@ class Theft:
         orders, here = self.desks.orders, self.desks.here
         await self.certify(self.of_operator.create(f"{STOLEN}-2"))
         await here.operator.rotate_keys.step()
-        await self._settle(orders.revoke(self.of_operator.signers[STOLEN].public_key))
+        await self.settle(orders.revoke(self.of_operator.signers[STOLEN].public_key))
 
     async def certify(self, key: Signer) -> None:
         """Officers take up a key that the root certified for the operator."""
         since_ms = self.desks.orders.now_ms() - DAY_MS
         what = replace(certified(Use.OPERATOR_CERTIFY, key, ONE), not_before_ms=since_ms)
-        await self._settle(self.desks.orders.certify(what))
+        await self.settle(self.desks.orders.certify(what))
 
-    async def _settle(self, order: bytes) -> None:
+    async def settle(self, order: bytes) -> None:
         officer = RegistryClient(
             self.desks.at.registry.url, network=self.desks.network,
             signer=self.desks.orders.keys.officers[0], now_ms=self.desks.at.registry.clock,
@@ -262,6 +264,23 @@ async def test_b5_a_key_that_changes_meanwhile_signs_under_its_own_certificate(
     message = sign_enrolment(asked, signer, desks.network.id)
     chain = await replace(desk.enrol, now_ms=now_ms)(message, theft.holder.number)
     assert new_purse(chain, desks.anchor).device.certified_by == after.public_key
+
+
+async def test_a_lost_device_is_revoked_though_the_key_was_that_had_signed_so(theft: Theft) -> None:
+    desks, lost = theft.desks, await theft.desks.enrol(theft.holder)
+    desk = desks.here.operator.desk
+    certify: Any = desk.authority.certify
+    before, after = (theft.of_operator.signer(each) for each in (f"{STOLEN}-2", "next"))
+
+    async def unreachable(_: object) -> Undecided:
+        return Undecided.OPEN
+
+    certify.choose(before)
+    cut_off = replace(desk.revoke, orders=replace(desk.orders, settle=unreachable))
+    assert (await cut_off(lost.key)).state is OrderState.SENT
+    await theft.settle(desks.orders.revoke(before.public_key))
+    certify.choose(after)
+    assert (await desk.revoke(lost.key)).state is OrderState.SETTLED
 
 
 async def renew(theft: Theft) -> None:

@@ -13,6 +13,7 @@ from jiaozi.operator.offline.model import OfflineOrder
 from jiaozi.operator.wallets.model import FREEZE_LIFETIME_MS, OrderState
 from jiaozi.operator.wallets.sign import Certifier
 from jiaozi.protocol.order_types import OrderType
+from jiaozi.protocol.orders import parse
 from jiaozi.protocol.refusals import Code, refuse
 from jiaozi.storage.database import Database
 
@@ -39,10 +40,16 @@ class RevokeDevice:
             if known is None:
                 raise refuse(Code.DEVICE_UNKNOWN)
             order = await store.last_order(connection, device, OrderType.REVOKE_DEVICE)
-            if order is None or order.state in (OrderState.REFUSED, OrderState.DEAD):
+            if order is None or self._is_over(order):
                 order = self._order(device)
                 await self.orders.keep(connection, order)
         return await self.orders.advance(order.order.id)
+
+    def _is_over(self, order: OfflineOrder) -> bool:
+        """Say whether another order is due: also for one whose key was changed, perhaps revoked."""
+        signer = parse(order.order.submission).message.signatures[0].key
+        is_stuck = order.state is OrderState.SENT and signer != self.certifier.key.public_key
+        return is_stuck or order.state in (OrderState.REFUSED, OrderState.DEAD)
 
     def _order(self, device: bytes) -> OfflineOrder:
         signed = self.certifier.order(
