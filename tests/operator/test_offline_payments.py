@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib import resources
 from itertools import product
 
@@ -69,6 +70,27 @@ async def test_g1_a_payment_that_settled_is_settled_whatever_else_was_answered(
             found = await store.find(connection, [payment.identity])
             stands = settled if settled in (first, second) else first
             assert found[payment.identity]._replace(tries=0) == stands(payment)._replace(tries=0)
+
+
+async def test_a_device_fills_no_desk_with_what_does_not_settle(
+    kept: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "UNSETTLED_MAX", 3)
+    payments = [handed(number) for number in range(6)]
+    of_another = replace(handed(6), device=bytes([1]) * 32)
+    records = [waiting, sent, settled, waiting, waiting, settled]
+    async with kept.connection() as connection:
+        for each, record in zip(payments, records, strict=True):
+            await store.add(connection, [(each, record(each))], now_ms=NOW_MS)
+        both = [(each, waiting(each)) for each in (payments[4], of_another)]
+        await store.add(connection, both, now_ms=NOW_MS)
+        found = await store.find(connection, [each.identity for each in (*payments, of_another)])
+        assert found.keys() == {
+            each.identity for each in (*payments[:4], payments[5], of_another)
+        }, "what settled is kept, and what others wait for"
+        await store.record(connection, [settled(payments[1])])
+        await store.add(connection, [(payments[4], waiting(payments[4]))], now_ms=NOW_MS)
+        assert payments[4].identity in await store.find(connection, [payments[4].identity])
 
 
 async def test_answers_and_feed_tell_of_the_same_payments_at_once(kept: Database) -> None:

@@ -266,21 +266,31 @@ async def test_b5_a_key_that_changes_meanwhile_signs_under_its_own_certificate(
     assert new_purse(chain, desks.anchor).device.certified_by == after.public_key
 
 
-async def test_a_lost_device_is_revoked_though_the_key_was_that_had_signed_so(theft: Theft) -> None:
+async def test_a_device_is_revoked_or_enrolled_though_the_key_was_revoked_that_had_signed_so(
+    theft: Theft,
+) -> None:
     desks, lost = theft.desks, await theft.desks.enrol(theft.holder)
     desk = desks.here.operator.desk
     certify: Any = desk.authority.certify
     before, after = (theft.of_operator.signer(each) for each in (f"{STOLEN}-2", "next"))
+    signer = Ed25519Signer(secrets.token_bytes(32))
+    asked = Enrolment(operator=ONE, profile=Profile.CARD, wallet=theft.holder.number)
+    message = sign_enrolment(asked, signer, desks.network.id)
 
     async def unreachable(_: object) -> Undecided:
         return Undecided.OPEN
 
     certify.choose(before)
-    cut_off = replace(desk.revoke, orders=replace(desk.orders, settle=unreachable))
-    assert (await cut_off(lost.key)).state is OrderState.SENT
+    orders = replace(desk.orders, settle=unreachable)
+    assert (await replace(desk.revoke, orders=orders)(lost.key)).state is OrderState.SENT
+    with pytest.raises(Refusal) as unanswered:
+        await replace(desk.enrol, orders=orders)(message, theft.holder.number)
+    assert unanswered.value.code is Code.UNKNOWN
     await theft.settle(desks.orders.revoke(before.public_key))
     certify.choose(after)
     assert (await desk.revoke(lost.key)).state is OrderState.SETTLED
+    chain = await desk.enrol(message, theft.holder.number)
+    assert new_purse(chain, desks.anchor).device.certified_by == after.public_key
 
 
 async def renew(theft: Theft) -> None:

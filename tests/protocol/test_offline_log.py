@@ -11,7 +11,11 @@ from jiaozi.protocol.offline import synchronisation
 from jiaozi.protocol.offline.certificate import read_chain
 from jiaozi.protocol.offline.log import loaded_entry, payment_in
 from jiaozi.protocol.offline.messages import decode_payment, with_chain
-from jiaozi.protocol.offline.operator_messages import read_checkpoint, sign_checkpoint
+from jiaozi.protocol.offline.operator_messages import (
+    CHECKPOINTS_MAX,
+    read_checkpoint,
+    sign_checkpoint,
+)
 from jiaozi.protocol.offline.replay import read_log
 from jiaozi.protocol.refusals import Code
 from tests.protocol.builders import CERTIFY_SEED, NETWORK, refusal_of, signer_of
@@ -178,6 +182,14 @@ def test_g3_a_log_begins_at_a_checkpoint_of_its_own_device_and_operator() -> Non
     for checkpoint in (of_other_device, by_other_operator):
         party.purse = replace(party.purse, checkpoint=checkpoint, entries=())
         assert refusal_of(party.log).code is Code.LOG_DIFFERS
+
+
+def test_there_is_a_number_after_each_checkpoint_that_can_be_read() -> None:
+    read_checkpoint(other_checkpoint(number=CHECKPOINTS_MAX), ANCHOR)
+    beyond = refusal_of(
+        lambda: read_checkpoint(other_checkpoint(number=CHECKPOINTS_MAX + 1), ANCHOR)
+    )
+    assert (beyond.code, *beyond.fields.values()) == (Code.MALFORMED, "checkpoint.number")
 
 
 def test_g3_an_honest_device_is_at_fault_nowhere_on_its_way() -> None:

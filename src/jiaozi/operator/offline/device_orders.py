@@ -20,6 +20,7 @@ from jiaozi.operator.registry.settle import SettleOrder
 from jiaozi.operator.wallets.model import OrderState, order_state_after
 from jiaozi.protocol.offline.certificate import read_unverified_device
 from jiaozi.protocol.order_types import OrderType
+from jiaozi.protocol.orders import parse
 from jiaozi.protocol.refusals import SETTLED, Refusal
 from jiaozi.storage.database import Connection, Database
 
@@ -80,3 +81,12 @@ class OfflineOrders:
             known = await store.find_order(connection, order_id)
         assert known is not None, "a stored order is never removed"
         return known
+
+
+def is_stuck(order: OfflineOrder, certify_key: bytes) -> bool:
+    """Say whether an order is under way that another key signed than the operator's of today.
+
+    If that one was revoked, the order waits in vain until it dies; another may follow it now.
+    """
+    signer = parse(order.order.submission).message.signatures[0].key
+    return order.state is OrderState.SENT and signer != certify_key

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from jiaozi.operator.offline import store
 from jiaozi.operator.offline.authority import Authority, OfflineRules
-from jiaozi.operator.offline.device_orders import OfflineOrders
+from jiaozi.operator.offline.device_orders import OfflineOrders, is_stuck
 from jiaozi.operator.offline.issue_codes import use_issue_code
 from jiaozi.operator.offline.model import (
     ANONYMOUS,
@@ -108,7 +108,8 @@ class EnrolDevice:
         if last is None or last.state in (OrderState.REFUSED, OrderState.DEAD):
             last = await store.enrolled(connection, known.key)
         if last is None or last.state is OrderState.SENT:
-            return last
+            is_over = last is not None and is_stuck(last, self.authority.certify.public_key)
+            return None if is_over else last
         assert last.chain is not None, "an enrolment gives certificates"
         device, _ = read_unverified_device(last.chain.device)
         ends_soon = device.not_after_ms - self.now_ms() < RENEW_BEFORE_MS

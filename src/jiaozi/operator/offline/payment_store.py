@@ -10,9 +10,14 @@ import asyncpg
 from jiaozi.operator.offline.model import ToldPayment
 from jiaozi.operator.offline.payment_model import Handed, PaymentRecord, PaymentState
 from jiaozi.protocol.ids import DAY_MS
+from jiaozi.protocol.offline.certificate import PAYMENTS_MAX
 from jiaozi.protocol.refusals import Code, Outcome
 from jiaozi.storage.database import Connection
 from jiaozi.storage.queries import load_statements
+
+UNSETTLED_MAX = PAYMENTS_MAX
+"""Payments of one device that are kept before they settle: an honest one never says as many. But
+whoever has a key out of its device signs any number, and each might wait for ever."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +69,11 @@ async def find(connection: Connection, identities: Sequence[bytes]) -> dict[byte
 async def add(
     connection: Connection, kept: Sequence[tuple[Handed, PaymentRecord]], *, now_ms: int
 ) -> None:
-    """Keep payments as they were answered; of one that is kept already, only that it settled."""
+    """Keep payments as they were answered; of one that is kept already, only that it settled.
+
+    Of what a device has not settled, `UNSETTLED_MAX` are kept: whoever has another one hands it in
+    again.
+    """
     payments = [each for each, _ in kept]
     records = [record for _, record in kept]
     await connection.execute(
@@ -86,6 +95,7 @@ async def add(
         [each.next_try_ms for each in records],
         [each.is_returned for each in records],
         now_ms,
+        UNSETTLED_MAX,
     )
 
 

@@ -7,18 +7,29 @@ SELECT identity, wallet, amount_fen, payment, state, submission, expires_ms, out
 FROM offline_payment WHERE identity = ANY($1::bytea[]);
 
 -- name: add_payments
--- Keep payments with what the registry answered, or with the orders that have no answer yet. Rows are
--- locked in the order of their identities, here and below: so nobody waits for one another.
+-- Keep payments with what the registry answered, or with the orders that have no answer yet; of what a
+-- device has not settled, no more than so many. Rows are locked in the order of their identities,
+-- here and below: so nobody waits for one another.
+WITH given AS (
+    SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::bigint[], $4::bigint[], $5::bytea[],
+        $6::bigint[], $7::bigint[], $8::bytea[], $9::text[], $10::bytea[], $11::bigint[],
+        $12::text[], $13::bigint[], $14::integer[], $15::bigint[], $16::boolean[])
+        AS it (identity, device, counter, position, payee, wallet, amount_fen, payment, state,
+            submission, expires_ms, outcome, height, tries, next_try_ms, returned)
+), full_up AS (
+    SELECT device FROM (SELECT DISTINCT device FROM given WHERE state <> 'settled') AS it
+    WHERE $18 <= (
+        SELECT count(*) FROM (
+            SELECT FROM offline_payment
+            WHERE offline_payment.device = it.device AND state <> 'settled' LIMIT $18) AS kept)
+)
 INSERT INTO offline_payment (
     identity, device, counter, position, payee, wallet, amount_fen, payment, state, submission,
     expires_ms, outcome, height, tries, next_try_ms, returned, created_ms)
 SELECT identity, device, counter, position, payee, wallet, amount_fen, payment, state, submission,
     expires_ms, outcome::bigint[], height, tries, next_try_ms, returned, $17
-FROM unnest($1::bytea[], $2::bytea[], $3::bigint[], $4::bigint[], $5::bytea[], $6::bigint[],
-    $7::bigint[], $8::bytea[], $9::text[], $10::bytea[], $11::bigint[], $12::text[], $13::bigint[],
-    $14::integer[], $15::bigint[], $16::boolean[])
-    AS it (identity, device, counter, position, payee, wallet, amount_fen, payment, state,
-        submission, expires_ms, outcome, height, tries, next_try_ms, returned)
+FROM given
+WHERE state = 'settled' OR device NOT IN (SELECT device FROM full_up)
 ORDER BY identity
 ON CONFLICT (identity) DO UPDATE SET state = 'settled', submission = NULL, outcome = NULL,
     height = excluded.height, returned = excluded.returned

@@ -8,12 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from jiaozi.operator.offline import store
-from jiaozi.operator.offline.device_orders import OfflineOrders
+from jiaozi.operator.offline.device_orders import OfflineOrders, is_stuck
 from jiaozi.operator.offline.model import OfflineOrder
 from jiaozi.operator.wallets.model import FREEZE_LIFETIME_MS, OrderState
 from jiaozi.operator.wallets.sign import Certifier
 from jiaozi.protocol.order_types import OrderType
-from jiaozi.protocol.orders import parse
 from jiaozi.protocol.refusals import Code, refuse
 from jiaozi.storage.database import Database
 
@@ -46,10 +45,9 @@ class RevokeDevice:
         return await self.orders.advance(order.order.id)
 
     def _is_over(self, order: OfflineOrder) -> bool:
-        """Say whether another order is due: also for one whose key was changed, perhaps revoked."""
-        signer = parse(order.order.submission).message.signatures[0].key
-        is_stuck = order.state is OrderState.SENT and signer != self.certifier.key.public_key
-        return is_stuck or order.state in (OrderState.REFUSED, OrderState.DEAD)
+        """Say whether another order is due."""
+        is_over = order.state in (OrderState.REFUSED, OrderState.DEAD)
+        return is_over or is_stuck(order, self.certifier.key.public_key)
 
     def _order(self, device: bytes) -> OfflineOrder:
         signed = self.certifier.order(

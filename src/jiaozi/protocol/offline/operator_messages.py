@@ -24,6 +24,9 @@ from jiaozi.protocol.order_types import BodyField, FieldKind
 from jiaozi.protocol.refusals import Code, refuse
 from jiaozi.protocol.suites import Signer
 
+CHECKPOINTS_MAX = 2**32
+"""Of one device: there is always a next number, whatever a stolen key has signed."""
+
 _U, _B32 = FieldKind.UINT, FieldKind.BYTES32
 _LOAD = (
     BodyField(1, "device", FieldKind.KEY),
@@ -100,7 +103,10 @@ def read_checkpoint(data: bytes, anchor: Anchor) -> tuple[Checkpoint, Certified]
         Refusal: A shape code, ``device_uncertified`` or ``signature_invalid``.
     """
     message, certifier = _read_operators(data, "checkpoint", Domain.OFFLINE_CHECKPOINT, anchor)
-    return Checkpoint(**read_map(message.payload, "checkpoint", _CHECKPOINT)), certifier
+    checkpoint = Checkpoint(**read_map(message.payload, "checkpoint", _CHECKPOINT))
+    if checkpoint.number > CHECKPOINTS_MAX:
+        raise refuse(Code.MALFORMED, "checkpoint.number")
+    return checkpoint, certifier
 
 
 def _read_operators(

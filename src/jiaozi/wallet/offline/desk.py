@@ -12,7 +12,7 @@ What breaks off is begun again: a purse takes no load twice, says no payment dif
 registry knows each payment by device and counter.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import IntEnum
@@ -37,7 +37,8 @@ from jiaozi.wallet.wallet import Wallet
 
 _CBOR, _SEQUENCE = "application/cbor", "application/cbor-seq"
 _PAYMENTS_PER_REQUEST = 500
-_POLL_S = 0.2
+_POLL_S, _POLL_S_MAX = 0.2, 5.0
+"""What is not through at once waits for something: a long log is not sent five times a second."""
 _SETTLE_WAIT_S = 30.0
 
 
@@ -150,6 +151,7 @@ async def synchronise(client: OperatorClient, device: PurseDevice, edge: Edge) -
     """
     log, path = device.hand_in(), "/v1/offline/synchronisations"
     deadline_s = edge.monotonic_s() + _SETTLE_WAIT_S
+    pauses_s = _pauses_s()
     while True:
         try:
             answer = await client.ask_bytes("POST", path, log, content_type=_SEQUENCE)
@@ -158,7 +160,7 @@ async def synchronise(client: OperatorClient, device: PurseDevice, edge: Edge) -
             waits = refusal.code is Code.SYNCHRONISATION_WAITS
             if not waits or edge.monotonic_s() > deadline_s:
                 raise
-        await edge.sleep(_POLL_S)
+        await edge.sleep(next(pauses_s))
     checkpoint, time, frames = read_array(answer, bytes, bytes, list)
     check_array(frames, *[bytes] * len(frames))
     for frame in frames:
@@ -226,11 +228,12 @@ async def bring(client: OperatorClient, payment: bytes, edge: Edge) -> Handed:
         NoAnswer: Nothing is lost; begin again.
     """
     deadline_s = edge.monotonic_s() + _SETTLE_WAIT_S
+    pauses_s = _pauses_s()
     while True:
         [handed] = await say_again(client, [payment])
         if handed.state is not HandedState.OPEN or edge.monotonic_s() > deadline_s:
             return handed
-        await edge.sleep(_POLL_S)
+        await edge.sleep(next(pauses_s))
 
 
 def check_carried(wallet: Wallet, device: PurseDevice) -> None:
@@ -251,11 +254,12 @@ def is_left_behind(wallet: Wallet, device: PurseDevice) -> bool:
 async def settle(wallet: Wallet, device: PurseDevice) -> None:
     """Hand a device's log in until nothing of it is under way."""
     deadline_s = wallet.edge.monotonic_s() + _SETTLE_WAIT_S
+    pauses_s = _pauses_s()
     log = device.hand_in()
     while any(each.state is HandedState.OPEN for each in await hand_in(wallet.client, log)):
         if wallet.edge.monotonic_s() > deadline_s:
             raise refuse(Code.UNKNOWN)
-        await wallet.edge.sleep(_POLL_S)
+        await wallet.edge.sleep(next(pauses_s))
 
 
 async def _load(wallet: Wallet, device: bytes, number: int) -> bytes | None:
@@ -266,6 +270,14 @@ async def _load(wallet: Wallet, device: bytes, number: int) -> bytes | None:
         if refusal.code is not Code.NOT_FOUND:
             raise
         return None
+
+
+def _pauses_s() -> Iterator[float]:
+    """Yield how long to wait before each time that the same is asked again."""
+    pause_s = _POLL_S
+    while True:
+        yield pause_s
+        pause_s = min(2 * pause_s, _POLL_S_MAX)
 
 
 def _handed(answer: bytes) -> list[Handed]:
