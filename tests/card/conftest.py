@@ -22,8 +22,8 @@ from tests.protocol.offline_builders import PAYEE, Party
 REQUIRED = "JIAOZI_TEST_CARDS"
 """Set to ``required`` where missing PC/SC is a failure, as in continuous integration."""
 
-SLOTS = 12
-"""As many cards are in use at once when they are killed."""
+SLOTS_BESIDE, SLOTS = 4, 14
+"""Cards are killed in all readers but the first ones: pcscd misses a card only after a while."""
 
 INSERTED_S = 30.0
 """pcscd looks for cards every 0.4 s."""
@@ -83,7 +83,7 @@ def unsynced() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def full_slot(reader_service: VirtualReaders) -> Iterator[Slot]:
     """A reader with an echo card in it; its driver is not the one of the empty slot."""
     with inserted(reader_service.slots[2]):

@@ -20,10 +20,11 @@ import pytest
 from jiaozi.card.pin import PIN_TRIES
 from jiaozi.local.card_readers import Slot, VirtualReaders
 from jiaozi.protocol.card_commands import Phase
-from jiaozi.wallet.errors import CardPulled, CardUnreadable
+from jiaozi.wallet.errors import CardAbsent, CardPulled, CardUnreadable
 from jiaozi.wallet.offline.card import CardPurse
 from jiaozi.wallet.readers import card_in
 from tests.card.card_life import MESSAGES, TOTAL_FEN, Life
+from tests.card.conftest import SLOTS_BESIDE
 from tests.card.killed_card import (
     AFTER,
     ANSWER,
@@ -153,7 +154,7 @@ def walk(
     reader_service: VirtualReaders, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Walk]:
     with cards() as started:
-        yield Walk(reader_service.slots, started, tmp_path_factory.mktemp("killed"))
+        yield Walk(reader_service.slots[SLOTS_BESIDE:], started, tmp_path_factory.mktemp("killed"))
 
 
 @pytest.fixture(scope="module")
@@ -196,8 +197,10 @@ def said_by(stage: Stage, slot: Slot) -> bytes | None:
     The driver of virtual readers hands half of an answer on as if it were whole.
     """
     said = None
+    until_s = time.monotonic() + INSERTED_S
     while not stage.steps_taken:  # pcscd may not have missed the card before it yet
-        with suppress(CardPulled, CardUnreadable), held(slot) as purse:
+        assert time.monotonic() < until_s, "another card is in the reader"
+        with suppress(CardAbsent, CardPulled, CardUnreadable), held(slot) as purse:
             said = stage.say(purse)
     return said
 

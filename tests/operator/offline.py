@@ -17,11 +17,13 @@ from types import MappingProxyType
 from typing import Any
 
 import httpx
+from prometheus_client import CollectorRegistry
 
 from jiaozi.central_bank.http.serve import CentralBankSettings, open_central_bank
 from jiaozi.central_bank.registry.block_signers import BlockSigners
 from jiaozi.central_bank.rulebook.load import shipped
 from jiaozi.central_bank.rulebook.model import OfflineRules
+from jiaozi.operator.figures import OperatorFigures
 from jiaozi.operator.keys import OperatorKeys
 from jiaozi.operator.offline.issue_codes import MakeIssueCodes
 from jiaozi.operator.registry.client import RegistryClient
@@ -143,6 +145,20 @@ class Desks:
         holder = await self.world(operator).open_wallet(deposit_fen=money_fen)
         assert (await holder.exchange(money_fen))["state"] == "settled"
         return holder
+
+    async def figure(self, name: str, operator: int = OPERATORS[0], **labels: str) -> float | None:
+        """One of an operator's own figures for Prometheus."""
+        registry, its = CollectorRegistry(), self.world(operator).operator
+        figures = OperatorFigures(
+            registry,
+            database=its.database,
+            batcher=its.batcher,
+            registry_client=its.registry,
+            doubt=its.watch.doubt,
+            all_work=lambda: True,
+        )
+        await figures.look()
+        return registry.get_sample_value(f"jiaozi_{name}", labels)
 
     async def enrol(self, holder: Holder, **changes: Any) -> Card:  # noqa: ANN401
         """A new device of a wallet."""

@@ -130,6 +130,7 @@ async def test_g2_a_payee_of_a_device_that_nobody_enrolled_is_paid_at_its_own_de
     await desks.synchronise(payee)
     payment = rogue.pay(payee.ask(1))
     assert refusal_of(lambda: payee.collect(payment)).code is Code.DEVICE_REVOKED
+    assert await desks.figure("offline_devices_taken_up", TWO) == 1
     for operator in (ONE, TWO):  # its own operator learns of it too
 
         async def is_told(operator: int = operator) -> bool:
@@ -137,6 +138,7 @@ async def test_g2_a_payee_of_a_device_that_nobody_enrolled_is_paid_at_its_own_de
             return rogue.key in {each.key for each in told if each.outcome == AS_ORDERED}
 
         await until(is_told)
+    assert await desks.figure("offline_devices_taken_up", ONE) == 1
     assert payee.key not in {each.key for each in (await report(desks, TWO)).strangers}
 
 

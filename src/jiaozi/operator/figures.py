@@ -32,6 +32,7 @@ _log = structlog.get_logger("jiaozi.operator")
 class _Statements:
     open_sagas: str
     given_up: str
+    taken_up: str
 
 
 _SQL = load_statements(_Statements, files("jiaozi.operator") / "figures.sql")
@@ -83,6 +84,10 @@ class OperatorFigures:
         for each in GIVEN_UP:
             self._given_up.labels(each.name.lower()).set(0)
 
+        self._taken_up = gauge(
+            "offline_devices_taken_up", "Devices that nobody enrolled, as far as known here."
+        )
+
     async def run(self) -> None:
         """Look into the database until cancelled."""
         while True:
@@ -102,6 +107,7 @@ class OperatorFigures:
             position = await read_position(connection)
             sagas = await connection.fetch(_SQL.open_sagas)
             given_up = await connection.fetch(_SQL.given_up)
+            taken_up = await connection.fetchval(_SQL.taken_up)
         self._feed_height.set(position.height)
         self._feed_time.set(position.time_ms / 1000)
         for each in sagas:
@@ -109,3 +115,4 @@ class OperatorFigures:
             self._oldest.labels(each["kind"]).set((each["oldest_ms"] or 0) / 1000)
         for each in given_up:
             self._given_up.labels(Code(each["code"]).name.lower()).set(each["payments"])
+        self._taken_up.set(taken_up)

@@ -21,3 +21,7 @@ FROM offline_payment WHERE state = 'sent';
 -- name: given_up
 -- How many offline payments were given up, by what they were refused with.
 SELECT code, sum(payments)::bigint AS payments FROM offline_given_up GROUP BY code;
+
+-- name: taken_up
+-- How many devices the registry has taken up that nobody enrolled.
+SELECT count(*) FROM offline_stranger WHERE outcome[1] = 0;
