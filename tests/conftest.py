@@ -1,6 +1,7 @@
 """Fixtures for everything with SQL: a real PostgreSQL, and a fresh database for each test."""
 
 import asyncio
+import logging
 import os
 import tempfile
 import uuid
@@ -9,6 +10,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+import structlog
 from httpx import _config
 from httpx._transports import default
 
@@ -33,6 +35,33 @@ FAST_NOT_DURABLE = {
     "shared_buffers": "64MB",
     "max_wal_size": "512MB",
 }
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _plain_logs() -> None:
+    """Have everything logged where pytest keeps it.
+
+    By itself structlog prints, into whatever stands for the standard output of a command at that
+    moment, and draws tracebacks with all variables, which takes seconds.
+    """
+    structlog.configure(
+        processors=[structlog.processors.format_exc_info, structlog.processors.KeyValueRenderer()],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+    )
+
+
+@pytest.fixture(autouse=True)
+def _logs_as_before() -> Iterator[None]:
+    """Undo what a test does to logging: its stream is closed when the next service wants to log."""
+    loggers = [logging.getLogger(name) for name in (None, "httpx", "httpcore")]
+    before = [(each, each.handlers[:], each.level) for each in loggers]
+    configuration = structlog.get_config()
+    yield
+    structlog.configure(**configuration)
+    for each, handlers, level in before:
+        each.handlers[:] = handlers
+        each.setLevel(level)
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,6 @@ import uuid
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
-import structlog
 
 from jiaozi.storage.embedded import EmbeddedPostgres
 from tests.copies import copy_of
@@ -21,14 +20,6 @@ from tests.registry.served import Served, genesis_for, served_registry
 from tests.registry.world import RegistryWorld, registry_world
 
 PROVIDED_FEN = 10**12
-
-
-@pytest.fixture(autouse=True, scope="session")
-def _plain_logs() -> None:
-    """Keep structlog from drawing tracebacks with all variables: it takes seconds."""
-    structlog.configure(
-        processors=[structlog.processors.format_exc_info, structlog.processors.KeyValueRenderer()]
-    )
 
 
 @pytest.fixture(scope="session")

@@ -1,23 +1,11 @@
 """Logs: one JSON object per line, and never the values of local variables."""
 
 import json
-import logging
-from collections.abc import Iterator
 
 import pytest
 import structlog
 
 from jiaozi.service.logs import configure_logs
-
-
-@pytest.fixture(autouse=True)
-def restore_logging() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    structlog.reset_defaults()
 
 
 def fail() -> None:
