@@ -1,6 +1,7 @@
 """Logs: one JSON object per line, and never the values of local variables."""
 
 import json
+import logging
 
 import pytest
 import structlog
