@@ -216,15 +216,9 @@ def _anonymous(body: bytes) -> tuple[bytes | None, bytes]:
     """Read the issue code and the enrolment of an anonymous device.
 
     Raises:
-        Refusal: ``too_large``, ``not_canonical`` or ``malformed``.
+        Refusal: As `_decoded`, or ``malformed``.
     """
-    if len(body) > _ANONYMOUS_BYTES_MAX:
-        raise refuse(Code.TOO_LARGE, "body", _ANONYMOUS_BYTES_MAX)
-    try:
-        value = cbor.decode(body, size_max=_ANONYMOUS_BYTES_MAX)
-    except cbor.NotCanonical:
-        raise refuse(Code.NOT_CANONICAL, "body") from None
-    match value:
+    match _decoded(body, _ANONYMOUS_BYTES_MAX):
         case [None, bytes(message)]:
             return None, message
         case [bytes(issue_code), bytes(message)] if len(issue_code) == CODE_LENGTH:
@@ -237,16 +231,24 @@ def _claim(body: bytes) -> tuple[bytes, list[bytes]]:
     """Read payload and legs of a claim.
 
     Raises:
-        Refusal: ``too_large``, ``not_canonical`` or ``malformed``.
+        Refusal: As `_decoded`, or ``malformed``.
     """
-    if len(body) > SUBMISSION_BYTES_MAX:
-        raise refuse(Code.TOO_LARGE, "body", SUBMISSION_BYTES_MAX)
-    try:
-        value = cbor.decode(body, size_max=SUBMISSION_BYTES_MAX)
-    except cbor.NotCanonical:
-        raise refuse(Code.NOT_CANONICAL, "body") from None
-    match value:
+    match _decoded(body, SUBMISSION_BYTES_MAX):
         case [bytes(payload), [bytes(leg)]] if len(payload) <= ORDER_BYTES_MAX:
             return payload, [leg]
         case _:
             raise refuse(Code.MALFORMED, "body")
+
+
+def _decoded(body: bytes, size_max: int) -> object:
+    """Decode a body of canonical CBOR.
+
+    Raises:
+        Refusal: ``too_large`` or ``not_canonical``.
+    """
+    if len(body) > size_max:
+        raise refuse(Code.TOO_LARGE, "body", size_max)
+    try:
+        return cbor.decode(body, size_max=size_max)
+    except cbor.NotCanonical:
+        raise refuse(Code.NOT_CANONICAL, "body") from None
