@@ -36,16 +36,7 @@ def enrol(order: Order, caller: Certified, ledger: Ledger) -> None:
     _check_wallet(wallet, caller, ledger)
     _check_bounds(device, ledger)
     before = ledger.devices.known.get(device.key)
-    after = Enrolled(
-        key=device.key,
-        suite=device.suite,
-        operator=device.operator,
-        wallet=wallet,
-        profile=int(device.profile),
-        generation=device.generation,
-        not_after_ms=device.not_after_ms,
-        balance_cap_fen=device.limits.balance_fen,
-    )
+    after = _as_certified(device, wallet)
     if before is not None:
         after = _renewed(before, after)
     caps_fen = ledger.devices.live_caps_fen[device.operator] + after.balance_cap_fen
@@ -74,17 +65,7 @@ def take_up(order: Order, caller: Certified, ledger: Ledger) -> None:
     _check_certifier(said, record.certified, signature.suite)
     if said.key in ledger.devices.known:
         raise refuse(Code.DEVICE_KNOWN)
-    device = Enrolled(
-        key=said.key,
-        suite=said.suite,
-        operator=said.operator,
-        wallet=None,
-        profile=int(said.profile),
-        generation=said.generation,
-        not_after_ms=0,
-        balance_cap_fen=said.limits.balance_fen,
-        revoked_ms=record.revoked_ms,
-    )
+    device = replace(_as_certified(said, None), not_after_ms=0, revoked_ms=record.revoked_ms)
     if record.revoked_ms is None:
         entry = revocation_entry(said.key, said.not_after_ms)
         ledger.devices.take_up(device, ledger.time_ms, entry)
@@ -233,6 +214,20 @@ def _check_bounds(device: Device, ledger: Ledger) -> None:
         raise refuse(Code.DEVICE_LIMITS_TOO_HIGH)
     if any(getattr(device.limits, name) > getattr(bounds, name) for name in LIMIT_NAMES):
         raise refuse(Code.DEVICE_LIMITS_TOO_HIGH)
+
+
+def _as_certified(device: Device, wallet: int | None) -> Enrolled:
+    """Return a device that has done nothing yet, as its certificate describes it."""
+    return Enrolled(
+        key=device.key,
+        suite=device.suite,
+        operator=device.operator,
+        wallet=wallet,
+        profile=int(device.profile),
+        generation=device.generation,
+        not_after_ms=device.not_after_ms,
+        balance_cap_fen=device.limits.balance_fen,
+    )
 
 
 def _renewed(before: Enrolled, certified: Enrolled) -> Enrolled:
