@@ -36,6 +36,25 @@ async def accesses(holder: Holder, query: str = "") -> list[dict[str, Any]]:
     return list(answer.json()["accesses"])
 
 
+_ORDER = "(SELECT order_id FROM certify_order WHERE wallet = $1)"
+_OF_A_WALLET = (
+    "INSERT INTO rebind_key (wallet, suite, public_key) VALUES ($1, -8, $2)",
+    "INSERT INTO rebind (id, registration_id, wallet, suite, public_key, request_id, next_try_ms)"
+    f" VALUES (gen_random_uuid(), gen_random_uuid(), $1, -8, $2, {_ORDER}, 0)",
+    "INSERT INTO freeze_case (case_id, wallet, order_id, clerk, file_number)"
+    f" VALUES (substr($2::bytea, 1, 16), $1, {_ORDER}, 'C-1', 'file of an office')",
+    "INSERT INTO freeze_lift (case_id, wallet, order_id, clerk, file_number)"
+    f" VALUES (substr($2::bytea, 17), $1, {_ORDER}, 'C-1', 'file of an office')",
+    "INSERT INTO waterfall (wallet, deposit_id, chosen_ms) VALUES ($1, encode($2, 'hex'), 1)",
+    "INSERT INTO sweep (identity, wallet, order_id, amount_fen, height, position, created_ms,"
+    f" state, next_try_ms) SELECT $2, $1, {_ORDER}, 1, 1, 1, 1, 'settled', {2**62}",
+    "INSERT INTO payment_demand (sub_wallet, identity, request, expires_ms)"
+    " VALUES ($1, $2, 'jiaozi:', 1)",
+    "INSERT INTO pin_reset (wallet, public_key, salt, digest, memory_kib, passes, lanes,"
+    " change_id, due_ms) SELECT wallet, $2, salt, digest, memory_kib, passes, lanes, change_id, 1"
+    " FROM wallet_pin WHERE wallet = $1",
+)
+"""Rows of a wallet ($1), with 32 bytes of chance ($2)."""
 _BYTES32 = "decode(repeat('ab', 32), 'hex')"
 _OF_A_DEVICE = (
     "INSERT INTO offline_device (key, wallet, profile, created_ms) VALUES ($1, $2, 1, 1)",
@@ -70,59 +89,12 @@ async def busy_holder(world: OperatorWorld) -> Holder:
     assert answer.status_code == 200
     await log_in(holder)
     await world.until_followed()
+    one = secrets.token_bytes(32)
     async with world.database.connection() as connection:
-        await connection.execute(
-            "INSERT INTO rebind_key (wallet, suite, public_key) VALUES ($1, -8, $2)",
-            holder.number,
-            bytes(32),
-        )
-        order = "SELECT order_id FROM certify_order WHERE wallet = $1"
-        await connection.execute(
-            "INSERT INTO rebind"
-            " (id, registration_id, wallet, suite, public_key, request_id, next_try_ms)"
-            f" VALUES (gen_random_uuid(), gen_random_uuid(), $1, -8, $2, ({order}), 0)",
-            holder.number,
-            bytes(32),
-        )
-        await connection.execute(
-            "INSERT INTO freeze_case (case_id, wallet, order_id, clerk, file_number)"
-            f" VALUES ($2, $1, ({order}), 'C-1', 'file of an office')",
-            holder.number,
-            secrets.token_bytes(16),
-        )
-        await connection.execute(
-            "INSERT INTO waterfall (wallet, deposit_id, chosen_ms) VALUES ($1, 'deposit', 1)",
-            holder.number,
-        )
-        await connection.execute(
-            "INSERT INTO sweep (identity, wallet, order_id, amount_fen, height, position,"
-            " created_ms, state, next_try_ms)"
-            f" SELECT $2, $1, ({order}), 1, 1, 1, 1, 'settled', {2**62}",
-            holder.number,
-            secrets.token_bytes(32),
-        )
-        device = secrets.token_bytes(32)
+        for statement in _OF_A_WALLET:
+            await connection.execute(statement, holder.number, one)
         for statement in _OF_A_DEVICE:
-            await connection.execute(statement, device, holder.number)
-        await connection.execute(
-            "INSERT INTO payment_demand (sub_wallet, identity, request, expires_ms)"
-            " VALUES ($1, $2, 'jiaozi:', 1)",
-            holder.number,
-            secrets.token_bytes(32),
-        )
-        await connection.execute(
-            "INSERT INTO pin_reset (wallet, public_key, salt, digest, memory_kib, passes, lanes,"
-            " change_id, due_ms)"
-            " SELECT wallet, digest, salt, digest, memory_kib, passes, lanes, change_id, 1"
-            " FROM wallet_pin WHERE wallet = $1",
-            holder.number,
-        )
-        await connection.execute(
-            "INSERT INTO freeze_lift (case_id, wallet, order_id, clerk, file_number)"
-            f" VALUES ($2, $1, ({order}), 'C-1', 'file of an office')",
-            holder.number,
-            secrets.token_bytes(16),
-        )
+            await connection.execute(statement, one, holder.number)
     return holder
 
 
