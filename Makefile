@@ -39,7 +39,7 @@ $(VENV)/.stamp: requirements.txt requirements-dev.txt pyproject.toml
 	  || (echo "SoftHSM2 is missing and cannot be had: install Debian's softhsm2" >&2; exit 1)
 	@touch $@
 
-# Card readers take PC/SC. Root gets it from Debian; others are told, and the tests of cards skipped.
+# Card readers take PC/SC. Root gets it from Debian; others are told, and go on without cards.
 CARD_PACKAGES := pcscd vsmartcard-vpcd libpcsclite-dev gcc libc6-dev
 CARD_PARTS := command -v gcc && test -x /usr/sbin/pcscd && test -e /usr/include/PCSC/winscard.h \
 	&& test -e /usr/lib/pcsc/drivers/serial/libifdvpcd.so
@@ -53,9 +53,9 @@ $(VENV)/.stamp-card: requirements-card.txt $(VENV)/.stamp
 	  || (apt-get update -qq && $(APT_INSTALL) $(CARD_PACKAGES) >/dev/null) || true
 	@if ($(CARD_PARTS)) >/dev/null && PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python $(PIP_INSTALL) \
 	  --no-binary pyscard --no-build-isolation -r requirements-card.txt; then touch $@; else \
-	  echo "Tests of cards will be skipped. They take Debian's $(CARD_PACKAGES), installed by root."; fi
+	  echo "There will be no cards. They take Debian's $(CARD_PACKAGES), installed by root."; fi
 
-demo: setup  ## play the whole story, then keep serving until Ctrl-C
+demo: setup card  ## play the whole story, then keep serving until Ctrl-C
 	$(BIN)/jiaozi demo
 
 test: setup card .venv-cose/.stamp .softhsm/.stamp  ## run every test
