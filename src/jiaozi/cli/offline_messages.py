@@ -100,9 +100,14 @@ def _lines(given: str) -> list[str]:
         return read_codes(path)
     try:
         with path.open(encoding="ascii") as file:
-            return file.read(_TEXT_BYTES_MAX).split()
-    except (OSError, ValueError) as error:
+            found = file.read(_TEXT_BYTES_MAX).split()
+    except OSError as error:
         raise FramesUnfit(
-            detail=f"{given} is neither a message that begins with {SCHEME}, nor a picture, nor a "
-            f"text that can be read: {error}"
+            detail=f"{given} is neither a message that begins with {SCHEME}, nor a file that can "
+            f"be read: {error.strerror}"
         ) from error
+    except ValueError as error:
+        raise FramesUnfit(detail=f"{given} is neither a picture nor a text of codes") from error
+    if not found:
+        raise FramesUnfit(detail=f"{given} holds nothing")
+    return found
